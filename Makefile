@@ -1,0 +1,31 @@
+# What people and CI run. Each target sets itself up: nothing is needed but Python >= 3.11 and make.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test test-slow lint types clean
+
+$(INSTALLED): setup.cfg pyproject.toml constraints.txt
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --constraint constraints.txt --editable ".[test]"
+	touch $@
+
+demo: $(INSTALLED)  ## cross-validate CrabNet beside the usual baselines on the bundled data
+	$(PY) benchmarks/demo.py
+
+test: lint types  ## lint, types and the default tests
+	$(PY) -m pytest --numprocesses 2 --dist worksteal
+
+test-slow: $(INSTALLED)
+	$(PY) -m pytest -m slow
+
+lint: $(INSTALLED)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+types: $(INSTALLED)
+	$(PY) -m mypy
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

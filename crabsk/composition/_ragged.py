@@ -1,0 +1,203 @@
+"""The internal form that every input takes: compositions of any length laid end to end."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from ._elements import N_ELEMENTS
+from ._formula import FormulaError, FormulaReader
+
+_ERRORS_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Compositions:
+    """A ragged batch of compositions.
+
+    The elements of all compositions lie end to end, one *token* for each element of a formula,
+    in order of atomic number within a formula. Nothing is padded: a million formulas of three
+    elements are three million tokens.
+
+    Parameters
+    ----------
+    atomic_numbers : ndarray of shape (n_tokens,), dtype int64
+        Atomic number of each token, 1 to 118.
+    amounts : ndarray of shape (n_tokens,), dtype float64
+        Atoms of the element in the formula as written, above zero.
+    offsets : ndarray of shape (n_compositions + 1,), dtype int64
+        Tokens ``offsets[i]:offsets[i + 1]`` belong to composition ``i``.
+
+    Examples
+    --------
+    >>> from crabsk.composition import parse_formulas
+    >>> compositions = parse_formulas(["Fe2O3", "NaCl"])
+    >>> compositions.atomic_numbers
+    array([ 8, 26, 11, 17])
+    >>> compositions.fractions
+    array([0.6, 0.4, 0.5, 0.5])
+    >>> compositions.offsets
+    array([0, 2, 4])
+    """
+
+    atomic_numbers: np.ndarray
+    amounts: np.ndarray
+    offsets: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Number of elements of each composition, shape (n_compositions,)."""
+        return np.diff(self.offsets)
+
+    @property
+    def row_of_token(self) -> np.ndarray:
+        """Index of the composition that each token belongs to, shape (n_tokens,)."""
+        return np.repeat(np.arange(len(self)), self.lengths)
+
+    @property
+    def fractions(self) -> np.ndarray:
+        """Atomic fraction of each token, shape (n_tokens,); those of a composition add up to 1."""
+        totals = np.bincount(self.row_of_token, weights=self.amounts, minlength=len(self))
+        return self.amounts / np.repeat(totals, self.lengths)
+
+    def take(self, rows: np.ndarray) -> "Compositions":
+        """Return the compositions at `rows` (integer positions), in that order."""
+        lengths = self.lengths[rows]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        tokens = np.arange(offsets[-1]) + np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths)
+        return Compositions(self.atomic_numbers[tokens], self.amounts[tokens], offsets)
+
+    def to_sparse(self, *, fractions: bool = False) -> sparse.csr_array:
+        """Return the element matrix, shape (n_compositions, 118): column ``z - 1`` is element ``z``.
+
+        Parameters
+        ----------
+        fractions : bool, default=False
+            Whether to return atomic fractions instead of amounts.
+        """
+        values = self.fractions if fractions else self.amounts
+        return sparse.csr_array(
+            (values, self.atomic_numbers - 1, self.offsets), shape=(len(self), N_ELEMENTS)
+        )
+
+
+def parse_formulas(formulas: Iterable) -> Compositions:
+    """Read chemical formulas into a ragged batch of compositions.
+
+    Brackets of all three kinds may be nested to any depth; amounts are decimal or scientific
+    (``Fe0.95O``, ``Fe1e-7O``), their digits plain, sub- or superscript; ``·``, ``*`` or a dot that
+    can be nothing else divides a hydrate, and a number may lead a part (``CuSO4·5H2O``). D and T
+    are hydrogen.
+
+    Parameters
+    ----------
+    formulas : iterable of str or mapping
+        Formulas, or mappings from element symbol (or pymatgen ``Element``) to amount, such as
+        a ``dict`` or a pymatgen ``Composition``. Amounts of zero in mappings are dropped.
+
+    Returns
+    -------
+    Compositions
+        One composition for each item, in the same order.
+
+    Raises
+    ------
+    FormulaError
+        A `ValueError`, if any item is not a formula: unknown symbols, unbalanced brackets,
+        charges, variables (``La1-xSrxMnO3``), ambiguous dots (``CuSO4.5H2O``), missing values,
+        amounts that are zero, negative, infinite or over 40 characters long. The message shows
+        row, text and place of the first five and counts the rest.
+
+    Examples
+    --------
+    >>> from crabsk.composition import parse_formulas
+    >>> parse_formulas(["CuSO4·5H2O", {"Fe": 2, "O": 3}]).amounts
+    array([10.,  9.,  1.,  1.,  3.,  2.])
+    >>> parse_formulas(["NaCl", "Xx2O3"])
+    Traceback (most recent call last):
+    ...
+    crabsk.composition._formula.FormulaError: 1 of 2 formulas cannot be read:
+      row 1: 'Xx2O3', position 0: unknown element 'Xx'
+    """
+    read = FormulaReader().read
+    atomic_numbers: list[int] = []
+    amounts: list[float] = []
+    lengths: list[int] = []
+    errors: list[tuple[int, FormulaError]] = []
+    n_errors = 0
+    for row, item in enumerate(formulas):
+        try:
+            composition = read(item)
+        except FormulaError as error:
+            n_errors += 1
+            if len(errors) < _ERRORS_SHOWN:
+                errors.append((row, error))
+            continue
+        atomic_numbers.extend(composition)
+        amounts.extend(composition.values())
+        lengths.append(len(composition))
+    if errors:
+        raise FormulaError(_describe(errors, n_errors, n_errors + len(lengths))) from errors[0][1]
+    return _in_order_of_atomic_number(
+        np.array(atomic_numbers, dtype=np.int64),
+        np.array(amounts, dtype=np.float64),
+        np.array(lengths, dtype=np.int64),
+    )
+
+
+def compositions_from_matrix(
+    matrix: np.ndarray, atomic_numbers: np.ndarray | None = None
+) -> Compositions:
+    """Read a dense matrix of element amounts.
+
+    A row of zeros becomes an empty composition: on the numeric path a row is never refused for
+    what it holds, because scikit-learn's own machinery produces such rows.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (n_compositions, n_columns)
+        Amounts, finite and not negative.
+    atomic_numbers : ndarray of shape (n_columns,), optional
+        Atomic number of each column; by default column ``j`` is the element ``j + 1``.
+
+    Returns
+    -------
+    Compositions
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crabsk.composition import compositions_from_matrix
+    >>> compositions_from_matrix(np.array([[2, 0, 0, 0, 0, 0, 0, 1.0]])).atomic_numbers
+    array([1, 8])
+    """
+    if atomic_numbers is None:
+        atomic_numbers = np.arange(1, matrix.shape[1] + 1)
+    rows, columns = np.nonzero(matrix)
+    return _in_order_of_atomic_number(
+        np.asarray(atomic_numbers, dtype=np.int64)[columns],
+        np.asarray(matrix[rows, columns], dtype=np.float64),
+        np.bincount(rows, minlength=len(matrix)),
+    )
+
+
+def _in_order_of_atomic_number(
+    atomic_numbers: np.ndarray, amounts: np.ndarray, lengths: np.ndarray
+) -> Compositions:
+    """Sort tokens within each composition, so that `NaCl` and `ClNa` are one composition."""
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    rows = np.repeat(np.arange(len(lengths)), lengths)
+    order = np.lexsort((atomic_numbers, rows))
+    return Compositions(atomic_numbers[order], amounts[order], offsets)
+
+
+def _describe(errors: list[tuple[int, FormulaError]], n_errors: int, n_rows: int) -> str:
+    lines = [f"{n_errors} of {n_rows} formulas cannot be read:"]
+    lines += [f"  row {row}: {error}" for row, error in errors]
+    if n_errors > len(errors):
+        lines.append(f"  ... and {n_errors - len(errors)} more")
+    return "\n".join(lines)
