@@ -1,7 +1,6 @@
 """The periodic table as the parser knows it: symbols and atomic numbers."""
 
-ELEMENTS: tuple[str, ...] = tuple(
-    """
+_PERIODS = """
     H He
     Li Be B C N O F Ne
     Na Mg Al Si P S Cl Ar
@@ -11,8 +10,9 @@ ELEMENTS: tuple[str, ...] = tuple(
     Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn
     Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr
     Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og
-    """.split()
-)
+"""
+
+ELEMENTS: tuple[str, ...] = tuple(_PERIODS.split())
 """Element symbols in order of atomic number: ``ELEMENTS[z - 1]`` has atomic number ``z``."""
 
 N_ELEMENTS = len(ELEMENTS)

@@ -7,13 +7,17 @@ names the place in the text; the row is added by the caller, who alone knows it.
 import math
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from numbers import Real
 from typing import NoReturn
 
 from ._elements import FORMULA_SYMBOLS
 
 MAX_AMOUNT_CHARS = 40
-"""Longest accepted amount. No measured stoichiometry has as many digits; a typo or an attack has."""
+"""Longest accepted amount: no measured stoichiometry has as many digits."""
+
+MIN_FRACTION = 1e-300
+"""Below it (or where the total overflows) an element could not be told from one that is absent."""
 
 
 class FormulaError(ValueError):
@@ -25,7 +29,13 @@ class FormulaError(ValueError):
 
 # Sub- and superscript digits stand for the digits that they show. The translation maps one
 # character to one, so a position in the translated text is a position in the user's.
-_SCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹₊₋⁺⁻−", "01234567890123456789+-+--")
+_SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
+_PLAIN = str.maketrans(f"₀₁₂₃₄₅₆₇₈₉{_SUPERSCRIPTS}₊₋⁺⁻−‐‑–", "01234567890123456789+-+-----")
+
+# `H₂¹⁸O` is not H218O, nor `H₂2O` H22O: digits of two kinds are two numbers.
+_SUPERSCRIPT = re.compile(f"[{_SUPERSCRIPTS}]")
+_NOT_SUPERSCRIPT = re.compile("[0-9₀-₉]")
+_MIXED_NUMBER = re.compile(r"[₀-₉]\.?[0-9]|[0-9]\.?[₀-₉]")
 
 _TOKEN = re.compile(
     r"""
@@ -41,8 +51,19 @@ _TOKEN = re.compile(
 _DIGITS = re.compile(r"[0-9]+")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
-# One water molecule right behind a decimal number: `4.5H2O` may be "4.5 of H2 and O" or "4 · 5 H2O".
-_WATER = re.compile(r"\s*[(\[{]?\s*(?:[HDT]2O|O[HDT]2)(?![0-9a-z])")
+# `Fe(III)` would be read as iron triiodide.
+_ROMAN = re.compile(r"\((?:I{1,3}|IV|VI{0,3})\)")
+
+# A molecule that crystals take up. Right behind a decimal number it makes the point ambiguous:
+# `4.5H2O` may be 4.5 atoms, then H2O, or 4 atoms, then 5 H2O. The quantifiers are possessive (`++`)
+# so that no text makes them try again.
+_SOLVENT = r"""(?:
+      (?:[HDT]2O2? | O[HDT]2 | N[HDT]3)(?![0-9a-z])
+      # Organic molecules only where the part ends: mixed halides go on behind theirs.
+    | C[0-9]*+[HDT](?![a-z])[0-9]*+(?:(?:Cl|[FNOS](?![a-z]))[0-9]*+)*+(?=[\s)\]}·•*⋅∙‧・.]|\Z)
+    )"""
+_SOLVENT_NEXT = re.compile(rf"\s*+(?:[(\[{{]\s*+)?+{_SOLVENT}", re.VERBOSE)
+_DECIMALS_AND_SOLVENT = re.compile(rf"\.[0-9]++{_SOLVENT}", re.VERBOSE)
 
 # The flat path: a formula without brackets, spaces and separators is a run of these.
 _FLAT = re.compile(r"[A-Z][^A-Z]*")
@@ -72,8 +93,8 @@ class FormulaReader:
         _refuse_type(item)
 
     def _read_flat(self, text: str) -> Amounts | None:
-        """Read a formula that is only symbols and plain amounts; None if it may be anything else."""
-        if not "A" <= text[:1] <= "Z" or ("." in text and "2" in text and "O" in text):
+        """Read a formula of nothing but symbols and plain amounts; None if it may be more."""
+        if not "A" <= text[:1] <= "Z" or ("." in text and _DECIMALS_AND_SOLVENT.search(text)):
             # Not a symbol in front, or perhaps a hydrate: left to the careful path.
             return None
         terms = self._terms
@@ -103,9 +124,11 @@ def _read_term(term: str) -> tuple[int, float] | None:
 
 def _read_nested(original: str) -> Amounts:
     """Read any formula with an explicit stack: depth costs memory, not recursion."""
-    text = original.translate(_SCRIPTS)
+    text = original.translate(_PLAIN)
     if not text.strip():
-        raise FormulaError(f"{_shown(original)} is empty: expected a chemical formula")
+        raise FormulaError(f"{shown(original)} is empty: expected a chemical formula")
+    if text != original:
+        _refuse_mixed_digits(original)
 
     # A frame is an open bracket: its character and place, what its finished parts add up to,
     # the part being read (parts are divided by hydrate dots) and that part's leading multiplier.
@@ -125,11 +148,19 @@ def _read_nested(original: str) -> Amounts:
             position = match.end()
             continue
         if kind == "number":
-            amount = _read_amount(original, text, position, token)
+            amount = _read_amount(original, position, token)
             if group is not None and not spaced:
+                _refuse_hydrate_dot(original, text, position, token)
                 frame.add(group, amount)
                 group = None
             elif group is None and not frame.part and frame.multiplier is None:
+                if original[position] in _SUPERSCRIPTS:
+                    _refuse(
+                        original,
+                        position,
+                        f"{original[position]!r} in front of a symbol is a mass number: isotopes "
+                        "are not told apart (leave it out)",
+                    )
                 frame.multiplier = amount
             else:
                 if text[match.end() : match.end() + 1] in ("+", "-"):
@@ -137,7 +168,7 @@ def _read_nested(original: str) -> Amounts:
                 _refuse(
                     original,
                     position,
-                    f"the number {_shown(token)} follows neither a symbol nor a bracket "
+                    f"the number {shown(token)} follows neither a symbol nor a bracket "
                     "(write amounts next to their symbol, hydrates with '·')",
                 )
         else:
@@ -147,6 +178,7 @@ def _read_nested(original: str) -> Amounts:
             if kind == "symbol":
                 group = {_read_symbol(original, position, token): 1.0}
             elif kind == "open":
+                _refuse_oxidation_state(original, text, position)
                 stack.append(frame)
                 frame = _Frame(token, position)
             elif kind == "close":
@@ -164,7 +196,7 @@ def _read_nested(original: str) -> Amounts:
                 frame = stack.pop()
             else:
                 if token == ".":
-                    _refuse_bare_decimal(original, text, position, spaced)
+                    _refuse_bare_decimal(original, text, position)
                 frame.end_part(original, position)
         spaced = False
         position = match.end()
@@ -208,11 +240,11 @@ def _read_symbol(original: str, position: int, token: str) -> int:
         hint = ""
         if token[-1] in "xyzn" and token[:-1] in FORMULA_SYMBOLS:
             hint = f" (if {token[-1]!r} stands for an unknown amount, write the number)"
-        _refuse(original, position, f"unknown element {_shown(token)}{hint}")
+        _refuse(original, position, f"unknown element {shown(token)}{hint}")
     return z
 
 
-def _read_amount(original: str, text: str, position: int, token: str) -> float:
+def _read_amount(original: str, position: int, token: str) -> float:
     if len(token) > MAX_AMOUNT_CHARS:
         _refuse(
             original,
@@ -226,22 +258,16 @@ def _read_amount(original: str, text: str, position: int, token: str) -> float:
             f"{token!r} is ambiguous: a decimal point or a hydrate dot? "
             "(write the hydrate with '·' or '*')",
         )
-    whole, dot, decimals = token.partition(".")
-    if (
-        dot
-        and whole.strip("0")
-        and decimals[0] != "0"
-        and _WATER.match(text, position + len(token))
-    ):
+    amount = float(token)
+    if amount == 0:
+        mantissa = token.lower().partition("e")[0]
         _refuse(
             original,
             position,
-            f"{token!r} before water is ambiguous: an amount of {token}, or {whole} and a hydrate "
-            f"of {decimals} H2O? (write '{whole}·{decimals}H2O' for the hydrate)",
+            f"the amount {token!r} is too small to be told from zero"
+            if mantissa.strip("0.")
+            else f"an amount of zero ({token!r})",
         )
-    amount = float(token)
-    if amount == 0:
-        _refuse(original, position, f"an amount of zero ({token!r})")
     if math.isinf(amount):
         _refuse(original, position, f"the amount {token!r} is too large")
     return amount
@@ -255,43 +281,109 @@ def _read_mapping(mapping: Mapping) -> Amounts:
         symbol = key if isinstance(key, str) else getattr(key, "symbol", None)
         z = FORMULA_SYMBOLS.get(symbol) if isinstance(symbol, str) else None
         if z is None:
-            raise FormulaError(f"{_shown(mapping)}: unknown element {_shown(key)}")
-        if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
             raise FormulaError(
-                f"{_shown(mapping)}: the amount of {symbol} is {_shown(value)}, not a finite number"
+                f"{shown(mapping)}: unknown element {shown(key)} (keys are symbols such as 'Fe')"
             )
-        if value < 0:
-            raise FormulaError(f"{_shown(mapping)}: the amount of {symbol} is negative ({value})")
-        if value > 0:
-            amounts[z] = amounts.get(z, 0.0) + float(value)
+        amount = _mapping_amount(mapping, symbol, value)
+        if amount > 0:
+            amounts[z] = amounts.get(z, 0.0) + amount
     if not amounts:
-        raise FormulaError(f"{_shown(mapping)}: no element has an amount above zero")
+        raise FormulaError(f"{shown(mapping)}: no element has an amount above zero")
     return amounts
+
+
+def _mapping_amount(mapping: Mapping, symbol: object, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real | Decimal):
+        reason = f"{shown(value)}, not a number"
+    else:
+        try:
+            amount = float(value)
+        except OverflowError:  # of an int that no float can hold
+            amount = math.inf
+        if amount < 0:
+            reason = f"negative ({shown(value)})"
+        elif not math.isfinite(amount):
+            reason = f"{shown(value)}, not a finite number"
+        elif amount == 0 and value != 0:
+            reason = f"{shown(value)}, too small to be told from zero"
+        else:
+            return amount
+    raise FormulaError(f"{shown(mapping)}: the amount of {symbol} is {reason}")
 
 
 def _checked(item: object, amounts: Amounts) -> Amounts:
     """Refuse amounts whose products left the range in which fractions can be told from 0."""
     total = sum(amounts.values())
-    if not (0 < total < math.inf and min(amounts.values()) / total > 1e-300):
+    if not (0 < total < math.inf and min(amounts.values()) / total > MIN_FRACTION):
         raise FormulaError(
-            f"{_shown(item)}: the amounts are too large, or too far apart, to be told from zero"
+            f"{shown(item)}: the amounts are too large, or too far apart, to be told from zero"
         )
     return amounts
 
 
 def _refuse(original: str, position: int, reason: str) -> NoReturn:
-    raise FormulaError(f"{_shown(original)}, position {position}: {reason}")
+    raise FormulaError(f"{shown(original)}, position {position}: {reason}")
 
 
-def _refuse_bare_decimal(original: str, text: str, position: int, spaced: bool) -> None:
-    """Refuse `.5` behind a symbol or bracket: half an atom, or five of the next molecule?"""
-    digits = _DIGITS.match(text, position + 1)
-    if digits and position > 0 and not spaced:
+def _refuse_mixed_digits(original: str) -> None:
+    superscript = _SUPERSCRIPT.search(original)
+    if superscript and _NOT_SUPERSCRIPT.search(original):
+        _refuse(
+            original,
+            superscript.start(),
+            f"{superscript[0]!r} beside other digits is a charge or a mass number (leave it out, "
+            "or write all amounts in plain digits)",
+        )
+    number = _MIXED_NUMBER.search(original)
+    if number:
+        _refuse(
+            original,
+            number.start(),
+            f"{number[0]!r} mixes plain and subscript digits: one number or two? (write all "
+            "amounts in plain digits, hydrates with '·')",
+        )
+
+
+def _refuse_oxidation_state(original: str, text: str, position: int) -> None:
+    numeral = _ROMAN.match(text, position)
+    if numeral and position > 0:
         _refuse(
             original,
             position,
-            f"'.{digits[0]}' is ambiguous: write '0.{digits[0]}' for an amount or "
-            f"'·{digits[0]}' for a hydrate",
+            f"{numeral[0]!r} is an oxidation state: leave it out (or write iodine and vanadium "
+            "without a bracket)",
+        )
+
+
+def _refuse_hydrate_dot(original: str, text: str, position: int, token: str) -> None:
+    """Refuse `4.5` in front of a solvent: an amount, or an amount and a hydrate."""
+    whole, _, decimals = token.partition(".")
+    # Nobody writes 0 atoms in front of a hydrate, nor 05 molecules.
+    if (
+        whole.strip("0")
+        and decimals.isdigit()
+        and decimals[0] != "0"
+        and _SOLVENT_NEXT.match(text, position + len(token))
+    ):
+        _refuse(
+            original,
+            position,
+            f"{token!r} before a solvent is ambiguous: an amount of {token}, or {whole} and a "
+            f"hydrate dot? (write '{whole}·{decimals}' for the hydrate, a bracket such as "
+            f"'(O{token})' around symbol and amount otherwise)",
+        )
+
+
+def _refuse_bare_decimal(original: str, text: str, position: int) -> None:
+    """Refuse `.5`, which is half an atom or five of the next molecule."""
+    digits = _DIGITS.match(text, position + 1)
+    if digits:
+        number = shown(digits[0])[1:-1]
+        _refuse(
+            original,
+            position,
+            f"'.{number}' is ambiguous: write '0.{number}' for an amount or '·{number}' for a "
+            "hydrate",
         )
 
 
@@ -301,8 +393,8 @@ def _refuse_character(original: str, text: str, position: int) -> NoReturn:
         _refuse(
             original,
             position,
-            f"{original[position]!r} is a charge or a sum: crabsk reads neutral compositions with "
-            "numbers only (leave charges out: 'Fe3+' could be Fe3; work out sums such as 1-x)",
+            f"{original[position]!r} is a charge, a sum or a negative amount: leave charges out "
+            "('Fe3+' could be Fe3), work out sums such as 1-x",
         )
     if character.islower():
         _refuse(
@@ -315,18 +407,29 @@ def _refuse_character(original: str, text: str, position: int) -> NoReturn:
 
 
 def _refuse_type(item: object) -> NoReturn:
-    # NaN of any type differs from itself; comparing pandas' NA answers NA.
-    if item is None or type(item).__name__ == "NAType" or item != item:
+    if is_missing(item):
         raise FormulaError(f"{item!r} is a missing value: remove the row or give its formula")
     raise FormulaError(
-        f"{_shown(item)} is a {type(item).__name__}: expected a formula (str) or a mapping "
+        f"{shown(item)} is of type {type(item).__name__}: expected a formula (str) or a mapping "
         "element -> amount"
     )
 
 
-def _shown(item: object) -> str:
-    """Return the repr, cut in its middle where it is long."""
-    text = (
-        repr(item[:200] + item[-200:]) if isinstance(item, str) and len(item) > 400 else repr(item)
+def is_missing(item: object) -> bool:
+    """Whether an item is None, NaN or pandas' NA or NaT."""
+    # By name, because comparing NA answers NA and pandas need not be imported for it.
+    return (
+        item is None
+        or type(item).__name__ in ("NAType", "NaTType")
+        or (isinstance(item, float) and math.isnan(item))
     )
-    return text if len(text) <= 120 else f"{text[:80]}...{text[-30:]}"
+
+
+def shown(item: object) -> str:
+    """Return the repr of an item for a message, cut in its middle where it is long."""
+    try:
+        text = repr(item[:200] + item[-200:] if isinstance(item, str) and len(item) > 400 else item)
+    except ValueError:  # Python writes out no int of more than 4300 digits
+        text = f"<{type(item).__name__}>"
+    text = text.replace("\n", " ")  # of tables and arrays, which fill several lines
+    return text if len(text) <= 100 else f"{text[:70]}...{text[-25:]}"

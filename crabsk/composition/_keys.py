@@ -1,6 +1,7 @@
-"""Keys that say which rows are the same material: for grouped cross-validation and de-duplication."""
+"""Keys that say which rows are the same material, for grouping and de-duplication."""
 
 from collections.abc import Hashable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,12 @@ import numpy as np
 from ._elements import ELEMENTS
 from ._input import read_compositions
 from ._ragged import Compositions
+
+_MAX_COUNT = 10_000
+"""Most atoms of the scarcest element for which a formula is written in whole numbers."""
+
+_SAME = 1e-11
+"""Relative difference of amounts that rounding explains: half a float's digits are to spare."""
 
 
 def reduced_formula(X: Any, *, formula_column: Hashable = "auto") -> np.ndarray:
@@ -23,8 +30,9 @@ def reduced_formula(X: Any, *, formula_column: Hashable = "auto") -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_samples,), dtype object
-        Formulas in order of atomic number. Whole amounts are divided by their greatest common
-        divisor, others by the smallest amount (written with eight digits).
+        Formulas in order of atomic number, in the smallest whole amounts. Where those would take
+        more than 10,000 atoms of the scarcest element, all are given for one atom of it, with
+        eight digits; so two formulas that differ less than that share a key.
 
     Raises
     ------
@@ -34,12 +42,12 @@ def reduced_formula(X: Any, *, formula_column: Hashable = "auto") -> np.ndarray:
     Examples
     --------
     >>> from crabsk.composition import reduced_formula
-    >>> reduced_formula(["Fe4O6", "O3Fe2", "Si0.5Ge0.5"])
-    array(['O3Fe2', 'O3Fe2', 'SiGe'], dtype=object)
+    >>> reduced_formula(["Fe4O6", "O3Fe2", "FeO1.5", "Si0.5Ge0.5"])
+    array(['O3Fe2', 'O3Fe2', 'O3Fe2', 'SiGe'], dtype=object)
     """
     compositions = read_compositions(X, formula_column)
     texts = [
-        ELEMENTS[z - 1] + ("" if amount == 1 else f"{amount:.8g}")
+        ELEMENTS[z - 1] + _amount_text(amount)
         for z, amount in zip(
             compositions.atomic_numbers.tolist(),
             _reduced_amounts(compositions).tolist(),
@@ -84,26 +92,61 @@ def chemical_system(X: Any, *, formula_column: Hashable = "auto") -> np.ndarray:
     return _joined(symbols, compositions.offsets, "-")
 
 
+def _amount_text(amount: float) -> str:
+    if amount == 1:
+        return ""
+    return f"{amount:.15g}" if amount.is_integer() else f"{amount:.8g}"
+
+
 def _reduced_amounts(compositions: Compositions) -> np.ndarray:
-    """Divide whole amounts by their greatest common divisor, others by their minimum."""
+    """Return the smallest whole amounts, or amounts relative to the smallest of the composition.
+
+    Everything follows from ratios of amounts, so that a formula and its multiple never differ.
+    """
     if not len(compositions.amounts):
         return compositions.amounts
     lengths, amounts = compositions.lengths, compositions.amounts
     # Every composition but the empty ones, which hold no tokens to divide.
     starts = compositions.offsets[:-1][lengths > 0]
     lengths = lengths[lengths > 0]
-    whole = (amounts == np.rint(amounts)) & (amounts < 2**53)
-    all_whole = np.logical_and.reduceat(whole, starts)
-    divisors = np.minimum.reduceat(amounts, starts)
-    common = np.gcd.reduceat(np.where(whole, amounts, 1).astype(np.int64), starts)
-    divisors[all_whole] = common[all_whole]
-    return amounts / np.repeat(divisors, lengths)
+    ratios = amounts / np.repeat(np.minimum.reduceat(amounts, starts), lengths)
+    # The amount of the scarcest element: the common denominator of all ratios. Where that
+    # overflows it is rubbish, which the check for wholeness refuses.
+    counts = np.lcm.reduceat(_denominators(ratios), starts)
+    counts[(counts < 1) | (counts > _MAX_COUNT)] = 1
+    multiples = ratios * np.repeat(counts, lengths)
+    whole = np.logical_and.reduceat(_is_whole(multiples), starts)
+    return np.where(np.repeat(whole, lengths), np.rint(multiples), ratios)
+
+
+def _is_whole(values: np.ndarray) -> np.ndarray:
+    return np.abs(values - np.rint(values)) <= _SAME * values
+
+
+def _denominators(ratios: np.ndarray) -> np.ndarray:
+    """Return the denominators of the ratios as fractions, some number above the limit if larger."""
+    # Continued fractions, for all ratios in step: denominators grow at least as Fibonacci's
+    # numbers do, so the loop ends after some twenty rounds.
+    before, denominators = np.zeros(len(ratios)), np.ones(len(ratios))
+    rest = ratios % 1.0
+    while True:
+        (todo,) = np.nonzero(~_is_whole(ratios * denominators) & (denominators <= _MAX_COUNT))
+        if not len(todo):
+            return np.minimum(denominators, _MAX_COUNT + 1).astype(np.int64)
+        # A rest of (nearly) zero in a ratio that is not whole yet gives a number above the limit.
+        inverse = 1.0 / np.maximum(rest[todo], 1e-9)
+        quotients = np.floor(inverse)
+        before[todo], denominators[todo] = (
+            denominators[todo],
+            quotients * denominators[todo] + before[todo],
+        )
+        rest[todo] = inverse - quotients
 
 
 def _joined(texts: list[str], offsets: np.ndarray, separator: str) -> np.ndarray:
     bounds = offsets.tolist()
     keys = np.empty(len(bounds) - 1, dtype=object)
     keys[:] = [
-        separator.join(texts[start:end]) for start, end in zip(bounds[:-1], bounds[1:], strict=True)
+        separator.join(texts[start:end]) for start, end in pairwise(bounds)
     ]
     return keys

@@ -1,18 +1,20 @@
 """The internal form that every input takes: compositions of any length laid end to end."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from ._elements import N_ELEMENTS
-from ._formula import FormulaError, FormulaReader
+from ._elements import ELEMENTS, N_ELEMENTS
+from ._formula import MIN_FRACTION, FormulaError, FormulaReader, shown
 
 _ERRORS_SHOWN = 5
 
 
-@dataclass(frozen=True, slots=True)
+# Without eq: comparing field by field would ask for the truth of an array.
+@dataclass(frozen=True, slots=True, eq=False)
 class Compositions:
     """A ragged batch of compositions.
 
@@ -64,24 +66,30 @@ class Compositions:
         totals = np.bincount(self.row_of_token, weights=self.amounts, minlength=len(self))
         return self.amounts / np.repeat(totals, self.lengths)
 
-    def take(self, rows: np.ndarray) -> "Compositions":
-        """Return the compositions at `rows` (integer positions), in that order."""
+    def take(self, rows: Any) -> "Compositions":
+        """Return the compositions at `rows` (positions, a mask or a slice), in that order."""
         lengths = self.lengths[rows]
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        offsets = _offsets(lengths)
         tokens = np.arange(offsets[-1]) + np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths)
         return Compositions(self.atomic_numbers[tokens], self.amounts[tokens], offsets)
 
     def to_sparse(self, *, fractions: bool = False) -> sparse.csr_array:
-        """Return the element matrix, shape (n_compositions, 118): column ``z - 1`` is element ``z``.
+        """Return the element matrix, a copy: column ``z - 1`` is the element ``z``.
 
         Parameters
         ----------
         fractions : bool, default=False
             Whether to return atomic fractions instead of amounts.
+
+        Returns
+        -------
+        csr_array of shape (n_compositions, 118)
         """
         values = self.fractions if fractions else self.amounts
         return sparse.csr_array(
-            (values, self.atomic_numbers - 1, self.offsets), shape=(len(self), N_ELEMENTS)
+            (values, self.atomic_numbers - 1, self.offsets),
+            shape=(len(self), N_ELEMENTS),
+            copy=True,
         )
 
 
@@ -89,9 +97,9 @@ def parse_formulas(formulas: Iterable) -> Compositions:
     """Read chemical formulas into a ragged batch of compositions.
 
     Brackets of all three kinds may be nested to any depth; amounts are decimal or scientific
-    (``Fe0.95O``, ``Fe1e-7O``), their digits plain, sub- or superscript; ``·``, ``*`` or a dot that
-    can be nothing else divides a hydrate, and a number may lead a part (``CuSO4·5H2O``). D and T
-    are hydrogen.
+    (``Fe0.95O``, ``Fe1e-7O``), their digits plain or subscript (superscript only throughout, so
+    that no charge is taken for an amount); ``·``, ``*`` or a dot that can be nothing else divides
+    a hydrate, and a number may lead a part (``CuSO4·5H2O``). D and T are hydrogen.
 
     Parameters
     ----------
@@ -108,9 +116,12 @@ def parse_formulas(formulas: Iterable) -> Compositions:
     ------
     FormulaError
         A `ValueError`, if any item is not a formula: unknown symbols, unbalanced brackets,
-        charges, variables (``La1-xSrxMnO3``), ambiguous dots (``CuSO4.5H2O``), missing values,
-        amounts that are zero, negative, infinite or over 40 characters long. The message shows
-        row, text and place of the first five and counts the rest.
+        charges, oxidation states (``Fe(III)``), variables (``La1-xSrxMnO3``), ambiguous dots
+        (``CuSO4.5H2O``), missing values, amounts that are zero, negative, infinite or over 40
+        characters long. The message shows row, text and place of the first five (counted from 0)
+        and counts the rest.
+    ValueError
+        If `formulas` is a single formula, a table or a set.
 
     Examples
     --------
@@ -123,6 +134,12 @@ def parse_formulas(formulas: Iterable) -> Compositions:
     crabsk.composition._formula.FormulaError: 1 of 2 formulas cannot be read:
       row 1: 'Xx2O3', position 0: unknown element 'Xx'
     """
+    refuse_single(formulas)
+    if isinstance(formulas, Set) or hasattr(type(formulas), "columns"):
+        # Iterating gives rows in no order, or a table's column names instead of rows.
+        raise ValueError(
+            f"formulas is of type {type(formulas).__name__}: pass a list or one column of formulas"
+        )
     read = FormulaReader().read
     atomic_numbers: list[int] = []
     amounts: list[float] = []
@@ -149,13 +166,19 @@ def parse_formulas(formulas: Iterable) -> Compositions:
     )
 
 
+def refuse_single(formulas: Any) -> None:
+    """Refuse one formula where many are expected: iterating it gives letters or elements."""
+    if isinstance(formulas, str | Mapping):
+        raise ValueError(f"{shown(formulas)} is a single formula: pass a list of formulas")
+
+
 def compositions_from_matrix(
     matrix: np.ndarray, atomic_numbers: np.ndarray | None = None
 ) -> Compositions:
     """Read a dense matrix of element amounts.
 
-    A row of zeros becomes an empty composition: on the numeric path a row is never refused for
-    what it holds, because scikit-learn's own machinery produces such rows.
+    A row of zeros becomes an empty composition instead of being refused, because scikit-learn's
+    own machinery produces such rows.
 
     Parameters
     ----------
@@ -168,6 +191,12 @@ def compositions_from_matrix(
     -------
     Compositions
 
+    Raises
+    ------
+    ValueError
+        If an amount is negative or not finite, or if the amounts of a row are so large or so far
+        apart that a fraction would be zero.
+
     Examples
     --------
     >>> import numpy as np
@@ -178,21 +207,39 @@ def compositions_from_matrix(
     if atomic_numbers is None:
         atomic_numbers = np.arange(1, matrix.shape[1] + 1)
     rows, columns = np.nonzero(matrix)
-    return _in_order_of_atomic_number(
+    amounts = np.asarray(matrix[rows, columns], dtype=np.float64)
+    bad = np.flatnonzero(~(np.isfinite(amounts) & (amounts > 0)))
+    if len(bad):
+        symbol = ELEMENTS[atomic_numbers[columns[bad[0]]] - 1]
+        raise ValueError(
+            "amounts of elements must be finite and not negative: row "
+            f"{rows[bad[0]]} has {amounts[bad[0]]:g} of {symbol} ({len(bad)} such amounts in all)"
+        )
+    compositions = _in_order_of_atomic_number(
         np.asarray(atomic_numbers, dtype=np.int64)[columns],
-        np.asarray(matrix[rows, columns], dtype=np.float64),
+        amounts,
         np.bincount(rows, minlength=len(matrix)),
     )
+    lost = np.flatnonzero(compositions.fractions <= MIN_FRACTION)
+    if len(lost):
+        raise ValueError(
+            f"row {compositions.row_of_token[lost[0]]}: the amounts are too large, or too far "
+            "apart, to be told from zero"
+        )
+    return compositions
 
 
 def _in_order_of_atomic_number(
     atomic_numbers: np.ndarray, amounts: np.ndarray, lengths: np.ndarray
 ) -> Compositions:
     """Sort tokens within each composition, so that `NaCl` and `ClNa` are one composition."""
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     rows = np.repeat(np.arange(len(lengths)), lengths)
     order = np.lexsort((atomic_numbers, rows))
-    return Compositions(atomic_numbers[order], amounts[order], offsets)
+    return Compositions(atomic_numbers[order], amounts[order], _offsets(lengths))
+
+
+def _offsets(lengths: np.ndarray) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
 def _describe(errors: list[tuple[int, FormulaError]], n_errors: int, n_rows: int) -> str:

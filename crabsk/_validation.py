@@ -1,0 +1,127 @@
+"""Check X as scikit-learn does, and turn it into compositions and extra features.
+
+The only room that knows both scikit-learn's validation and crabsk's forms of X. Also the one place
+where scikit-learn's private helpers are imported, so that a new release is met here.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
+from sklearn.utils.validation import check_non_negative, validate_data
+
+from .composition import (
+    Compositions,
+    compositions_from_matrix,
+    element_columns,
+    find_formulas,
+    is_dataframe,
+    parse_formulas,
+)
+
+__all__ = [
+    "CompositionTable",
+    "HasMethods",
+    "Interval",
+    "Options",
+    "StrOptions",
+    "_fit_context",
+    "validate_compositions",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class CompositionTable:
+    """Validated X: the compositions of its rows and the numeric columns beside them."""
+
+    compositions: Compositions
+    extra: np.ndarray
+    """Extra features, shape (n_samples, n_extra), float64."""
+    extra_names: list[str]
+
+
+def validate_compositions(
+    estimator: BaseEstimator, X: Any, *, reset: bool, formula_column: Any = "auto"
+) -> CompositionTable:
+    """Validate X in any of its forms and read it.
+
+    Sets (with ``reset=True``) or checks `n_features_in_`, `feature_names_in_` and
+    `formula_position_` (the position of the column of formulas; None for a matrix of element
+    amounts) on `estimator`.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        The estimator that X is for.
+    X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
+        Rows to read.
+    reset : bool
+        Whether to fix the form of X (in `fit`) or to hold it to the form that was fixed.
+    formula_column : "auto", str or int, default="auto"
+        Which column of a table holds the formulas; heeded with ``reset=True`` only.
+
+    Returns
+    -------
+    CompositionTable
+
+    Raises
+    ------
+    ValueError
+        If X is none of the forms, holds what is not a formula, has missing values in its numeric
+        columns, or differs in form from the X of `fit`.
+    """
+    name = type(estimator).__name__
+    if not reset:
+        formula_column = _fitted_formula_column(estimator, X)
+    table = find_formulas(X, formula_column)
+    if table is None:
+        return _validate_matrix(estimator, X, reset=reset)
+    if reset:
+        validate_data(estimator, X, reset=True, skip_check_array=True)
+        estimator.n_features_in_ = table.n_columns
+        estimator.formula_position_ = table.formula_position
+    else:
+        if estimator.formula_position_ is None:
+            raise ValueError(
+                f"X holds formulas, but {name} was fitted on a matrix of element amounts"
+            )
+        if table.n_columns != estimator.n_features_in_:
+            raise ValueError(
+                f"X has {table.n_columns} features, but {name} is expecting "
+                f"{estimator.n_features_in_} features as input"
+            )
+        # One column of formulas is one column of formulas, named or not.
+        if table.n_columns > 1 or (is_dataframe(X) and hasattr(estimator, "feature_names_in_")):
+            validate_data(estimator, X, reset=False, skip_check_array=True)
+    if not len(table.formulas):
+        raise ValueError(
+            f"Found array with 0 sample(s) while a minimum of 1 is required by {name}."
+        )
+    return CompositionTable(parse_formulas(table.formulas), table.extra, table.extra_names)
+
+
+def _fitted_formula_column(estimator: BaseEstimator, X: Any) -> Any:
+    """Return the column fixed at fit, in the terms of this X; "auto" where X cannot have it."""
+    position = estimator.formula_position_
+    if position is None:
+        return "auto"
+    if is_dataframe(X):
+        return X.columns[position] if position < X.shape[1] else "auto"
+    return position
+
+
+def _validate_matrix(estimator: BaseEstimator, X: Any, *, reset: bool) -> CompositionTable:
+    name = type(estimator).__name__
+    if not reset and estimator.formula_position_ is not None:
+        raise ValueError(
+            f"{name} was fitted on formulas, but X holds none: it must be formulas again"
+        )
+    matrix = validate_data(estimator, X, reset=reset, dtype=np.float64)
+    check_non_negative(matrix, f"{name} (a matrix of element amounts)")
+    if reset:
+        estimator.formula_position_ = None
+    columns = element_columns(getattr(estimator, "feature_names_in_", None), matrix.shape[1])
+    compositions = compositions_from_matrix(matrix, columns)
+    return CompositionTable(compositions, np.empty((len(matrix), 0)), [])

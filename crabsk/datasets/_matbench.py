@@ -1,0 +1,749 @@
+"""The thirteen tasks of Matbench v0.1, as formulas.
+
+A task's official file is gzip-compressed JSON that matminer wrote: a table in the "split" layout of
+pandas whose structures are pymatgen's ``Structure.as_dict``. It is read here as plain data, without
+pymatgen, and the ``@module`` and ``@class`` entries in it are never acted upon.
+
+Two files a task lie in the data folder: the official one, which is compared with its SHA-256
+whenever it is read, and a table of formula and target made from it, which is small and quick.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+import math
+import os
+import re
+import time
+import uuid
+import warnings
+import zlib
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+import numpy as np
+
+from ._base import hand_over, read_columns, read_descr
+
+if TYPE_CHECKING:
+    from sklearn.model_selection import KFold, StratifiedKFold
+    from sklearn.utils import Bunch
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is known of a task before its file is there.
+
+    ``inputs`` and ``column`` are the two columns of the official file; ``classes`` are the names of
+    the classes 0 and 1.
+    """
+
+    url: str
+    sha256: str
+    n_rows: int
+    inputs: str
+    column: str
+    unit: str | None
+    what: str
+    references: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        return "classification" if self.classes else "regression"
+
+    @property
+    def dtype(self) -> type[np.number]:
+        return np.int64 if self.classes else np.float64
+
+
+_Rows = tuple[list[str], np.ndarray]  # formulas and targets, n each
+
+
+_HOST = "https://ml.materialsproject.org/projects"
+
+_MATERIALS_PROJECT = (
+    "A. Jain et al. The Materials Project: A materials genome approach to accelerating materials "
+    "innovation. APL Materials 1, 011002 (2013). https://doi.org/10.1063/1.4812323"
+)
+_ELASTICITY = (
+    "M. de Jong et al. Charting the complete elastic properties of inorganic crystalline "
+    "compounds. Scientific Data 2, 150009 (2015). https://doi.org/10.1038/sdata.2015.9"
+)
+_ZHUO = (
+    "Y. Zhuo, A. Mansouri Tehrani, J. Brgoch. Predicting the Band Gaps of Inorganic Solids by "
+    "Machine Learning. J. Phys. Chem. Lett. 9, 1668 (2018). "
+    "https://doi.org/10.1021/acs.jpclett.8b00124"
+)
+
+# Addresses, checksums and row counts as in matminer's dataset_metadata.json; units and target
+# columns as in Matbench's own metadata, which corrects "eV" to "eV/atom" for mp_e_form.
+_TASKS = {
+    "dielectric": _Task(
+        url=f"{_HOST}/matbench_dielectric.json.gz",
+        sha256="83befa09bc2ec2f4b6143afc413157827a90e5e2e42c1eb507ccfa01bf26a1d6",
+        n_rows=4764,
+        inputs="structure",
+        column="n",
+        unit="unitless",
+        what="Refractive index, computed (DFPT, Materials Project).",
+        references=(
+            "I. Petousis et al. High-throughput screening of inorganic compounds for the discovery "
+            "of novel dielectric and optical materials. Scientific Data 4, 160134 (2017). "
+            "https://doi.org/10.1038/sdata.2016.134",
+        ),
+    ),
+    "expt_gap": _Task(
+        url=f"{_HOST}/matbench_expt_gap.json.gz",
+        sha256="783e7d1461eb83b00b2f2942da4b95fda5e58a0d1ae26b581c24cf8a82ca75b2",
+        n_rows=4604,
+        inputs="composition",
+        column="gap expt",
+        unit="eV",
+        what="Band gap, measured.",
+        references=(_ZHUO,),
+    ),
+    "expt_is_metal": _Task(
+        url=f"{_HOST}/matbench_expt_is_metal.json.gz",
+        sha256="8f2a4f9bacdcbc5c2c73615629ee7986f09d39bed40ba7db52b61b2889730887",
+        n_rows=4921,
+        inputs="composition",
+        column="is_metal",
+        unit=None,
+        what="Metal or not, measured.",
+        references=(_ZHUO,),
+        classes=("nonmetal", "metal"),
+    ),
+    "glass": _Task(
+        url=f"{_HOST}/matbench_glass.json.gz",
+        sha256="36beb654e2a463ee2a6572105bea0ca2961eee7c7b26a25377bff2c3b338e53a",
+        n_rows=5680,
+        inputs="composition",
+        column="gfa",
+        unit=None,
+        what="Whether a ternary alloy forms a metallic glass, measured.",
+        references=(
+            "Y. Kawazoe, T. Masumoto, A.-P. Tsai, J.-Z. Yu, T. Aihara Jr. Nonequilibrium Phase "
+            "Diagrams of Ternary Amorphous Alloys. Landolt-Börnstein, Group III, 37A. Springer "
+            "(1997).",
+        ),
+        classes=("not glass forming", "glass forming"),
+    ),
+    "jdft2d": _Task(
+        url=f"{_HOST}/matbench_jdft2d.json.gz",
+        sha256="26057dc4524e193e32abffb296ce819b58b6e11d1278cae329a2f97817a4eddf",
+        n_rows=636,
+        inputs="structure",
+        column="exfoliation_en",
+        unit="meV/atom",
+        what="Exfoliation energy of layered crystals, computed (OptB88vdW, JARVIS).",
+        references=(
+            "K. Choudhary, I. Kalish, R. Beams, F. Tavazza. High-throughput Identification and "
+            "Characterization of Two-dimensional Materials using Density functional theory. "
+            "Scientific Reports 7, 5179 (2017). https://doi.org/10.1038/s41598-017-05402-0",
+        ),
+    ),
+    "log_gvrh": _Task(
+        url=f"{_HOST}/matbench_log_gvrh.json.gz",
+        sha256="098af941f4c663270f1fe21abf20ffad6fb85ecbfcba5786ceac03983ac29da7",
+        n_rows=10987,
+        inputs="structure",
+        column="log10(G_VRH)",
+        unit="log10(GPa)",
+        what="Logarithm of the Voigt-Reuss-Hill shear modulus, computed (DFT, Materials Project).",
+        references=(_ELASTICITY,),
+    ),
+    "log_kvrh": _Task(
+        url=f"{_HOST}/matbench_log_kvrh.json.gz",
+        sha256="44b113ddb7e23aa18731a62c74afa7e5aa654199e0db5f951c8248a00955c9cd",
+        n_rows=10987,
+        inputs="structure",
+        column="log10(K_VRH)",
+        unit="log10(GPa)",
+        what="Logarithm of the Voigt-Reuss-Hill bulk modulus, computed (DFT, Materials Project).",
+        references=(_ELASTICITY,),
+    ),
+    "mp_e_form": _Task(
+        url=f"{_HOST}/matbench_mp_e_form.json.gz",
+        sha256="dedcb1d4ba2e3e50dbdd45ba5bc647a00e9c2bcf8f8bf556dc8e92caa39eb21f",
+        n_rows=132752,
+        inputs="structure",
+        column="e_form",
+        unit="eV/atom",
+        what="Formation energy, computed (DFT, Materials Project).",
+        references=(_MATERIALS_PROJECT,),
+    ),
+    "mp_gap": _Task(
+        url=f"{_HOST}/matbench_mp_gap.json.gz",
+        sha256="58b65746bd88329986ed66031a2ac1369c7c522f7bc9f9081528e07097c2c057",
+        n_rows=106113,
+        inputs="structure",
+        column="gap pbe",
+        unit="eV",
+        what="Band gap, computed (PBE, Materials Project).",
+        references=(_MATERIALS_PROJECT,),
+    ),
+    "mp_is_metal": _Task(
+        url=f"{_HOST}/matbench_mp_is_metal.json.gz",
+        sha256="9a028ed5750a4c76ca36e9f3c8d48fe0bf3fb21b76ec2289e58ae7048d527919",
+        n_rows=106113,
+        inputs="structure",
+        column="is_metal",
+        unit=None,
+        what="Metal or not, computed (DFT, Materials Project).",
+        references=(_MATERIALS_PROJECT,),
+        classes=("nonmetal", "metal"),
+    ),
+    "perovskites": _Task(
+        url=f"{_HOST}/matbench_perovskites.json.gz",
+        sha256="4641e2417f8ec8b50096d2230864468dfa08278dc9d257c327f65d0305278483",
+        n_rows=18928,
+        inputs="structure",
+        column="e_form",
+        unit="eV/unit cell",
+        what=(
+            "Heat of formation of the five-atom perovskite cell, computed (RPBE); oxygen is taken "
+            "from water vapour, not from O2."
+        ),
+        references=(
+            "I. E. Castelli et al. New cubic perovskites for one- and two-photon water splitting "
+            "using the computational materials repository. Energy Environ. Sci. 5, 9034 (2012). "
+            "https://doi.org/10.1039/C2EE22341D",
+        ),
+    ),
+    "phonons": _Task(
+        url=f"{_HOST}/matbench_phonons.json.gz",
+        sha256="4db551f21ec5f577e6202725f10e34dfc509aa7df3a6bdaac497da7f6dbbb9b3",
+        n_rows=1265,
+        inputs="structure",
+        column="last phdos peak",
+        unit="1/cm",
+        what="Frequency of the highest peak of the phonon density of states, computed (DFPT).",
+        references=(
+            "G. Petretto et al. High-throughput density-functional perturbation theory phonons for "
+            "inorganic materials. Scientific Data 5, 180065 (2018). "
+            "https://doi.org/10.1038/sdata.2018.65",
+        ),
+    ),
+    "steels": _Task(
+        url=f"{_HOST}/matbench_steels.json.gz",
+        sha256="473bc4957b2ea5e6465aef84bc29bb48ac34db27d69ea4ec5f508745c6fae252",
+        n_rows=312,
+        inputs="composition",
+        column="yield strength",
+        unit="MPa",
+        what="Yield strength of steels, measured.",
+        references=(
+            "Citrine Informatics. Mechanical properties of some steels. "
+            "https://citrination.com/datasets/153092/",
+        ),
+    ),
+}
+
+# Part of the name of the stored table: raise it when the way a formula is written changes.
+_TABLE_VERSION = 1
+_TIMEOUT = 60.0  # seconds that the server may stay silent
+_CHUNK = 1 << 20
+# A symbol and, in decorated structures, its oxidation state as pymatgen writes it: Fe3+, O2-, Fe0+.
+_SPECIES = re.compile(r"([A-Z][a-z]?)(?:\d*\.?\d*[+-])?")
+
+
+def fetch_matbench(
+    name: str,
+    *,
+    data_home: str | os.PathLike[str] | None = None,
+    download_if_missing: bool = True,
+    return_X_y: bool = False,
+    as_frame: bool = False,
+    n_retries: int = 3,
+    delay: float = 1.0,
+) -> Bunch | tuple[Any, Any]:
+    """Load a task of Matbench v0.1 as formulas and targets, downloading it if necessary.
+
+    =================  ======  ==============  ===========  ============
+    name                 rows  task            made from    unit
+    =================  ======  ==============  ===========  ============
+    ``steels``            312  regression      composition  MPa
+    ``jdft2d``            636  regression      structure    meV/atom
+    ``phonons``          1265  regression      structure    1/cm
+    ``expt_gap``         4604  regression      composition  eV
+    ``dielectric``       4764  regression      structure    unitless
+    ``expt_is_metal``    4921  classification  composition
+    ``glass``            5680  classification  composition
+    ``log_gvrh``        10987  regression      structure    log10(GPa)
+    ``log_kvrh``        10987  regression      structure    log10(GPa)
+    ``perovskites``     18928  regression      structure    eV/unit cell
+    ``mp_gap``         106113  regression      structure    eV
+    ``mp_is_metal``    106113  classification  structure
+    ``mp_e_form``      132752  regression      structure    eV/atom
+    =================  ======  ==============  ===========  ============
+
+    Rows keep their official order, on which the official folds rest, and none is left out. A
+    composition is the text in the official file. A structure is reduced to what its cell holds:
+    elements in alphabetical order, each with its amount (``K4Mn4O8``), partly occupied sites
+    counted by their occupancies and oxidation states left out. Different structures may thus have
+    equal formulas.
+
+    The first call for a task downloads its official file, checks it and stores a small table beside
+    it, from which later calls read. For the three tasks of over 100 000 structures the first call
+    takes, after the download, about half a minute and 3 GB of memory.
+
+    Parameters
+    ----------
+    name : str
+        A name from the table above, with or without ``matbench_`` in front.
+
+    data_home : str or path-like, default=None
+        Folder in which to keep files, as in :func:`sklearn.datasets.get_data_home`; its subfolder
+        ``crabsk/matbench`` is used. A computer without a network needs only the official file
+        (``matbench_<name>.json.gz``) there, or the table and its checksum.
+
+    download_if_missing : bool, default=True
+        If False, raise an OSError where the data are not in `data_home`.
+
+    return_X_y : bool, default=False
+        Return ``(X, y)`` instead of a Bunch.
+
+    as_frame : bool, default=False
+        Return pandas objects instead of NumPy arrays.
+
+    n_retries : int, default=3
+        How many more times to try where a download fails.
+
+    delay : float, default=1.0
+        Seconds between two tries.
+
+    Returns
+    -------
+    bunch : :class:`~sklearn.utils.Bunch`
+        A dictionary with attributes:
+
+        data : ndarray of str objects of shape (n,)
+            Formulas. With `as_frame`, a DataFrame of one column ``formula``.
+        target : ndarray of shape (n,)
+            The property in `unit`, as floats; for classification the integers 0 and 1, where 1 is
+            True in the official file. With `as_frame`, a Series named as the official column.
+        feature_names : list of str
+            ``["formula"]``.
+        target_names : list of str
+            The official name of the target; for classification the names of the classes 0 and 1.
+        task : str
+            ``"regression"`` or ``"classification"``.
+        unit : str or None
+            Unit of the target, None for classification.
+        frame : DataFrame of shape (n, 2) or None
+            ``data`` and ``target`` side by side, with `as_frame` only.
+        DESCR : str
+            What the task is and whom to cite.
+        filename : str
+            Where the official file lies, or would lie.
+
+    (X, y) : tuple if `return_X_y`
+        Formulas and target, both of shape (n,): two ndarrays, or with `as_frame` two Series.
+
+    Raises
+    ------
+    ValueError
+        If no task has this name, if `n_retries` or `delay` is negative, or if the official file
+        cannot be read as what it should be.
+
+    OSError
+        If the data are neither in `data_home` nor to be had from the network, or if what was
+        downloaded has the wrong checksum. The message says which file to put where.
+
+    Warns
+    -----
+    UserWarning
+        For every failed try that is followed by another, and for a file in `data_home` that is
+        damaged (it is then not used) or cannot be written.
+
+    See Also
+    --------
+    matbench_folds : The official split of a task.
+
+    Examples
+    --------
+    >>> from crabsk.datasets import fetch_matbench
+    >>> steels = fetch_matbench("steels")  # doctest: +SKIP
+    >>> steels.target[:3], steels.unit  # doctest: +SKIP
+    (array([2411.5, 1123.1, 1736.3]), 'MPa')
+    """
+    short, task = _find_task(name)
+    if n_retries < 0 or delay < 0:
+        raise ValueError(
+            f"n_retries and delay must not be negative, got n_retries={n_retries}, delay={delay}."
+        )
+    from sklearn.datasets import get_data_home
+
+    folder = Path(get_data_home(data_home)) / "crabsk" / "matbench"
+    official = folder / f"matbench_{short}.json.gz"
+    # With the checksum of its source in its name, a table is never taken for that of another file.
+    table = folder / f"matbench_{short}-{task.sha256[:16]}-v{_TABLE_VERSION}.csv.gz"
+
+    rows = _read_table(table, task)
+    if rows is None:
+        raw = _read_official(official, task)
+        if raw is None:
+            if not download_if_missing:
+                raise OSError(
+                    f"Matbench task {short!r} is not in {folder} and download_if_missing=False. "
+                    + _by_hand(official, task)
+                )
+            raw = _download(official, task, n_retries, delay)
+        rows = _parse(raw, short, task)
+        _write_table(table, *rows)
+
+    return hand_over(
+        *rows,
+        task.column,
+        return_X_y=return_X_y,
+        as_frame=as_frame,
+        target_names=list(task.classes) or [task.column],
+        task=task.kind,
+        unit=task.unit,
+        DESCR=_describe(short, task),
+        filename=str(official),
+    )
+
+
+def matbench_folds(name: str) -> KFold | StratifiedKFold:
+    """Give the official split of a task of Matbench v0.1.
+
+    Parameters
+    ----------
+    name : str
+        Name of a task as in :func:`fetch_matbench`, with or without ``matbench_`` in front.
+
+    Returns
+    -------
+    splitter : KFold or StratifiedKFold
+        Five shuffled folds, stratified for classification, with Matbench's ``random_state``. They
+        are the official folds only for all rows of the task in their official order.
+
+    Raises
+    ------
+    ValueError
+        If no task has this name.
+
+    See Also
+    --------
+    fetch_matbench : The rows to split.
+
+    Examples
+    --------
+    >>> from crabsk.datasets import matbench_folds
+    >>> matbench_folds("expt_gap")
+    KFold(n_splits=5, random_state=18012019, shuffle=True)
+    >>> matbench_folds("matbench_glass")
+    StratifiedKFold(n_splits=5, random_state=18012019, shuffle=True)
+    """
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    _, task = _find_task(name)
+    splitter = StratifiedKFold if task.classes else KFold
+    return splitter(n_splits=5, shuffle=True, random_state=18012019)
+
+
+def _find_task(name: str) -> tuple[str, _Task]:
+    short = str(name).removeprefix("matbench_")
+    if short not in _TASKS:
+        raise ValueError(
+            f"Matbench v0.1 has no task {name!r}. Its tasks are: {', '.join(_TASKS)} "
+            "(with or without 'matbench_' in front)."
+        )
+    return short, _TASKS[short]
+
+
+def _describe(short: str, task: _Task) -> str:
+    target = ", ".join(f"{number} = {label}" for number, label in enumerate(task.classes))
+    return Template(read_descr("matbench.rst")).substitute(
+        title=f"matbench_{short}",
+        rule="-" * len(f"matbench_{short}"),
+        what=task.what,
+        n_rows=task.n_rows,
+        inputs=task.inputs,
+        column=task.column,
+        kind=task.kind,
+        target=target or f"real, in {task.unit}",
+        url=task.url,
+        sha256=task.sha256,
+        references="\n".join(f"- {reference}" for reference in task.references),
+    )
+
+
+# ------------------------------------------------------------------------------ the official file
+
+
+def _by_hand(official: Path, task: _Task) -> str:
+    return f"Download {task.url} elsewhere and put it, as it is, at {official}."
+
+
+def _read_official(official: Path, task: _Task) -> bytes | None:
+    """Read the official file, or None where there is no sound one.
+
+    The bytes that were checked are the bytes that are used: the file is not opened again.
+    """
+    try:
+        raw = official.read_bytes()
+    except FileNotFoundError:
+        return None
+    found = hashlib.sha256(raw).hexdigest()
+    if found == task.sha256:
+        return raw
+    warnings.warn(
+        f"{official} is not the official file and is not used: its SHA-256 is {found}, it should "
+        f"be {task.sha256}.",
+        stacklevel=3,
+    )
+    return None
+
+
+def _download(official: Path, task: _Task, n_retries: int, delay: float) -> bytes:
+    official.parent.mkdir(parents=True, exist_ok=True)
+    for left in range(n_retries, -1, -1):
+        try:
+            raw = _get(task.url)
+            break
+        except (URLError, HTTPException, ConnectionError, TimeoutError) as error:
+            if not left:
+                raise OSError(
+                    f"Could not download {task.url} ({error}). {_by_hand(official, task)}"
+                ) from error
+            warnings.warn(
+                f"Could not download {task.url} ({error}); trying again in {delay:g} s, "
+                f"{left} more time{'s' if left > 1 else ''}.",
+                stacklevel=3,
+            )
+            time.sleep(delay)
+    found = hashlib.sha256(raw).hexdigest()
+    if found != task.sha256:
+        raise OSError(
+            f"What {task.url} sent has the SHA-256 {found}, it should be {task.sha256}. It was not "
+            f"kept: it may have been damaged or changed on the way. {_by_hand(official, task)}"
+        )
+    with _replacing(official) as file:
+        file.write(raw)
+    return raw
+
+
+def _get(url: str) -> bytes:
+    try:
+        with urlopen(url, timeout=_TIMEOUT) as response:
+            promised = response.headers.get("Content-Length")
+            raw = b"".join(iter(lambda: response.read(_CHUNK), b""))
+    except HTTPError as error:
+        error.close()  # it holds the connection
+        raise
+    # Reading in chunks, http.client takes a connection that was cut for the end of the file.
+    if promised is not None and len(raw) < int(promised):
+        raise URLError(f"the connection ended after {len(raw)} of {promised} bytes")
+    return raw
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """Write a file that appears under its name only when it is whole."""
+    part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        with part.open("xb") as file:
+            yield file
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+# -------------------------------------------------------------------------- from JSON to formulas
+
+
+class _Cell(NamedTuple):
+    """What is left of a structure: its formula, or why it has none."""
+
+    formula: str
+    problem: str = ""
+
+
+def _parse(raw: bytes, short: str, task: _Task) -> _Rows:
+    """Read an official file.
+
+    Returns
+    -------
+    formulas : list of str of length n
+
+    targets : ndarray of shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If anything in it is not as expected; the message names the row.
+    """
+    where = f"The file of matbench_{short}"
+    try:
+        content = json.loads(gzip.decompress(raw), object_hook=_reduce_structure)
+    except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
+        raise ValueError(f"{where} is not gzip-compressed JSON: {error}") from error
+    if not isinstance(content, dict) or not all(
+        isinstance(content.get(key), list) for key in ("columns", "data")
+    ):
+        raise ValueError(f"{where} is not a table: it lacks the list 'columns' or 'data'.")
+    columns, rows = content["columns"], content["data"]
+    for column in (task.inputs, task.column):
+        if column not in columns:
+            raise ValueError(f"{where} has no column {column!r} but {columns}.")
+    if len(rows) != task.n_rows:
+        raise ValueError(f"{where} has {len(rows)} rows, it should have {task.n_rows}.")
+    inputs, target = columns.index(task.inputs), columns.index(task.column)
+
+    formulas, targets = [], []
+    for number, row in enumerate(rows):
+        try:
+            if not isinstance(row, list) or len(row) != len(columns):
+                raise ValueError(f"it is not a list of {len(columns)} values")
+            formulas.append(_read_formula(row[inputs], task.inputs))
+            targets.append(_read_target(row[target], task))
+        except (ValueError, OverflowError) as error:
+            raise ValueError(f"{where} cannot be read at row {number}: {error}.") from error
+    return formulas, np.array(targets, dtype=task.dtype)
+
+
+def _reduce_structure(entry: dict[str, Any]) -> dict[str, Any] | _Cell:
+    """Replace a structure by its formula as soon as it is read.
+
+    With lattices, coordinates and labels kept to the end, the largest files would need many times
+    the memory.
+    """
+    if "sites" not in entry:
+        return entry
+    try:
+        return _Cell(_cell_formula(entry["sites"]))
+    except ValueError as error:
+        return _Cell("", problem=str(error))
+
+
+def _cell_formula(sites: Any) -> str:
+    """Write what a cell holds, for example ``K4Mn4O8``.
+
+    Parameters
+    ----------
+    sites : list of dict
+        Each with ``species``, a list of ``{"element": symbol, "occu": share of the site}``.
+    """
+    if not isinstance(sites, list) or not sites:
+        raise ValueError("the structure has no sites")
+    occupancies = defaultdict(list)
+    for number, site in enumerate(sites):
+        try:
+            species = [(item["element"], item["occu"]) for item in site["species"]]
+        except (KeyError, TypeError):
+            species = []
+        if not species:
+            raise ValueError(f"site {number} does not say which elements are on it")
+        for element, share in species:
+            match = _SPECIES.fullmatch(element) if isinstance(element, str) else None
+            if match is None:
+                raise ValueError(f"site {number} holds {element!r}, which is not an element")
+            if isinstance(share, bool) or not isinstance(share, int | float) or not share > 0:
+                raise ValueError(f"site {number} holds {element} with the occupancy {share!r}")
+            occupancies[match[1]].append(share)
+        # The tolerance is for the rounding of shares such as 0.1 + 0.2 + 0.7.
+        if sum(share for _, share in species) > 1 + 1e-6:
+            raise ValueError(f"site {number} is occupied more than once")
+    return "".join(
+        f"{symbol}{_write_amount(math.fsum(occupancies[symbol]))}" for symbol in sorted(occupancies)
+    )
+
+
+def _write_amount(amount: float) -> str:
+    # Three sites of a third each hold 1 atom, not 0.9999999999999999.
+    text = np.format_float_positional(amount, precision=8, trim="-")
+    if text == "0":
+        raise ValueError(f"the amount {amount!r} is too small")
+    return text
+
+
+def _read_formula(value: Any, inputs: str) -> str:
+    if inputs == "structure":
+        if not isinstance(value, _Cell):
+            raise ValueError(f"the structure is {_show(value)}")
+        if value.problem:
+            raise ValueError(value.problem)
+        return value.formula
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"the composition is {_show(value)}")
+    return value
+
+
+def _read_target(value: Any, task: _Task) -> float:
+    if task.classes:
+        # 1.0 is True as well: some writers turn a column of booleans into floats.
+        if isinstance(value, bool | int | float) and value in (0, 1):
+            return int(value)
+    elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    expected = "true or false" if task.classes else "a finite number"
+    raise ValueError(f"{task.column!r} is {_show(value)}, not {expected}")
+
+
+def _show(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+# ----------------------------------------------------------------------------- the small table
+
+
+def _checksum_path(table: Path) -> Path:
+    return table.with_name(f"{table.name}.sha256")
+
+
+def _read_table(table: Path, task: _Task) -> _Rows | None:
+    """Read the stored table, or None where there is no sound one."""
+    try:
+        packed = table.read_bytes()
+        expected = _checksum_path(table).read_bytes().split()[:1]
+    except FileNotFoundError:
+        return None
+    if [hashlib.sha256(packed).hexdigest().encode()] != expected:
+        warnings.warn(
+            f"{table} is damaged, for it does not fit its checksum. It is made again from the "
+            "official file.",
+            stacklevel=3,
+        )
+        return None
+    columns = read_columns(gzip.decompress(packed).decode())
+    return columns["formula"], np.array(columns["target"], dtype=float).astype(task.dtype)
+
+
+def _write_table(table: Path, formulas: list[str], targets: np.ndarray) -> None:
+    """Store a table and, only when it is whole, its checksum as ``sha256sum`` would write it.
+
+    Equal tables give equal bytes (no time of day in the gzip header), so that two processes that
+    store the same task at once do not hurt each other.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["formula", "target"])
+    writer.writerows(zip(formulas, targets.tolist(), strict=True))
+    packed = gzip.compress(text.getvalue().encode(), mtime=0)
+    try:
+        with _replacing(table) as file:
+            file.write(packed)
+        with _replacing(_checksum_path(table)) as file:
+            file.write(f"{hashlib.sha256(packed).hexdigest()}  {table.name}\n".encode())
+    except OSError as error:
+        # A data folder that is shared and read-only serves all the same, only more slowly.
+        warnings.warn(
+            f"Could not store {table} ({error}): the next call will read the official file again.",
+            stacklevel=3,
+        )

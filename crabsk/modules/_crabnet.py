@@ -1,0 +1,180 @@
+"""CrabNet on packed tokens. Shape letters as in `_packing`."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ._layers import EncoderLayer, FractionalEncoding, ResidualNetwork
+from ._packing import PackedBatch, mean_over_elements, spread_to_tokens
+
+
+class Prediction(NamedTuple):
+    """What a network says of each composition, in units of the scaled target.
+
+    Shape
+    -----
+    mean : (B, K)
+    log_sigma : (B, K), logarithm of the standard deviation
+    """
+
+    mean: Tensor
+    log_sigma: Tensor
+
+
+class CrabNet(nn.Module):
+    """A transformer over the elements of a composition [1]_.
+
+    Element vectors and fractional encodings are added up, pass an encoder, and a residual network
+    says for every element its contribution to the property, the logarithm of its uncertainty and
+    a gate; the property is the mean of the gated contributions over the elements.
+
+    The defaults are the paper's network.
+
+    Parameters
+    ----------
+    element_vectors : Tensor of shape (118, n_features)
+        A fixed vector for each element, row ``z - 1`` for atomic number ``z``.
+    n_outputs : int, default=1
+        Number of targets K.
+    n_extra : int, default=0
+        Number of extra features E (temperature, pressure, ...). They are embedded and added to
+        every element before the encoder, so that they interact with the composition everywhere.
+    d_model : int, default=512
+        Model width; even, and a multiple of `n_heads`.
+    n_layers, n_heads, dim_feedforward : int, default=3, 4, 2048
+        Encoder layers, attention heads, hidden width of the feed-forward blocks.
+    dropout : float, default=0.1
+        Dropout rate in the encoder.
+    norm_first : bool, default=False
+        Whether the encoder normalises before its blocks (pre-norm, trains faster) or after.
+    head_widths : tuple of int, default=(1024, 512, 256, 128)
+        Widths of the residual network.
+    detach_uncertainty : bool, default=False
+        Whether the uncertainty is read off the last hidden layer without sending gradients into
+        it, so that learning it cannot change the mean.
+
+    References
+    ----------
+    .. [1] Wang, Kauwe, Murdock, Sparks, "Compositionally restricted attention-based network for
+       materials property predictions", npj Comput. Mater. 7, 77 (2021).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from crabsk.modules import CrabNet, PackedCompositions
+    >>> network = CrabNet(torch.eye(118), d_model=16, dim_feedforward=32, head_widths=(16,))
+    >>> salt = PackedCompositions(
+    ...     torch.tensor([11, 17]), torch.tensor([0.5, 0.5]), torch.tensor([0, 2]))
+    >>> rows, batch = next(salt.batches(torch.tensor([0]), batch_size=1))
+    >>> network(batch).mean.shape
+    torch.Size([1, 1])
+    """
+
+    element_vectors: Tensor
+
+    def __init__(
+        self,
+        element_vectors: Tensor,
+        *,
+        n_outputs: int = 1,
+        n_extra: int = 0,
+        d_model: int = 512,
+        n_layers: int = 3,
+        n_heads: int = 4,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        norm_first: bool = False,
+        head_widths: tuple[int, ...] = (1024, 512, 256, 128),
+        detach_uncertainty: bool = False,
+    ) -> None:
+        super().__init__()
+        if d_model % 2 or d_model % n_heads:
+            raise ValueError(f"d_model={d_model} must be even and a multiple of n_heads={n_heads}")
+        self.detach_uncertainty = detach_uncertainty
+        self.n_outputs = n_outputs
+        self.register_buffer("element_vectors", element_vectors.float())
+        self.embed = nn.Linear(element_vectors.shape[1], d_model)
+        self.linear_encoding = FractionalEncoding(d_model // 2)
+        self.log_encoding = FractionalEncoding(d_model // 2, log=True)
+        self.embedding_scale = nn.Parameter(torch.ones(1))
+        self.linear_scale = nn.Parameter(torch.ones(1))
+        self.log_scale = nn.Parameter(torch.ones(1))
+        self.embed_extra = (
+            nn.Sequential(nn.Linear(n_extra, d_model), nn.ReLU(), nn.Linear(d_model, d_model))
+            if n_extra
+            else None
+        )
+        self.encoder = nn.ModuleList(
+            EncoderLayer(d_model, n_heads, dim_feedforward, dropout, norm_first)
+            for _ in range(n_layers)
+        )
+        # Pre-norm layers leave an unnormalised sum behind.
+        self.encoder_norm = nn.LayerNorm(d_model) if norm_first else nn.Identity()
+        self.residual = ResidualNetwork(d_model, head_widths)
+        self.out = nn.Linear(head_widths[-1], 3 * n_outputs)
+
+    def forward(self, batch: PackedBatch) -> Prediction:
+        """Predict the properties of each composition. **Shape**: see `Prediction`."""
+        contributions, log_sigma = self.contributions(batch)
+        return Prediction(
+            mean_over_elements(contributions, batch.groups),
+            mean_over_elements(log_sigma, batch.groups),
+        )
+
+    def encode(self, batch: PackedBatch, weights: list[list[Tensor]] | None = None) -> Tensor:
+        """Return the encoded tokens. **Shape**: (T, d).
+
+        Where a list is given as `weights`, each layer appends its list of attention weights, one
+        tensor (n_compositions, h, n_elements, n_elements) a group.
+        """
+        # Elements are far fewer than tokens: project each element once.
+        vectors = self.embed(self.element_vectors)
+        x = nn.functional.embedding(batch.atomic_numbers - 1, vectors) * self.embedding_scale
+        x = x + torch.cat(
+            [
+                self.linear_encoding(batch.fractions) * self.linear_scale,
+                self.log_encoding(batch.fractions) * self.log_scale,
+            ],
+            dim=1,
+        )
+        if self.embed_extra is not None:
+            x = x + spread_to_tokens(self.embed_extra(batch.extra), batch.groups)
+        for layer in self.encoder:
+            layer_weights: list[Tensor] | None = None if weights is None else []
+            x = layer(x, batch.groups, layer_weights)
+            if weights is not None and layer_weights is not None:
+                weights.append(layer_weights)
+        return self.encoder_norm(x)
+
+    def contributions(self, batch: PackedBatch) -> tuple[Tensor, Tensor]:
+        """Return what each element contributes to each target, and its log sigma.
+
+        The mean of the contributions over a composition's elements is its prediction.
+
+        Shape
+        -----
+        returns : (T, K), (T, K)
+        """
+        hidden = self.residual(self.encode(batch))
+        k = self.n_outputs
+        if self.detach_uncertainty:
+            weight, bias = self.out.weight, self.out.bias
+            value = nn.functional.linear(hidden, weight[:k], bias[:k])
+            gate = nn.functional.linear(hidden, weight[2 * k :], bias[2 * k :])
+            log_sigma = nn.functional.linear(hidden.detach(), weight[k : 2 * k], bias[k : 2 * k])
+        else:
+            value, log_sigma, gate = self.out(hidden).split(k, dim=1)
+        return value * gate.sigmoid(), log_sigma
+
+    def attention_weights(self, batch: PackedBatch) -> list[list[Tensor]]:
+        """Return the attention weights of each layer and group.
+
+        Shape
+        -----
+        returns : for each layer and each group (n_compositions, h, n_elements, n_elements); the
+            weights that an element (row) gives to the others (columns) add up to 1
+        """
+        weights: list[list[Tensor]] = []
+        self.encode(batch, weights)
+        return weights

@@ -1,0 +1,207 @@
+"""Layers on packed tokens. Shape letters as in `_packing`; h attention heads."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ._packing import Group
+
+
+class Dropout(nn.Module):
+    """Inverted dropout that draws from a generator of its own.
+
+    The global random state is never touched, so that members of an ensemble train in parallel
+    threads with reproducible results. One random byte decides for one value: the rate is rounded
+    to a multiple of 1/256 and the scale corrected to match, for an eighth of the random numbers.
+
+    Parameters
+    ----------
+    p : float
+        Probability with which a value is set to zero.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.threshold = round(p * 256)
+        self.generator: torch.Generator | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop values while training. **Shape**: any, kept."""
+        if not self.training or not self.threshold:
+            return x
+        if self.threshold == 256:
+            return torch.zeros_like(x)
+        words = torch.empty(-(-x.numel() // 8), dtype=torch.int64, device=x.device)
+        words.random_(-(2**63), None, generator=self.generator)
+        kept = words.view(torch.uint8)[: x.numel()].view(x.shape) >= self.threshold
+        return x * kept * (256 / (256 - self.threshold))
+
+
+class FractionalEncoding(nn.Module):
+    """Sinusoidal encoding of atomic fractions, linear or logarithmic.
+
+    CrabNet's counterpart of a positional encoding [1]_: a table of `resolution` rows, looked up
+    at the rounded fraction.
+
+    Parameters
+    ----------
+    dim : int
+        Length of the encoding.
+    resolution : int, default=5000
+        Number of distinct fractions.
+    log : bool, default=False
+        Whether to encode ``min(1, 0.0025 log2(fraction)^2)``, which tells small fractions apart.
+
+    References
+    ----------
+    .. [1] Wang, Kauwe, Murdock, Sparks, "Compositionally restricted attention-based network for
+       materials property predictions", npj Comput. Mater. 7, 77 (2021), methods.
+    """
+
+    table: Tensor
+
+    def __init__(self, dim: int, resolution: int = 5000, log: bool = False) -> None:
+        super().__init__()
+        self.resolution = resolution
+        self.log = log
+        position = torch.arange(resolution, dtype=torch.float64).unsqueeze(1)
+        column = torch.arange(dim, dtype=torch.float64)
+        angle = position / 50 ** (2 * column / dim)
+        table = torch.where(column.long() % 2 == 0, angle.sin(), angle.cos())
+        self.register_buffer("table", table.float(), persistent=False)
+
+    def forward(self, fractions: Tensor) -> Tensor:
+        """Encode fractions. **Shape**: (T,) -> (T, dim)."""
+        if self.log:
+            fractions = (0.0025 * fractions.log2().square()).clamp_max(1.0)
+        fractions = fractions.clamp_min(1 / self.resolution)
+        return self.table[(fractions * self.resolution).round().long() - 1]
+
+
+class PackedSelfAttention(nn.Module):
+    """Multi-head attention among the elements of each composition.
+
+    Parameters
+    ----------
+    d_model : int
+        Model width.
+    n_heads : int
+        Number of heads; divides `d_model`.
+    """
+
+    def __init__(self, d_model: int, n_heads: int) -> None:
+        super().__init__()
+        self.n_heads = n_heads
+        self.query_key_value = nn.Linear(d_model, 3 * d_model)
+        self.out = nn.Linear(d_model, d_model)
+        nn.init.xavier_uniform_(self.query_key_value.weight)
+        nn.init.zeros_(self.query_key_value.bias)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(
+        self, x: Tensor, groups: tuple[Group, ...], weights: list[Tensor] | None = None
+    ) -> Tensor:
+        """Attend within each composition. **Shape**: (T, d) -> (T, d).
+
+        Where a list is given as `weights`, the attention weights of each group are appended to
+        it, (n_compositions, h, n_elements, n_elements).
+        """
+        d_model = x.shape[1]
+        packed = self.query_key_value(x)
+        mixed, token = [], 0
+        for n, m in groups:
+            if n == 0:
+                continue
+            tokens = packed[token : token + n * m]
+            token += n * m
+            if n == 1 and weights is None:
+                # A lone element attends to itself with weight one.
+                mixed.append(tokens[:, 2 * d_model :])
+                continue
+            query, key, value = (
+                tokens.view(m, n, 3, self.n_heads, d_model // self.n_heads)
+                .permute(2, 0, 3, 1, 4)
+                .unbind(0)
+            )
+            if weights is None:
+                attended = F.scaled_dot_product_attention(query, key, value)
+            else:
+                scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
+                weights.append(scores.softmax(-1))
+                attended = weights[-1] @ value
+            mixed.append(attended.transpose(1, 2).reshape(n * m, d_model))
+        return self.out(torch.cat(mixed) if mixed else packed[:, :d_model])
+
+
+class EncoderLayer(nn.Module):
+    """A transformer encoder layer on packed tokens.
+
+    As `torch.nn.TransformerEncoderLayer` with ReLU, except that attention weights are not dropped.
+
+    Parameters
+    ----------
+    d_model, n_heads, dim_feedforward : int
+        Width, heads and hidden width of the feed-forward block.
+    dropout : float
+        Dropout rate of both blocks.
+    norm_first : bool
+        Whether layer normalisation stands before each block (pre-norm) or after the sum.
+    """
+
+    def __init__(
+        self, d_model: int, n_heads: int, dim_feedforward: int, dropout: float, norm_first: bool
+    ) -> None:
+        super().__init__()
+        self.norm_first = norm_first
+        self.attention = PackedSelfAttention(d_model, n_heads)
+        self.widen = nn.Linear(d_model, dim_feedforward)
+        self.narrow = nn.Linear(dim_feedforward, d_model)
+        self.attention_norm = nn.LayerNorm(d_model)
+        self.feedforward_norm = nn.LayerNorm(d_model)
+        self.dropout = Dropout(dropout)
+
+    def forward(
+        self, x: Tensor, groups: tuple[Group, ...], weights: list[Tensor] | None = None
+    ) -> Tensor:
+        """Encode tokens. **Shape**: (T, d) -> (T, d)."""
+        if self.norm_first:
+            x = x + self.dropout(self.attention(self.attention_norm(x), groups, weights))
+            return x + self._feedforward(self.feedforward_norm(x))
+        x = self.attention_norm(x + self.dropout(self.attention(x, groups, weights)))
+        return self.feedforward_norm(x + self._feedforward(x))
+
+    def _feedforward(self, x: Tensor) -> Tensor:
+        return self.dropout(self.narrow(self.dropout(F.relu(self.widen(x)))))
+
+
+class ResidualNetwork(nn.Module):
+    """Fully connected layers with LeakyReLU, each beside a linear skip without bias.
+
+    The output network of Roost and CrabNet, without its last linear layer.
+
+    Parameters
+    ----------
+    in_features : int
+        Width of the input.
+    widths : sequence of int
+        Width of each layer.
+
+    References
+    ----------
+    .. [1] Goodall & Lee, "Predicting materials properties without crystal structure", Nat.
+       Commun. 11, 6280 (2020).
+    """
+
+    def __init__(self, in_features: int, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        sizes = list(zip((in_features, *widths[:-1]), widths, strict=True))
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in sizes)
+        self.skips = nn.ModuleList(
+            nn.Linear(a, b, bias=False) if a != b else nn.Identity() for a, b in sizes
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform features. **Shape**: (T, in_features) -> (T, widths[-1])."""
+        for layer, skip in zip(self.layers, self.skips, strict=True):
+            x = F.leaky_relu(layer(x)) + skip(x)
+        return x

@@ -1,0 +1,200 @@
+"""Packed batches: the elements of all compositions end to end, no padding.
+
+Letters in shapes: T tokens (elements of all compositions of a batch), B compositions,
+K targets, E extra features, d the model width.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Group(NamedTuple):
+    """A run of compositions with the same number of elements."""
+
+    n_elements: int
+    n_compositions: int
+
+
+@dataclass(frozen=True, slots=True)
+class PackedBatch:
+    """Compositions ordered by their number of elements, their tokens end to end.
+
+    With the tokens of equal lengths side by side, attention and pooling are plain reshapes of
+    slices, and no multiplication is spent on padding.
+
+    Shape
+    -----
+    atomic_numbers : (T,), int64
+    fractions : (T,), float
+    groups : lengths in rising order; ``sum(n * m for n, m in groups) == T``
+    extra : (B, E), float
+    """
+
+    atomic_numbers: Tensor
+    fractions: Tensor
+    groups: tuple[Group, ...]
+    extra: Tensor
+
+    def __len__(self) -> int:
+        return len(self.extra)
+
+    def to(self, device: torch.device | str) -> "PackedBatch":
+        """Return the batch with its tensors on `device`."""
+        return PackedBatch(
+            self.atomic_numbers.to(device),
+            self.fractions.to(device),
+            self.groups,
+            self.extra.to(device),
+        )
+
+
+class PackedCompositions:
+    """All compositions of a data set as tensors, from which batches are cut.
+
+    Parameters
+    ----------
+    atomic_numbers : Tensor of shape (T,), int64
+        Atomic number of each token.
+    fractions : Tensor of shape (T,), float
+        Atomic fraction of each token; adds up to 1 in each composition.
+    offsets : Tensor of shape (B + 1,), int64
+        Tokens ``offsets[i]:offsets[i + 1]`` belong to composition ``i``.
+    extra : Tensor of shape (B, E), float, optional
+        Extra features of each composition.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from crabsk.modules import PackedCompositions
+    >>> water_and_salt = PackedCompositions(
+    ...     torch.tensor([1, 8, 11, 17]), torch.tensor([2 / 3, 1 / 3, 0.5, 0.5]),
+    ...     torch.tensor([0, 2, 4]))
+    >>> rows, batch = next(water_and_salt.batches(torch.tensor([1, 0]), batch_size=2))
+    >>> batch.atomic_numbers, batch.groups
+    (tensor([11, 17,  1,  8]), (Group(n_elements=2, n_compositions=2),))
+    """
+
+    def __init__(
+        self,
+        atomic_numbers: Tensor,
+        fractions: Tensor,
+        offsets: Tensor,
+        extra: Tensor | None = None,
+    ) -> None:
+        self.atomic_numbers = atomic_numbers
+        self.fractions = fractions
+        self.offsets = offsets
+        self.extra = fractions.new_empty(len(offsets) - 1, 0) if extra is None else extra
+        self.lengths = offsets.diff()
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def batches(
+        self,
+        order: Tensor,
+        batch_size: int,
+        *,
+        fraction_noise: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> Iterator[tuple[Tensor, PackedBatch]]:
+        """Cut the compositions at `order` into batches of nearly equal size.
+
+        The work that does not depend on the network (gathering, noise, ordering by length) is
+        done once for the whole epoch; a batch is a set of views.
+
+        Parameters
+        ----------
+        order : Tensor of shape (n,), int64
+            Rows to visit, in order.
+        batch_size : int
+            Most compositions in a batch.
+        fraction_noise : float, default=0.0
+            Standard deviation of the noise that multiplies each fraction (1 + noise), after which
+            the fractions are normalised again; an augmentation of the training data.
+        generator : torch.Generator, optional
+            Source of the noise.
+
+        Yields
+        ------
+        rows : Tensor of shape (B,), int64
+            Which rows the batch holds, in the batch's own order.
+        batch : PackedBatch
+        """
+        n_rows = len(order)
+        if not n_rows:
+            return
+        n_batches = -(-n_rows // batch_size)
+        batch_of_row = torch.arange(n_rows) * n_batches // n_rows
+        # Stable sort by batch, then by length within it.
+        lengths = self.lengths[order]
+        width = int(lengths.max()) + 1
+        key, permutation = (batch_of_row * width + lengths).sort(stable=True)
+        order, lengths = order[permutation], lengths[permutation]
+        counts = torch.bincount(key, minlength=n_batches * width).view(n_batches, width).tolist()
+
+        ends = lengths.cumsum(0)
+        tokens = torch.repeat_interleave(self.offsets[order] - (ends - lengths), lengths)
+        tokens += torch.arange(len(tokens))
+        atomic_numbers, fractions = self.atomic_numbers[tokens], self.fractions[tokens]
+        if fraction_noise:
+            noise = torch.randn(fractions.shape, generator=generator)
+            fractions = fractions * (1 + fraction_noise * noise).clamp_min(0.0)
+            row_of_token = torch.repeat_interleave(torch.arange(n_rows), lengths)
+            totals = fractions.new_zeros(n_rows).index_add_(0, row_of_token, fractions)
+            fractions = fractions / totals[row_of_token]
+        extra = self.extra[order]
+
+        row = token = 0
+        for count in counts:
+            groups = tuple(Group(n, m) for n, m in enumerate(count) if m)
+            n_compositions = sum(count)
+            n_tokens = sum(n * m for n, m in groups)
+            yield (
+                order[row : row + n_compositions],
+                PackedBatch(
+                    atomic_numbers[token : token + n_tokens],
+                    fractions[token : token + n_tokens],
+                    groups,
+                    extra[row : row + n_compositions],
+                ),
+            )
+            row += n_compositions
+            token += n_tokens
+
+
+def mean_over_elements(values: Tensor, groups: tuple[Group, ...]) -> Tensor:
+    """Average token values over the elements of each composition.
+
+    An empty composition, which has no elements, gives zeros.
+
+    Shape
+    -----
+    values : (T, K)
+    returns : (B, K)
+    """
+    means, token = [], 0
+    for n, m in groups:
+        if n == 0:
+            means.append(values.new_zeros(m, values.shape[1]))
+            continue
+        means.append(values[token : token + n * m].view(m, n, -1).mean(1))
+        token += n * m
+    return torch.cat(means)
+
+
+def spread_to_tokens(values: Tensor, groups: tuple[Group, ...]) -> Tensor:
+    """Repeat the values of each composition for each of its elements.
+
+    Shape
+    -----
+    values : (B, K)
+    returns : (T, K)
+    """
+    lengths = torch.tensor([n for n, _ in groups], device=values.device)
+    counts = torch.tensor([m for _, m in groups], device=values.device)
+    return values.repeat_interleave(lengths.repeat_interleave(counts), dim=0)

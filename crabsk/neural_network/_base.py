@@ -1,0 +1,378 @@
+"""What all networks share: from X and y to fitted skorch nets, and back to outputs."""
+
+import copy
+import multiprocessing
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from numbers import Integral, Real
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+import torch
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from .._validation import (
+    CompositionTable,
+    Interval,
+    StrOptions,
+    _fit_context,
+    validate_compositions,
+)
+from ..embeddings import load_embedding
+from ..modules import LOSSES, PackedCompositions
+from ._progress import ProgressBar
+from ._training import CompositionNet, LabelledCompositions, Targets, train_member
+
+PREDICTION_CHUNK = 4096
+
+
+class ConflictingTargetsWarning(UserWarning):
+    """Equal compositions (with equal extra features) carry different targets."""
+
+
+class MemberOutputs(NamedTuple):
+    """What the members of an ensemble say of a chunk of rows, each (n_members, n_rows, K)."""
+
+    mean: np.ndarray
+    sigma: np.ndarray
+
+
+class BaseCompositionNetwork(BaseEstimator, ABC):
+    """Base of the estimators that train an ensemble of networks on compositions.
+
+    A concrete class spells out its hyper-parameters in `__init__` and says in `_build_module`
+    which network they make; a mixin for its kind of target supplies `_validate_targets`,
+    `_encode_targets` and `predict`.
+    """
+
+    presets: ClassVar[dict[str, dict[str, Any]]] = {}
+    """Named settings for `from_preset`."""
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "embedding": "no_validation",
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "fraction_noise": [Interval(Real, 0, None, closed="left")],
+        "loss": [StrOptions(set(LOSSES))],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "missing": [str],
+        "formula_column": "no_validation",
+        "device": [str],
+        "progress": ["boolean"],
+        "callbacks": [list, tuple, None],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+    }
+
+    @classmethod
+    def from_preset(cls, name: str, **overrides: Any) -> Self:
+        """Make an estimator with one of the named settings.
+
+        Parameters
+        ----------
+        name : str
+            One of the class's `presets`.
+        **overrides
+            Constructor parameters that take precedence over the preset's.
+
+        Returns
+        -------
+        estimator
+            An unfitted estimator; its parameters are plain ones and can be searched over.
+
+        Raises
+        ------
+        ValueError
+            If there is no preset of that name.
+        """
+        if name not in cls.presets:
+            raise ValueError(
+                f"{cls.__name__} has no preset {name!r}: choose one of {sorted(cls.presets)}"
+            )
+        return cls(**{**cls.presets[name], **overrides})
+
+    @abstractmethod
+    def _build_module(self, element_vectors: Tensor, n_outputs: int, n_extra: int) -> nn.Module:
+        """Return the network that the parameters describe, with fresh weights."""
+
+    @abstractmethod
+    def _validate_targets(
+        self, y: Any, sample_weight: Any, n_samples: int, *, fit: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return y as (n_samples, n_outputs) and weights as (n_samples,); remember y's form."""
+
+    @abstractmethod
+    def _encode_targets(self, y: np.ndarray, weights: np.ndarray, *, fit: bool) -> Targets:
+        """Return validated targets as the network learns them."""
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        validation_data: tuple[Any, Any] | None = None,
+    ) -> Self:
+        """Train the networks.
+
+        Parameters
+        ----------
+        X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
+            Compositions of the samples. In a DataFrame, numeric columns beside the formulas are
+            extra features; a non-negative numeric matrix is read as element amounts.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets. NaN in a 2-D `y` is a missing label.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the samples in the loss.
+        validation_data : tuple (X, y), optional
+            Samples that are never trained on. Their loss is recorded in `history_` after each
+            epoch, and with ``early_stopping=True`` decides when to stop, in place of a share of
+            the training samples.
+
+        Returns
+        -------
+        self
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X cannot be read as compositions, if the embedding lacks an element (see
+            `missing`), or if y does not fit X.
+        """
+        previous = getattr(self, "nets_", []) if self.warm_start else []
+        table = validate_compositions(self, X, reset=True, formula_column=self.formula_column)
+        y, weights = self._validate_targets(y, sample_weight, len(table.compositions), fit=True)
+        _warn_of_conflicts(table, y)
+        random_state = check_random_state(self.random_state)
+
+        self._fit_inputs(table)
+        targets = self._encode_targets(y, weights, fit=True)
+        training = LabelledCompositions(
+            self._pack(table), targets, torch.from_numpy(np.flatnonzero(weights > 0))
+        )
+        validation = None
+        if validation_data is not None:
+            validation = self._validation_set(*validation_data)
+
+        seeds = random_state.randint(np.iinfo(np.int32).max, size=self.n_estimators).tolist()
+        modules = [
+            self._initial_module(seed, previous[k : k + 1], y.shape[1], table.extra.shape[1])
+            for k, seed in enumerate(seeds)
+        ]
+        self.callbacks_ = [_clone_callbacks(self.callbacks) for _ in seeds]
+        # A search in worker processes would draw one bar over the other.
+        silent = not self.progress or multiprocessing.parent_process() is not None
+        with ProgressBar(self.max_epochs * self.n_estimators, disable=silent) as bar:
+            members = zip(modules, seeds, self.callbacks_, strict=True)
+            nets = _in_threads(
+                [
+                    delayed(self._train_member)(module, training, validation, seed, callbacks, bar)
+                    for module, seed, callbacks in members
+                ]
+            )
+        self.history_ = [list(net.history) for net in nets]
+        for net in nets:
+            net.finish()
+        self.nets_ = nets
+        return self
+
+    def _train_member(
+        self,
+        module: nn.Module,
+        training: LabelledCompositions,
+        validation: LabelledCompositions | None,
+        seed: int,
+        callbacks: list,
+        bar: ProgressBar,
+    ) -> CompositionNet:
+        if self.early_stopping and validation is None:
+            training, validation = training.split(self.validation_fraction, seed)
+        return train_member(
+            module,
+            training,
+            validation,
+            seed=seed,
+            loss=self.loss,
+            max_epochs=self.max_epochs,
+            batch_size=self._batch_size(len(training)),
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            fraction_noise=self.fraction_noise,
+            patience=self.n_iter_no_change if self.early_stopping else None,
+            callbacks=[*callbacks, ("progress_bar", bar)],
+            device=_resolve_device(self.device),
+        )
+
+    def _batch_size(self, n_rows: int) -> int:
+        """Return the number of compositions in a batch."""
+        if self.batch_size != "auto":
+            return self.batch_size
+        # A power of two near n / 32: enough steps an epoch for small sets, enough arithmetic a
+        # step for large ones.
+        return int(np.clip(2 ** round(np.log2(n_rows) - 5), 16, 512))
+
+    def _fit_inputs(self, table: CompositionTable) -> None:
+        """Load the element vectors and learn the scale of the extra features."""
+        self._element_table = load_embedding(self.embedding)
+        self._element_table.fill(table.compositions, self.missing)
+        self._extra_mean = table.extra.mean(axis=0)
+        spread = table.extra.std(axis=0)
+        self._extra_scale = np.where(spread == 0, 1.0, spread)
+
+    def _pack(self, table: CompositionTable) -> PackedCompositions:
+        compositions = table.compositions
+        extra = (table.extra - self._extra_mean) / self._extra_scale
+        return PackedCompositions(
+            torch.from_numpy(compositions.atomic_numbers),
+            torch.from_numpy(compositions.fractions.astype(np.float32)),
+            torch.from_numpy(compositions.offsets),
+            torch.from_numpy(extra.astype(np.float32)),
+        )
+
+    def _validation_set(self, X: Any, y: Any) -> LabelledCompositions:
+        table = validate_compositions(self, X, reset=False)
+        self._element_table.fill(table.compositions, self.missing)
+        n = len(table.compositions)
+        y, weights = self._validate_targets(y, None, n, fit=False)
+        targets = self._encode_targets(y, weights, fit=False)
+        return LabelledCompositions(self._pack(table), targets, torch.arange(n))
+
+    def _initial_module(
+        self, seed: int, previous: list[CompositionNet], n_outputs: int, n_extra: int
+    ) -> nn.Module:
+        """Return a network with fresh weights, or those of the previous fit."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            module = self._build_module(self._element_vectors(), n_outputs, n_extra)
+        if previous:
+            state = previous[0].module_.state_dict()
+            shapes = {name: value.shape for name, value in state.items()}
+            if shapes != {name: value.shape for name, value in module.state_dict().items()}:
+                raise ValueError(
+                    "warm_start=True continues with the weights of the previous fit, but the "
+                    "network, the embedding, the extra features or the number of targets changed"
+                )
+            module.load_state_dict(copy.deepcopy(state))
+        return module
+
+    def _element_vectors(self) -> Tensor:
+        """Return the vector of each element, each feature with mean 0 and variance 1.
+
+        Standardised over the elements of the table: the tables' own scales run from 1e-2 (word
+        embeddings) to 1e4 (melting points).
+        """
+        values = self._element_table.values
+        mean, spread = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+        vectors = (values - mean) / np.where(spread == 0, 1.0, spread)
+        return torch.from_numpy(np.nan_to_num(vectors, nan=0.0).astype(np.float32))
+
+    def _member_outputs(self, X: Any) -> Iterator[tuple[np.ndarray, MemberOutputs]]:
+        """Yield rows and what the members say of them, in chunks of compositions of like length."""
+        check_is_fitted(self)
+        table = validate_compositions(self, X, reset=False)
+        self._element_table.fill(table.compositions, self.missing)
+        packed = self._pack(table)
+        order = packed.lengths.argsort(stable=True)
+        modules = [net.module_.eval() for net in self.nets_]
+        device = self.nets_[0].device
+        with torch.inference_mode():
+            for start in range(0, len(order), PREDICTION_CHUNK):
+                chunk = order[start : start + PREDICTION_CHUNK]
+                for rows, batch in packed.batches(chunk, PREDICTION_CHUNK):
+                    outputs = [module(batch.to(device)) for module in modules]
+                    yield (
+                        rows.numpy(),
+                        MemberOutputs(
+                            torch.stack([o.mean for o in outputs]).double().cpu().numpy(),
+                            torch.stack([o.log_sigma for o in outputs])
+                            .double()
+                            .exp()
+                            .cpu()
+                            .numpy(),
+                        ),
+                    )
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.positive_only = True
+        tags.non_deterministic = False
+        return tags
+
+
+def _warn_of_conflicts(table: CompositionTable, y: np.ndarray) -> None:
+    """Warn where equal samples carry different targets; no model can fit both."""
+    compositions = table.compositions
+    fractions = np.round(compositions.fractions, 9)
+    keys = [
+        (
+            compositions.atomic_numbers[start:end].tobytes(),
+            fractions[start:end].tobytes(),
+            extra.tobytes(),
+        )
+        for start, end, extra in zip(
+            compositions.offsets[:-1], compositions.offsets[1:], table.extra, strict=True
+        )
+    ]
+    first: dict[tuple, int] = {}
+    conflicting = 0
+    for row, key in enumerate(keys):
+        twin = first.setdefault(key, row)
+        conflicting += not np.array_equal(y[twin], y[row], equal_nan=True)
+    if conflicting:
+        warnings.warn(
+            f"{conflicting} of {len(keys)} samples have the composition (and extra features) of "
+            "an earlier sample but another target: aggregate them, add the feature that tells "
+            "them apart, or use a grouped split (crabsk.composition.reduced_formula gives groups)",
+            ConflictingTargetsWarning,
+            stacklevel=4,
+        )
+
+
+def _clone_callbacks(callbacks: Any) -> list:
+    return [
+        (item[0], clone(item[1], safe=False))
+        if isinstance(item, tuple)
+        else clone(item, safe=False)
+        for item in callbacks or ()
+    ]
+
+
+def _resolve_device(device: str) -> str:
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device
+
+
+def _in_threads(tasks: list[tuple[Callable, tuple, dict]]) -> list:
+    """Run tasks side by side on the threads that torch may use here, sharing them out.
+
+    Where torch is limited to one thread (in the workers of a parallel search), tasks run one
+    after the other. torch's own number of threads is restored.
+    """
+    threads = torch.get_num_threads()
+    workers = min(len(tasks), threads)
+
+    def limited(function: Callable, args: tuple, kwargs: dict) -> Any:
+        torch.set_num_threads(threads // workers)
+        return function(*args, **kwargs)
+
+    try:
+        return Parallel(n_jobs=workers, backend="threading")(
+            delayed(limited)(*task) for task in tasks
+        )
+    finally:
+        torch.set_num_threads(threads)

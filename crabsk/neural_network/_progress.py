@@ -1,0 +1,50 @@
+"""One progress bar for all epochs of all ensemble members."""
+
+import threading
+from typing import Any, Self
+
+from skorch.callbacks import Callback
+from tqdm.auto import tqdm
+
+
+class ProgressBar(Callback):
+    """Shows epochs done, the last losses and the time left.
+
+    One instance serves every member, also from several threads.
+
+    Parameters
+    ----------
+    total : int
+        Number of epochs over all members.
+    disable : bool
+        Whether to show nothing.
+    """
+
+    def __init__(self, total: int, disable: bool) -> None:
+        self.total = total
+        self.disable = disable
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        self._bar = tqdm(total=self.total, unit="epoch", disable=self.disable)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.close()
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Count the epoch and show its losses."""
+        with self._lock:
+            losses = {
+                name: f"{net.history[-1][name]:.3f}"
+                for name in ("train_loss", "valid_loss")
+                if name in net.history[-1]
+            }
+            self._bar.set_postfix(losses, refresh=False)
+            self._bar.update()
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        """Take the epochs that early stopping saved off the total."""
+        with self._lock:
+            self._bar.total -= net.max_epochs - len(net.history)
+            self._bar.refresh()

@@ -1,0 +1,109 @@
+"""Real-valued targets: what the regressors share beyond training."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import RegressorMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import _check_sample_weight, check_array, check_consistent_length
+
+from ._base import BaseCompositionNetwork
+from ._targets import TargetScaler
+from ._training import Targets
+
+
+class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
+    """Base of the regressors; see `BaseCompositionNetwork`."""
+
+    def predict(
+        self, X: Any, return_std: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        r"""Predict the target of each sample.
+
+        Parameters
+        ----------
+        X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
+            Samples, in the form that `fit` was given.
+        return_std : bool, default=False
+            Whether to return a standard deviation for each prediction.
+
+        Returns
+        -------
+        y_mean : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Mean of the members' predictions, in the units of the target.
+        y_std : ndarray of the same shape
+            Only with ``return_std=True``. Standard deviation of the mixture of the members'
+            distributions, by the law of total variance: the mean of the members' own variances
+            (the scatter of the data) plus the variance of their means (what the ensemble does
+            not agree on).
+
+        Raises
+        ------
+        ValueError
+            If X cannot be read as compositions, differs in form from the X of `fit`, or holds
+            elements that the embedding lacks (see `missing`).
+        """
+        rows, means, stds = [], [], []
+        for chunk, outputs in self._member_outputs(X):
+            rows.append(chunk)
+            means.append(outputs.mean.mean(axis=0))
+            stds.append(np.sqrt((outputs.sigma**2).mean(axis=0) + outputs.mean.var(axis=0)))
+        order = np.concatenate(rows).argsort()
+        mean = np.concatenate(means)[order]
+        std = np.concatenate(stds)[order] if return_std else None
+        mean, std = self._scaler.inverse(mean, std)
+        if not self._y_shape:
+            mean, std = mean[:, 0], None if std is None else std[:, 0]
+        return mean if std is None else (mean, std)
+
+    def _validate_targets(
+        self, y: Any, sample_weight: Any, n_samples: int, *, fit: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        name = type(self).__name__
+        if y is None:
+            raise ValueError(f"{name} requires y to be passed, but the target y is None")
+        y = check_array(
+            y,
+            ensure_2d=False,
+            dtype=np.float64,
+            ensure_all_finite="allow-nan",
+            input_name="y",
+            estimator=self,
+        )
+        if fit:
+            self._y_shape = y.shape[1:]
+        elif y.shape[1:] != self._y_shape:
+            raise ValueError(
+                f"y has shape {y.shape}, but {name} is fitted to (n, *{self._y_shape})"
+            )
+        if y.ndim == 1 and np.isnan(y).any():
+            raise ValueError(
+                f"Input y contains NaN in row {int(np.flatnonzero(np.isnan(y))[0])}: drop the "
+                "samples without a label (in a 2-D y, NaN is a missing label)"
+            )
+        y = y.reshape(len(y), -1)
+        check_consistent_length(np.empty(n_samples), y)
+        weights = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
+        unlabelled = np.flatnonzero(~((~np.isnan(y)) & (weights > 0)[:, None]).any(axis=0))
+        if len(unlabelled):
+            raise ValueError(f"target {int(unlabelled[0])} of y has no label with a weight above 0")
+        return y, weights
+
+    def _encode_targets(self, y: np.ndarray, weights: np.ndarray, *, fit: bool) -> Targets:
+        if fit:
+            self._scaler = TargetScaler(self.target_transform).fit(y, weights)
+        labelled = np.where(np.isnan(y), 0.0, weights[:, None])
+        # Every target counts alike, however many labels it has.
+        labelled *= (weights > 0).sum() / labelled.sum(axis=0)
+        scaled = np.nan_to_num(self._scaler.transform(y), nan=0.0)
+        return Targets(
+            torch.from_numpy(scaled.astype(np.float32)),
+            torch.from_numpy(labelled.astype(np.float32)),
+        )
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = True
+        return tags

@@ -1,0 +1,119 @@
+"""Targets between the user's units and the scaled form that networks learn."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.preprocessing import FunctionTransformer, PowerTransformer
+
+
+class TargetScaler(BaseEstimator):
+    """Transforms targets, then centres and scales each to unit variance.
+
+    Parameters
+    ----------
+    target_transform : None, "log", "yeo-johnson" or transformer
+        What to apply before scaling.
+
+    Attributes
+    ----------
+    transformer_ : transformer or None
+        The fitted transformer.
+    mean_, scale_ : ndarray of shape (n_outputs,)
+        Weighted mean and standard deviation of the transformed targets; the scale of a constant
+        target is 1.
+    """
+
+    def __init__(self, target_transform: Any = None) -> None:
+        self.target_transform = target_transform
+
+    def fit(self, y: np.ndarray, weights: np.ndarray) -> "TargetScaler":
+        """Fit to targets (n_samples, n_outputs), NaN where missing, and weights (n_samples,).
+
+        Raises
+        ------
+        ValueError
+            If the transform cannot take a target: for "log", one that is not above zero.
+        """
+        self.transformer_ = self._make_transformer()
+        if self.transformer_ is not None:
+            self._refuse_outside_of_domain(y)
+            self.transformer_.fit(y)
+        transformed = self._transform(y)
+        labelled = np.where(np.isnan(y), 0.0, weights[:, None])
+        filled = np.nan_to_num(transformed, nan=0.0)
+        self.mean_ = np.average(filled, axis=0, weights=labelled)
+        # Dividing by the largest deviation first keeps the squares of 1e300 and 1e-300 in range.
+        deviation = np.where(labelled > 0, filled - self.mean_, 0.0)
+        largest = np.abs(deviation).max(axis=0)
+        largest[largest == 0] = 1.0
+        spread = np.sqrt(np.average((deviation / largest) ** 2, axis=0, weights=labelled)) * largest
+        # What floats cannot tell from a constant is one.
+        constant = spread <= 8 * np.finfo(np.float64).eps * np.abs(self.mean_)
+        self.scale_ = np.where(constant | (spread == 0), 1.0, spread)
+        return self
+
+    def transform(self, y: np.ndarray) -> np.ndarray:
+        """Return scaled targets, NaN where they are missing."""
+        return (self._transform(y) - self.mean_) / self.scale_
+
+    def inverse(
+        self, mean: np.ndarray, std: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return predictions, and standard deviations if given, in the target's units.
+
+        Through a transform, the standard deviation is half the distance between the images of
+        mean + std and mean - std.
+        """
+        centre = mean * self.scale_ + self.mean_
+        width = None if std is None else std * self.scale_
+        if self.transformer_ is not None:
+            if width is not None:
+                upper, lower = self._undo(centre + width), self._undo(centre - width)
+                width = np.abs(upper - lower) / 2
+            centre = self._undo(centre)
+        n_bad = int((~np.isfinite(centre)).sum())
+        if n_bad:
+            warnings.warn(
+                f"{n_bad} prediction(s) lie where target_transform={self.target_transform!r} has no "
+                "inverse and are not finite",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        return centre, width
+
+    def _undo(self, values: np.ndarray) -> np.ndarray:
+        assert self.transformer_ is not None
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray(self.transformer_.inverse_transform(values), dtype=np.float64)
+
+    def _transform(self, y: np.ndarray) -> np.ndarray:
+        if self.transformer_ is None:
+            return y
+        self._refuse_outside_of_domain(y)
+        transformed = np.asarray(self.transformer_.transform(y), dtype=np.float64)
+        lost = ~np.isfinite(transformed) & ~np.isnan(y)
+        if lost.any():
+            row = int(np.argwhere(lost)[0][0])
+            raise ValueError(
+                f"target_transform={self.target_transform!r} gives no finite value for "
+                f"{int(lost.sum())} target(s), the first in row {row}: y = {y[row]}"
+            )
+        return transformed
+
+    def _refuse_outside_of_domain(self, y: np.ndarray) -> None:
+        if self.target_transform == "log" and (y <= 0).any():
+            row = int(np.argwhere(y <= 0)[0][0])
+            raise ValueError(
+                f'target_transform="log" needs targets above zero; row {row} has y = {y[row]}'
+            )
+
+    def _make_transformer(self) -> Any:
+        if self.target_transform is None:
+            return None
+        if self.target_transform == "log":
+            return FunctionTransformer(np.log, np.exp)
+        if self.target_transform == "yeo-johnson":
+            return PowerTransformer("yeo-johnson", standardize=False)
+        return clone(self.target_transform)

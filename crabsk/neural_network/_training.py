@@ -1,0 +1,242 @@
+"""The training loop: a skorch net fed with packed batches, one for each ensemble member."""
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from sklearn.model_selection import ShuffleSplit
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler
+from skorch.helper import predefined_split
+from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from ..modules import Dropout, PackedBatch, PackedCompositions, Prediction, WeightedLoss
+
+# The averaged weights forget over this share of the training's steps.
+AVERAGING_HORIZON = 0.05
+# Peak of the one-cycle schedule, as a share of its length.
+WARM_UP = 0.2
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Scaled targets and their weights, both of shape (n_samples, n_outputs).
+
+    A missing label has weight 0 and a finite value.
+    """
+
+    values: Tensor
+    weights: Tensor
+
+
+class LabelledCompositions(torch.utils.data.Dataset):
+    """Rows of packed compositions with their targets: what a net is fitted to.
+
+    Parameters
+    ----------
+    compositions : PackedCompositions
+        All compositions.
+    targets : Targets
+        Their targets.
+    rows : Tensor of shape (n,), int64
+        The rows that belong to this set.
+    """
+
+    def __init__(self, compositions: PackedCompositions, targets: Targets, rows: Tensor) -> None:
+        self.compositions = compositions
+        self.targets = targets
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def split(
+        self, fraction: float, seed: int
+    ) -> tuple["LabelledCompositions", "LabelledCompositions"]:
+        """Return two sets: the rows to train on and a random `fraction` held out."""
+        splitter = ShuffleSplit(1, test_size=fraction, random_state=seed)
+        return tuple(
+            LabelledCompositions(self.compositions, self.targets, self.rows[torch.from_numpy(part)])
+            for part in next(splitter.split(self.rows))
+        )
+
+
+@dataclass
+class _Batches:
+    """Iterates over batches anew in each epoch, shuffled if a generator is given."""
+
+    dataset: LabelledCompositions
+    batch_size: int
+    fraction_noise: float = 0.0
+    generator: torch.Generator | None = None
+
+    def __iter__(self) -> Iterator[tuple[PackedBatch, tuple[Tensor, Tensor]]]:
+        order = self.dataset.rows
+        if self.generator is not None:
+            order = order[torch.randperm(len(order), generator=self.generator)]
+        targets = self.dataset.targets
+        for rows, batch in self.dataset.compositions.batches(
+            order,
+            self.batch_size,
+            fraction_noise=self.fraction_noise,
+            generator=self.generator,
+        ):
+            yield batch, (targets.values[rows], targets.weights[rows])
+
+
+class CompositionNet(NeuralNet):
+    """A skorch net whose batches are packed compositions.
+
+    Two sets of weights are kept: the optimiser moves `online_`, and `module_` is their
+    exponential moving average, which is what validates and predicts. Averaging over the last
+    steps does what a lower learning rate would, and costs one pass over the weights a step.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The network, initialised.
+    fraction_noise : float
+        Noise on atomic fractions while training.
+    generator : torch.Generator
+        Source of shuffling, noise and dropout; nothing else is random.
+    n_steps : int
+        Number of steps of the whole training.
+    **kwargs
+        Parameters of `skorch.NeuralNet`.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        *args: Any,
+        fraction_noise: float = 0.0,
+        generator: torch.Generator | None = None,
+        n_steps: int = 1,
+        **kwargs: Any,
+    ) -> None:
+        self.fraction_noise = fraction_noise
+        self.generator = generator
+        self.n_steps = n_steps
+        super().__init__(module, *args, **kwargs)
+
+    def initialize_module(self) -> "CompositionNet":
+        """Set up the averaged weights and those that the optimiser moves."""
+        super().initialize_module()
+        self.online_ = copy.deepcopy(self.module_)
+        self.module_.requires_grad_(False)
+        dropout_generator = self.generator
+        if dropout_generator is not None and torch.device(self.device).type != "cpu":
+            # A generator lives on one device; shuffling stays on the CPU.
+            dropout_generator = torch.Generator(self.device)
+            dropout_generator.manual_seed(self.generator.initial_seed())
+        for layer in self.online_.modules():
+            if isinstance(layer, Dropout):
+                layer.generator = dropout_generator
+        return self
+
+    def get_all_learnable_params(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Yield the weights that the optimiser moves."""
+        yield from self.online_.named_parameters()
+
+    def get_iterator(self, dataset: Any, training: bool = False) -> _Batches:
+        """Return the batches of a data set, without a DataLoader's copies."""
+        if not training:
+            return _Batches(dataset, self.batch_size)
+        return _Batches(dataset, self.batch_size, self.fraction_noise, self.generator)
+
+    def infer(self, x: PackedBatch, **fit_params: Any) -> Prediction:
+        """Run the weights in training while training, the averaged ones otherwise."""
+        network = self.online_ if self.online_.training else self.module_
+        return network(x.to(self.device))
+
+    def get_loss(
+        self, y_pred: Prediction, y_true: Any, X: Any = None, training: bool = False
+    ) -> Tensor:
+        """Return the loss of a batch."""
+        return self.criterion_(y_pred, tuple(part.to(self.device) for part in y_true))
+
+    def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
+        """Take one step, then move the averaged weights."""
+        step = super().train_step(batch, **fit_params)
+        average = get_ema_multi_avg_fn(1 - 1 / max(1.0, AVERAGING_HORIZON * self.n_steps))
+        average(list(self.module_.parameters()), list(self.online_.parameters()), 0)
+        return step
+
+    def finish(self) -> None:
+        """Drop what only training needs, so that a fitted net is its averaged weights."""
+        self.trim_for_prediction()
+        self.online_ = None
+        self.generator = None
+
+
+def steps_per_epoch(n_rows: int, batch_size: int) -> int:
+    """Return the number of batches that an epoch has."""
+    return -(-n_rows // batch_size)
+
+
+def train_member(
+    module: nn.Module,
+    dataset: LabelledCompositions,
+    validation: LabelledCompositions | None,
+    *,
+    seed: int,
+    loss: str,
+    max_epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    weight_decay: float,
+    fraction_noise: float,
+    patience: int | None,
+    callbacks: Sequence[Callback | tuple[str, Callback]],
+    device: str,
+) -> CompositionNet:
+    """Fit one network with AdamW and a one-cycle schedule.
+
+    With a `patience`, training stops when the validation loss has not improved for so many epochs,
+    and the weights of the best epoch are kept.
+
+    Returns
+    -------
+    CompositionNet
+        The fitted net; its `module_` holds the weights to predict with.
+    """
+    n_steps = max_epochs * steps_per_epoch(len(dataset), batch_size)
+    built_in: list[tuple[str, Callback]] = [
+        (
+            "schedule",
+            LRScheduler(
+                policy=torch.optim.lr_scheduler.OneCycleLR,
+                step_every="batch",
+                max_lr=learning_rate,
+                total_steps=n_steps + 1,
+                pct_start=WARM_UP,
+                cycle_momentum=False,
+            ),
+        )
+    ]
+    if patience is not None:
+        built_in.append(
+            ("early_stopping", EarlyStopping(patience=patience, threshold=0.0, load_best=True))
+        )
+    net = CompositionNet(
+        module,
+        criterion=WeightedLoss(loss),
+        optimizer=torch.optim.AdamW,
+        optimizer__fused=True,
+        optimizer__weight_decay=weight_decay,
+        lr=learning_rate,
+        max_epochs=max_epochs,
+        batch_size=batch_size,
+        train_split=None if validation is None else predefined_split(validation),
+        callbacks=[*built_in, *callbacks],
+        callbacks__print_log=None,
+        fraction_noise=fraction_noise,
+        generator=torch.Generator().manual_seed(seed),
+        n_steps=n_steps,
+        device=device,
+        verbose=0,
+    )
+    return net.fit(dataset, None)

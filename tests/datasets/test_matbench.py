@@ -1,0 +1,746 @@
+"""Matbench tasks: the fact table, the official folds, downloads and every way they go wrong."""
+
+import dataclasses
+import gzip
+import hashlib
+import json
+import os
+import threading
+import warnings
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.model_selection import KFold, StratifiedKFold
+
+from crabsk.datasets import _matbench, fetch_matbench, matbench_folds
+from crabsk.datasets._matbench import _TASKS
+
+
+def site(*species):
+    """A site as pymatgen writes it, from pairs of element and occupancy."""
+    return {
+        "species": [{"element": element, "occu": share} for element, share in species],
+        "abc": [0.0, 0.5, 0.25],
+        "xyz": [0.0, 1.5, 0.75],
+        "label": species[0][0],
+        "properties": {},
+    }
+
+
+def structure(*sites):
+    return {
+        "@module": "pymatgen.core.structure",
+        "@class": "Structure",
+        "charge": None,
+        "lattice": {"matrix": [[3.0, 0.0, 0.0], [0.0, 3.0, 0.0], [0.0, 0.0, 3.0]], "a": 3.0},
+        "sites": list(sites),
+    }
+
+
+def simple(formula_sites):
+    """A structure from symbols, each fully occupying its site: ``"K Mn O O"``."""
+    return structure(*(site((symbol, 1)) for symbol in formula_sites.split()))
+
+
+def pack(columns, data, **more):
+    content = {"index": list(range(len(data))), "columns": columns, "data": data, **more}
+    return gzip.compress(json.dumps(content).encode())
+
+
+STEELS = pack(["composition", "yield strength"], [["Fe0.9C0.1", 2411.5], ["NaN", 0.1], ["Fe", 3]])
+JDFT2D = pack(
+    ["structure", "exfoliation_en"],
+    [[simple("Te Hf Te Hf"), 63.593833333333016], [simple("As As"), 134.86375000000007]],
+)
+GLASS = pack(["composition", "gfa"], [["Al", False], ["AlCu", True], ["Zr2Cu", True]])
+
+
+class Server:
+    """A server on this computer that sends `body`, after failing as often as it is told to."""
+
+    def __init__(self):
+        self.body = b""
+        self.failures = []  # one a request: a status, or "cut" for a connection that ends too early
+        self.n_requests = 0
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                outer.n_requests += 1
+                failure = outer.failures.pop(0) if outer.failures else None
+                if isinstance(failure, int):
+                    self.send_error(failure)
+                    return
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(outer.body)))
+                self.end_headers()
+                self.wfile.write(outer.body[:-5] if failure == "cut" else outer.body)
+
+            def log_message(self, *args):
+                """Keep quiet."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    def stop(self):
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def server():
+    server = Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    """Fail where anything asks for the network."""
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("the network was asked")
+
+    monkeypatch.setattr(_matbench, "urlopen", refuse)
+
+
+@pytest.fixture
+def make_task(monkeypatch):
+    """Let a task stand for the given bytes."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+    def make(name, raw, n_rows, url="http://127.0.0.1:9/none"):
+        task = dataclasses.replace(
+            _TASKS[name],
+            url=f"{url}/matbench_{name}.json.gz",
+            sha256=hashlib.sha256(raw).hexdigest(),
+            n_rows=n_rows,
+        )
+        monkeypatch.setitem(_TASKS, name, task)
+        return task
+
+    return make
+
+
+@pytest.fixture
+def place(make_task, offline, tmp_path):
+    """Put bytes where a task's official file belongs; no network."""
+
+    def put(name, raw, n_rows):
+        make_task(name, raw, n_rows)
+        path = tmp_path / "crabsk" / "matbench" / f"matbench_{name}.json.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(raw)
+        return path
+
+    return put
+
+
+def files(data_home):
+    return sorted(path.name for path in data_home.rglob("*") if path.is_file())
+
+
+def parse_one(value, name="jdft2d", target=1.0):
+    """Read a file of one row."""
+    task = dataclasses.replace(_TASKS[name], n_rows=1)
+    raw = pack([task.inputs, task.column], [[value, target]])
+    (formula,), (number,) = _matbench._parse(raw, name, task)
+    return formula, number
+
+
+# --------------------------------------------------------------------------------- the fact table
+
+
+# From matbench/matbench_v0.1_dataset_metadata.json: rows, column, unit, input, classification.
+OFFICIAL = {
+    "dielectric": (4764, "n", "unitless", "structure", False),
+    "expt_gap": (4604, "gap expt", "eV", "composition", False),
+    "expt_is_metal": (4921, "is_metal", None, "composition", True),
+    "glass": (5680, "gfa", None, "composition", True),
+    "jdft2d": (636, "exfoliation_en", "meV/atom", "structure", False),
+    "log_gvrh": (10987, "log10(G_VRH)", "log10(GPa)", "structure", False),
+    "log_kvrh": (10987, "log10(K_VRH)", "log10(GPa)", "structure", False),
+    "mp_e_form": (132752, "e_form", "eV/atom", "structure", False),
+    "mp_gap": (106113, "gap pbe", "eV", "structure", False),
+    "mp_is_metal": (106113, "is_metal", None, "structure", True),
+    "perovskites": (18928, "e_form", "eV/unit cell", "structure", False),
+    "phonons": (1265, "last phdos peak", "1/cm", "structure", False),
+    "steels": (312, "yield strength", "MPa", "composition", False),
+}
+
+
+def test_all_tasks_are_there():
+    assert sorted(_TASKS) == sorted(OFFICIAL)
+    assert len({task.sha256 for task in _TASKS.values()}) == 13
+
+
+@pytest.mark.parametrize("name", OFFICIAL)
+def test_facts_are_complete_and_official(name):
+    task = _TASKS[name]
+    assert (task.n_rows, task.column, task.unit, task.inputs, bool(task.classes)) == OFFICIAL[name]
+    assert task.url == f"https://ml.materialsproject.org/projects/matbench_{name}.json.gz"
+    assert len(task.sha256) == 64
+    assert int(task.sha256, 16)
+    assert task.kind == ("classification" if task.classes else "regression")
+    assert len(task.classes) in (0, 2)
+    assert task.what.endswith(".")
+    assert task.references
+    descr = _matbench._describe(name, task)
+    for told in (f"matbench_{name}", str(task.n_rows), task.column, task.url, task.kind, task.what):
+        assert told in descr
+    assert "$" not in descr
+    (line,) = [line for line in fetch_matbench.__doc__.splitlines() if f"``{name}``" in line]
+    assert line.split(maxsplit=4)[1:] == [
+        str(task.n_rows),
+        task.kind,
+        task.inputs,
+        *([task.unit] if task.unit else []),
+    ]
+
+
+@pytest.mark.parametrize("name", ["", "matbench_", "matbench_matbench_steels", "Steels", None, []])
+@pytest.mark.parametrize("function", [fetch_matbench, matbench_folds])
+def test_unknown_name(function, name):
+    with pytest.raises(ValueError, match=r"has no task .*steels") as caught:
+        function(name)
+    assert repr(name) in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", [{"n_retries": -1}, {"delay": -0.5}])
+def test_negative_retries(wrong):
+    with pytest.raises(ValueError, match="must not be negative"):
+        fetch_matbench("steels", **wrong)
+
+
+# ------------------------------------------------------------------------------------- the folds
+
+
+@pytest.mark.parametrize("prefix", ["", "matbench_"])
+@pytest.mark.parametrize("name", OFFICIAL)
+def test_folds(name, prefix):
+    splitter = matbench_folds(prefix + name)
+    kind = StratifiedKFold if OFFICIAL[name][-1] else KFold
+    y = np.random.RandomState(0).randint(2, size=200)
+    expected = list(kind(n_splits=5, shuffle=True, random_state=18012019).split(y, y))
+    assert type(splitter) is kind
+    for ours, theirs in zip(splitter.split(y, y), expected, strict=True):
+        np.testing.assert_array_equal(ours[0], theirs[0])
+        np.testing.assert_array_equal(ours[1], theirs[1])
+
+
+def test_folds_are_the_published_ones():
+    """First test rows of each fold of steels, from ids that Matbench published (counted from 1)."""
+    published = [
+        [3, 5, 20, 26, 27, 32, 35, 41, 45, 46],
+        [4, 9, 10, 12, 24, 30, 40, 47, 60, 62],
+        [17, 19, 21, 23, 33, 48, 53, 54, 59, 65],
+        [2, 7, 14, 22, 31, 34, 42, 43, 44, 49],
+        [1, 6, 8, 11, 13, 15, 16, 18, 25, 28],
+    ]
+    found = [(test + 1).tolist() for _, test in matbench_folds("steels").split(np.zeros(312))]
+    assert [len(test) for test in found] == [63, 63, 62, 62, 62]
+    assert [test[:10] for test in found] == published
+
+
+# ---------------------------------------------------------------------------- what is handed over
+
+
+def test_bunch_for_regression(place, tmp_path):
+    path = place("steels", STEELS, 3)
+    for _ in range(2):  # from the official file, then from the table made of it
+        bunch = fetch_matbench("matbench_steels", data_home=tmp_path)
+        assert bunch.data.tolist() == ["Fe0.9C0.1", "NaN", "Fe"]
+        assert bunch.data.dtype == object
+        assert bunch.target.tolist() == [2411.5, 0.1, 3.0]
+        assert bunch.target.dtype == np.float64
+        assert bunch.frame is None
+        assert bunch.feature_names == ["formula"]
+        assert bunch.target_names == ["yield strength"]
+        assert (bunch.task, bunch.unit) == ("regression", "MPa")
+        assert bunch.filename == str(path)
+        assert "citrination" in bunch.DESCR
+
+
+def test_bunch_for_classification(place, tmp_path):
+    place("glass", GLASS, 3)
+    for _ in range(2):
+        bunch = fetch_matbench("glass", data_home=tmp_path)
+        assert bunch.target.tolist() == [0, 1, 1]
+        assert bunch.target.dtype == np.int64
+        assert bunch.target_names == ["not glass forming", "glass forming"]
+        assert (bunch.task, bunch.unit) == ("classification", None)
+
+
+def test_frames(place, tmp_path):
+    place("steels", STEELS, 3)
+    first = fetch_matbench("steels", data_home=tmp_path, as_frame=True)
+    second = fetch_matbench("steels", data_home=tmp_path, as_frame=True)
+    pd.testing.assert_frame_equal(first.frame, second.frame)
+    assert list(first.frame.columns) == ["formula", "yield strength"]
+    pd.testing.assert_frame_equal(first.data, first.frame[["formula"]])
+    pd.testing.assert_series_equal(first.target, first.frame["yield strength"])
+    X, y = fetch_matbench("steels", data_home=tmp_path, as_frame=True, return_X_y=True)
+    pd.testing.assert_series_equal(X, first.frame["formula"])
+    pd.testing.assert_series_equal(y, first.target)
+    assert X.tolist() == ["Fe0.9C0.1", "NaN", "Fe"]
+    assert not X.isna().any()
+    X, y = fetch_matbench("steels", data_home=tmp_path, return_X_y=True)
+    assert isinstance(X, np.ndarray)
+    assert X.shape == y.shape == (3,)
+
+
+def test_targets_survive_the_table_exactly(place, tmp_path):
+    values = np.random.RandomState(0).standard_normal(1000) * 10.0 ** np.arange(-50, 50).repeat(10)
+    raw = pack(["composition", "yield strength"], [["Fe", value] for value in values])
+    place("steels", raw, 1000)
+    for _ in range(2):
+        _, y = fetch_matbench("steels", data_home=tmp_path, return_X_y=True)
+        np.testing.assert_array_equal(y, values)
+
+
+def test_odd_texts_survive_the_table(place, tmp_path):
+    texts = [
+        "NaN",
+        "nan",
+        "NA",
+        " Fe ",
+        "CuSO4·5H2O",
+        'a,"b"',
+        "a\nb",
+        "a\r\nb",
+        "a\x1c\x85\u2028b",
+    ]
+    place("steels", pack(["composition", "yield strength"], [[text, 1] for text in texts]), 9)
+    for _ in range(2):
+        X, _ = fetch_matbench("steels", data_home=tmp_path, return_X_y=True)
+        assert X.tolist() == texts
+
+
+def test_default_data_home_is_that_of_sklearn(place, monkeypatch, tmp_path):
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path))
+    place("steels", STEELS, 3)
+    assert len(fetch_matbench("steels").data) == 3
+
+
+# ----------------------------------------------------------------------- structures into formulas
+
+
+@pytest.mark.parametrize(
+    ("value", "formula"),
+    [
+        (simple("O K Mn O K Mn O O"), "K2Mn2O4"),
+        (simple("C"), "C1"),
+        # disordered: shares add up over sites
+        (structure(site(("Fe", 0.5), ("Co", 0.5)), site(("Fe", 1))), "Co0.5Fe1.5"),
+        (structure(site(("Li", 0.25)), site(("O", 1.0))), "Li0.25O1"),
+        (structure(*[site(("Na", 1 / 3), ("K", 2 / 3))] * 3), "K2Na1"),
+        (structure(*[site(("Na", 0.1))] * 3), "Na0.3"),
+        (structure(site(("Na", 0.00001))), "Na0.00001"),
+        (structure(site(("Na", 0.1), ("K", 0.2), ("Li", 0.7))), "K0.2Li0.7Na0.1"),
+        # oxidation states do not count
+        (structure(site(("Fe3+", 1)), site(("Fe2+", 1)), site(("O2-", 1))), "Fe2O1"),
+        (structure(site(("Fe2.5+", 1)), site(("Cu0+", 1)), site(("Cl-", 1))), "Cl1Cu1Fe1"),
+        (structure(site(("Fe3+", 0.5), ("Fe2+", 0.5))), "Fe1"),
+    ],
+)
+def test_formula_of_a_structure(value, formula):
+    assert parse_one(value) == (formula, 1.0)
+
+
+def test_formula_is_that_of_pymatgen():
+    from pymatgen.core import Composition, Lattice, Structure
+
+    made = Structure(
+        Lattice.cubic(4.2),
+        [{"Fe3+": 0.75, "Al3+": 0.25}, {"Na+": 0.9}, "O2-", "O2-"],
+        [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0, 0], [0, 0.5, 0]],
+    )
+    formula, _ = parse_one(json.loads(json.dumps(made.as_dict())))
+    assert formula == "Al0.25Fe0.75Na0.9O2"
+    assert Composition(formula).almost_equals(made.composition.element_composition)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (None, "the structure is None"),
+        ("K2Mn2O4", "the structure is 'K2Mn2O4'"),
+        ({"@class": "Structure"}, "the structure is {'@class': 'Structure'}"),
+        ({"sites": []}, "no sites"),
+        ({"sites": None}, "no sites"),
+        ({"sites": {"a": 1}}, "no sites"),
+        (structure(site(("K", 1)), {}), "site 1 does not say"),
+        (structure({"species": []}), "site 0 does not say"),
+        (structure({"species": "K"}), "site 0 does not say"),
+        (structure({"species": [{"element": "K"}]}), "site 0 does not say"),
+        (structure("K"), "site 0 does not say"),
+        (structure(site(("", 1))), "''.* not an element"),
+        (structure(site(("fe", 1))), "'fe'.* not an element"),
+        (structure(site(("Fe3", 1))), "'Fe3'.* not an element"),
+        (structure(site(("Fe3+;", 1))), "'Fe3.;'.* not an element"),
+        (structure(site((["Fe"], 1))), "not an element"),
+        (structure(site(("Fe", 0))), "occupancy 0"),
+        (structure(site(("Fe", -0.5))), "occupancy -0.5"),
+        (structure(site(("Fe", float("nan")))), "occupancy nan"),
+        (structure(site(("Fe", "1"))), "occupancy '1'"),
+        (structure(site(("Fe", True))), "occupancy True"),
+        (structure(site(("Fe", None))), "occupancy None"),
+        (structure(site(("Fe", float("inf")))), "more than once"),
+        (structure(site(("Fe", 10**400))), "more than once"),
+        (structure(site(("Fe", 0.6), ("Co", 0.6))), "site 0 is occupied more than once"),
+        (structure(site(("Fe", 1e-12))), "too small"),
+    ],
+)
+def test_unreadable_structure(value, message):
+    with pytest.raises(ValueError, match=rf"matbench_jdft2d cannot be read at row 0: .*{message}"):
+        parse_one(value)
+
+
+@pytest.mark.parametrize("value", [None, "", "  ", 3, ["Fe"], {"Fe": 1}, simple("Fe")])
+def test_unreadable_composition(value):
+    with pytest.raises(ValueError, match="cannot be read at row 0: the composition is"):
+        parse_one(value, name="steels")
+
+
+def test_composition_is_the_official_text():
+    assert parse_one("Fe0.620C0.000953", name="steels")[0] == "Fe0.620C0.000953"
+
+
+@pytest.mark.parametrize(
+    "target", [None, "1.0", True, float("nan"), float("inf"), 10**400, [1.0], {"a": 1}]
+)
+def test_unreadable_number(target):
+    with pytest.raises(ValueError, match=r"cannot be read at row 0: "):
+        parse_one("Fe", name="steels", target=target)
+
+
+@pytest.mark.parametrize("target", [None, "True", 2, 0.5, float("nan"), [True]])
+def test_unreadable_class(target):
+    with pytest.raises(ValueError, match=r"row 0: 'gfa' is .*, not true or false"):
+        parse_one("Fe", name="glass", target=target)
+
+
+@pytest.mark.parametrize(("target", "expected"), [(True, 1), (False, 0), (1, 1), (0.0, 0)])
+def test_classes(target, expected):
+    assert parse_one("Fe", name="glass", target=target)[1] == expected
+
+
+def test_long_values_are_cut_in_messages():
+    with pytest.raises(ValueError, match=r"not a finite number") as caught:
+        parse_one("Fe", name="steels", target="x" * 10_000)
+    assert len(str(caught.value)) < 250
+
+
+# --------------------------------------------------------------------------- malformed, hostile
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (b"", "not gzip-compressed JSON"),
+        (b"plain text", "not gzip-compressed JSON"),
+        (STEELS[:-20], "not gzip-compressed JSON"),
+        (STEELS[:30] + b"\xff" + STEELS[31:], "not gzip-compressed JSON"),
+        (gzip.compress(b"\xff\xfe\x00"), "not gzip-compressed JSON"),
+        (gzip.compress(b'{"columns": ['), "not gzip-compressed JSON"),
+        (gzip.compress(b"[" * 200_000), "not gzip-compressed JSON"),
+        (gzip.compress(b"[]"), "not a table"),
+        (gzip.compress(b"3"), "not a table"),
+        (gzip.compress(b'{"sites": []}'), "not a table"),
+        (gzip.compress(b'{"columns": [], "data": {}}'), "not a table"),
+        (pack(["composition"], [["Fe"]]), "no column 'yield strength'"),
+        (pack(["structure", "yield strength"], [["Fe", 1]]), "no column 'composition'"),
+        (pack(["composition", "yield strength"], []), "has 0 rows, it should have 1"),
+        (pack(["composition", "yield strength"], [["Fe", 1]] * 2), "has 2 rows"),
+        (pack(["composition", "yield strength"], [["Fe"]]), "row 0: it is not a list of 2"),
+        (pack(["composition", "yield strength"], [{"Fe": 1}]), "row 0: it is not a list of 2"),
+    ],
+)
+def test_malformed_file(place, tmp_path, raw, message):
+    place("steels", raw, 1)
+    with pytest.raises(ValueError, match=f"file of matbench_steels .*{message}"):
+        fetch_matbench("steels", data_home=tmp_path)
+    assert files(tmp_path) == ["matbench_steels.json.gz"]
+
+
+def test_bad_row_is_named():
+    rows = [["Fe", 1.0]] * 4 + [["Fe", None]]
+    task = dataclasses.replace(_TASKS["steels"], n_rows=5)
+    with pytest.raises(ValueError, match="at row 4: 'yield strength' is None"):
+        _matbench._parse(pack([task.inputs, task.column], rows), "steels", task)
+
+
+def test_columns_are_found_by_name():
+    task = dataclasses.replace(_TASKS["steels"], n_rows=1)
+    raw = pack(["yield strength", "id", "composition"], [[1.5, 7, "Fe"]])
+    formulas, targets = _matbench._parse(raw, "steels", task)
+    assert (formulas, targets.tolist()) == (["Fe"], [1.5])
+
+
+def test_file_contents_are_never_acted_upon(place, tmp_path):
+    """A decoder that believed these entries would import and call what they name."""
+    marker = tmp_path / "executed"
+    call = {
+        "@module": "os",
+        "@class": "system",
+        "@callable": "system",
+        "command": f"touch {marker}",
+    }
+    hostile = {**simple("K O"), **call, "lattice": call, "properties": call}
+    hostile["sites"][0]["species"][0].update(call)
+    raw = pack(["structure", "exfoliation_en"], [[hostile, 1.0]], **call)
+    place("jdft2d", raw, 1)
+    assert fetch_matbench("jdft2d", data_home=tmp_path).data.tolist() == ["K1O1"]
+    assert not marker.exists()
+
+
+# ------------------------------------------------------------------------------------ downloading
+
+
+def test_download_once(server, make_task, tmp_path, monkeypatch):
+    server.body = JDFT2D
+    make_task("jdft2d", JDFT2D, 2, server.url)
+    first = fetch_matbench("jdft2d", data_home=tmp_path)
+    assert first.data.tolist() == ["Hf2Te2", "As2"]
+    assert first.target.tolist() == [63.593833333333016, 134.86375000000007]
+    assert Path(first.filename).read_bytes() == JDFT2D
+    second = fetch_matbench("jdft2d", data_home=tmp_path)
+    np.testing.assert_array_equal(first.data, second.data)
+    np.testing.assert_array_equal(first.target, second.target)
+    assert server.n_requests == 1
+
+
+def test_table_alone_is_enough(server, make_task, tmp_path):
+    server.body = JDFT2D
+    make_task("jdft2d", JDFT2D, 2, server.url)
+    os.unlink(fetch_matbench("jdft2d", data_home=tmp_path).filename)
+    bunch = fetch_matbench("jdft2d", data_home=tmp_path, download_if_missing=False)
+    assert bunch.data.tolist() == ["Hf2Te2", "As2"]
+
+
+def test_official_file_put_there_by_hand_is_enough(place, tmp_path):
+    place("jdft2d", JDFT2D, 2)
+    bunch = fetch_matbench("jdft2d", data_home=str(tmp_path), download_if_missing=False)
+    assert bunch.data.tolist() == ["Hf2Te2", "As2"]
+
+
+@pytest.mark.parametrize("failure", [503, 404, "cut"])
+def test_failed_tries_are_told_and_repeated(server, make_task, tmp_path, monkeypatch, failure):
+    naps = []
+    monkeypatch.setattr(_matbench.time, "sleep", naps.append)
+    server.body, server.failures = STEELS, [failure, failure]
+    make_task("steels", STEELS, 3, server.url)
+    with pytest.warns(UserWarning, match="trying again") as caught:
+        bunch = fetch_matbench("steels", data_home=tmp_path, n_retries=2, delay=0.25)
+    assert len(bunch.data) == 3
+    assert naps == [0.25, 0.25]
+    assert [str(w.message).split(", ")[-1] for w in caught] == ["2 more times.", "1 more time."]
+    assert {w.filename for w in caught} == {__file__}
+
+
+@pytest.mark.filterwarnings("ignore:Could not download:UserWarning")
+@pytest.mark.parametrize("failure", [503, "cut"])
+def test_too_many_failures(server, make_task, tmp_path, failure):
+    server.body, server.failures = STEELS, [failure] * 10
+    task = make_task("steels", STEELS, 3, server.url)
+    with pytest.raises(OSError, match="Could not download") as caught:
+        fetch_matbench("steels", data_home=tmp_path, n_retries=2, delay=0)
+    assert server.n_requests == 3
+    told = str(caught.value)
+    assert f"Download {task.url} elsewhere" in told
+    assert str(tmp_path / "crabsk" / "matbench" / "matbench_steels.json.gz") in told
+    assert files(tmp_path) == []
+
+
+def test_no_retries_no_warning(server, make_task, tmp_path):
+    server.failures = [500]
+    make_task("steels", STEELS, 3, server.url)
+    with pytest.raises(OSError, match="HTTP Error 500"):
+        fetch_matbench("steels", data_home=tmp_path, n_retries=0)
+    assert server.n_requests == 1
+
+
+def test_nobody_answers(make_task, tmp_path):
+    make_task("steels", STEELS, 3)  # port 9 of this computer
+    with pytest.raises(OSError, match=r"Could not download .*put it, as it is, at"):
+        fetch_matbench("steels", data_home=tmp_path, n_retries=0)
+
+
+def test_not_there_and_not_to_be_downloaded(offline, tmp_path):
+    with pytest.raises(OSError, match="download_if_missing=False") as caught:
+        fetch_matbench("mp_gap", data_home=tmp_path, download_if_missing=False)
+    told = str(caught.value)
+    assert "https://ml.materialsproject.org/projects/matbench_mp_gap.json.gz" in told
+    assert str(tmp_path / "crabsk" / "matbench" / "matbench_mp_gap.json.gz") in told
+
+
+def test_wrong_checksum_after_download(server, make_task, tmp_path):
+    server.body = GLASS
+    task = make_task("steels", STEELS, 3, server.url)
+    with pytest.raises(OSError, match="It was not kept") as caught:
+        fetch_matbench("steels", data_home=tmp_path)
+    assert hashlib.sha256(GLASS).hexdigest() in str(caught.value)
+    assert task.sha256 in str(caught.value)
+    assert server.n_requests == 1
+    assert files(tmp_path) == []
+
+
+def test_wrong_file_put_there_by_hand(place, tmp_path):
+    path = place("steels", STEELS, 3)
+    path.write_bytes(GLASS)
+    with (
+        pytest.warns(UserWarning, match="is not the official file and is not used"),
+        pytest.raises(OSError, match="download_if_missing=False"),
+    ):
+        fetch_matbench("steels", data_home=tmp_path, download_if_missing=False)
+    assert path.read_bytes() == GLASS  # somebody else's file is not deleted
+
+
+def test_wrong_file_is_replaced_by_a_download(server, make_task, tmp_path):
+    server.body = STEELS
+    make_task("steels", STEELS, 3, server.url)
+    path = tmp_path / "crabsk" / "matbench" / "matbench_steels.json.gz"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(STEELS[:-4])
+    with pytest.warns(UserWarning, match="is not the official file"):
+        assert len(fetch_matbench("steels", data_home=tmp_path).data) == 3
+    assert path.read_bytes() == STEELS
+
+
+class Interrupting:
+    """A response that the user stops half way."""
+
+    headers = {"Content-Length": "100"}  # noqa: RUF012
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *args):
+        return None
+
+    def read(self, size):
+        raise KeyboardInterrupt
+
+
+def test_interrupted_download(make_task, tmp_path, monkeypatch):
+    make_task("steels", STEELS, 3)
+    monkeypatch.setattr(_matbench, "urlopen", lambda *args, **kwargs: Interrupting())
+    with pytest.raises(KeyboardInterrupt):
+        fetch_matbench("steels", data_home=tmp_path)
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("stop_at", [1, 2, 3])
+def test_interrupted_write(server, make_task, tmp_path, monkeypatch, stop_at):
+    """Stopped at the official file, the table or its checksum: no half file, next call works."""
+    server.body = STEELS
+    make_task("steels", STEELS, 3, server.url)
+    replace, n_calls = os.replace, 0
+
+    def stopping(source, target):
+        nonlocal n_calls
+        n_calls += 1
+        if n_calls == stop_at:
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(_matbench.os, "replace", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        fetch_matbench("steels", data_home=tmp_path)
+    left = files(tmp_path)
+    assert len(left) == stop_at - 1
+    assert not any(name.endswith(".part") for name in left)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(fetch_matbench("steels", data_home=tmp_path).data) == 3
+    assert len(files(tmp_path)) == 3
+    assert server.n_requests == (2 if stop_at == 1 else 1)
+
+
+# ------------------------------------------------------------------------------ the stored table
+
+
+def table_of(data_home):
+    (path,) = data_home.rglob("*.csv.gz")
+    return path, path.with_name(path.name + ".sha256")
+
+
+def test_checksum_is_as_sha256sum_writes_it(place, tmp_path):
+    place("steels", STEELS, 3)
+    fetch_matbench("steels", data_home=tmp_path)
+    table, checksum = table_of(tmp_path)
+    digest = hashlib.sha256(table.read_bytes()).hexdigest()
+    assert checksum.read_text() == f"{digest}  {table.name}\n"
+
+
+def test_table_is_written_the_same_every_time(place, tmp_path):
+    place("steels", STEELS, 3)
+    fetch_matbench("steels", data_home=tmp_path)
+    table, checksum = table_of(tmp_path)
+    before = table.read_bytes()
+    checksum.unlink()
+    fetch_matbench("steels", data_home=tmp_path)
+    assert table.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "damage", ["table cut", "table changed", "checksum cut", "checksum binary"]
+)
+def test_damaged_table_is_made_again(place, tmp_path, damage):
+    place("steels", STEELS, 3)
+    fetch_matbench("steels", data_home=tmp_path)
+    table, checksum = table_of(tmp_path)
+    sound = table.read_bytes()
+    if damage == "table cut":
+        table.write_bytes(sound[:-9])
+    elif damage == "table changed":
+        table.write_bytes(gzip.compress(b"formula,target\nFe,1.0\n"))
+    elif damage == "checksum cut":
+        checksum.write_bytes(b"")
+    else:
+        checksum.write_bytes(b"\xff\xfe\x80")
+    with pytest.warns(UserWarning, match="is damaged"):
+        bunch = fetch_matbench("steels", data_home=tmp_path)
+    assert bunch.target.tolist() == [2411.5, 0.1, 3.0]
+    assert table.read_bytes() == sound
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fetch_matbench("steels", data_home=tmp_path)
+
+
+def test_damaged_table_without_its_source(place, tmp_path):
+    path = place("steels", STEELS, 3)
+    fetch_matbench("steels", data_home=tmp_path)
+    path.unlink()
+    table_of(tmp_path)[0].write_bytes(b"")
+    with (
+        pytest.warns(UserWarning, match="is damaged"),
+        pytest.raises(OSError, match=r"Download .* elsewhere"),
+    ):
+        fetch_matbench("steels", data_home=tmp_path, download_if_missing=False)
+
+
+def test_table_of_another_source_is_not_used(place, tmp_path):
+    place("steels", STEELS, 3)
+    fetch_matbench("steels", data_home=tmp_path)
+    other = pack(["composition", "yield strength"], [["Ni", 1.0]])
+    place("steels", other, 1)
+    assert fetch_matbench("steels", data_home=tmp_path).data.tolist() == ["Ni"]
+
+
+def test_read_only_data_home(place, tmp_path, monkeypatch):
+    place("steels", STEELS, 3)
+
+    def refuse(source, target):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(_matbench.os, "replace", refuse)
+    with pytest.warns(UserWarning, match="Could not store .*will read the official file again"):
+        assert len(fetch_matbench("steels", data_home=tmp_path).data) == 3
+    assert files(tmp_path) == ["matbench_steels.json.gz"]
