@@ -1,0 +1,41 @@
+"""CrabNet and its relatives, the composition-only materials models, as scikit-learn estimators.
+
+Names are imported on first use (PEP 562), so that ``import crabsk`` is instant and the formula
+parser can be used without torch.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from .feature_extraction import CompositionTransformer
+    from .neural_network import CrabNetRegressor
+
+_HOME = {
+    "CompositionTransformer": "feature_extraction",
+    "CrabNetRegressor": "neural_network",
+}
+_ROOMS = (
+    "composition",
+    "datasets",
+    "embeddings",
+    "feature_extraction",
+    "modules",
+    "neural_network",
+)
+
+__all__ = ["CompositionTransformer", "CrabNetRegressor", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    if name in _ROOMS:
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_ROOMS})

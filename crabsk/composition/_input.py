@@ -1,21 +1,31 @@
 """Find the formulas in whatever a user passes as X."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from itertools import islice
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from ._elements import ATOMIC_NUMBERS, N_ELEMENTS
-from ._formula import FormulaError, FormulaReader
-from ._ragged import Compositions, compositions_from_matrix, parse_formulas
+from ._formula import FormulaError, FormulaReader, is_missing, shown
+from ._ragged import Compositions, compositions_from_matrix, parse_formulas, refuse_single
+
+_TEXT = (str, Mapping)
+"""What a formula may be; a column with at least one of them is text."""
+
+_SAMPLED = 100
+"""Texts that are read to tell a column of formulas from one of other text."""
 
 
 @dataclass(frozen=True, slots=True)
 class FormulaTable:
     """X taken apart: its column of formulas, and the numeric columns beside it."""
 
-    formulas: Sequence
+    formulas: list
     extra: np.ndarray  # (n_samples, n_extra), float64
     extra_names: list[str]
     formula_position: int
@@ -31,25 +41,29 @@ def find_formulas(X: Any, formula_column: Hashable = "auto") -> FormulaTable | N
         See the user guide for the forms that X may have.
     formula_column : "auto", str or int, default="auto"
         Name of the column of formulas (position, where X has no names). "auto" takes the one
-        column whose values are text or mappings.
+        column whose values are text or mappings. Where X is 1-D there is nothing to choose.
+
+    Returns
+    -------
+    FormulaTable or None
 
     Raises
     ------
     ValueError
         If two columns may hold formulas, if a column beside them is not numeric or has missing
-        values, or if `formula_column` is not there.
+        values, if `formula_column` is not there, or if X is a single formula or something
+        without an order of rows (a set, an iterator).
     """
-    if isinstance(X, str | Mapping):
-        raise ValueError(f"X is a single formula ({X!r}): pass a list, such as [{X!r}]")
+    refuse_single(X)
     if is_dataframe(X):
         columns, names = _columns_of(X), list(X.columns)
     else:
         rows = _as_rows(X)
         if rows is None:
             return None
-        if rows.ndim == 1:
+        if isinstance(rows, list):
             return FormulaTable(rows, np.empty((len(rows), 0)), [], 0, 1)
-        columns, names = list(rows.T), list(range(rows.shape[1]))
+        columns, names = rows.T.tolist(), list(range(rows.shape[1]))
     position = _formula_position(columns, names, formula_column)
     if position is None:
         return None
@@ -58,7 +72,7 @@ def find_formulas(X: Any, formula_column: Hashable = "auto") -> FormulaTable | N
     for k, j in enumerate(extra_positions):
         extra[:, k] = _numeric(columns[j], names[j])
     return FormulaTable(
-        _values(columns[position]),
+        columns[position],
         extra,
         [str(names[j]) for j in extra_positions],
         position,
@@ -68,7 +82,10 @@ def find_formulas(X: Any, formula_column: Hashable = "auto") -> FormulaTable | N
 
 def is_dataframe(X: Any) -> bool:
     """Whether X is a pandas or polars DataFrame."""
-    return hasattr(X, "columns") and hasattr(X, "__dataframe__")
+    # The class is asked because a lazy frame computes its columns when it is asked itself.
+    return hasattr(type(X), "columns") and (
+        hasattr(type(X), "iloc") or hasattr(type(X), "get_columns")
+    )
 
 
 def element_columns(names: Sequence[Hashable] | None, n_columns: int) -> np.ndarray:
@@ -97,8 +114,9 @@ def element_columns(names: Sequence[Hashable] | None, n_columns: int) -> np.ndar
                 f"({_few(unknown)}): a matrix of element amounts is named by symbols throughout; "
                 "extra features stand beside a column of formulas"
             )
-        if len(set(known)) < len(known):
-            raise ValueError("an element symbol names more than one column")
+        twice = [name for name, count in Counter(known).items() if count > 1]
+        if twice:
+            raise ValueError(f"more than one column is named by the element {_few(twice)}")
         return np.array([ATOMIC_NUMBERS[name] for name in known])
     if n_columns > N_ELEMENTS:
         raise ValueError(
@@ -130,111 +148,145 @@ def read_compositions(X: Any, formula_column: Hashable = "auto") -> Compositions
     table = find_formulas(X, formula_column)
     if table is not None:
         return parse_formulas(table.formulas)
-    matrix = np.asarray(X, dtype=np.float64)
+    try:
+        matrix = np.asarray(X)
+        if matrix.dtype.kind not in "biufO":
+            raise TypeError(f"values of type {matrix.dtype}")
+        matrix = matrix.astype(np.float64, copy=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"X is neither formulas nor a matrix of element amounts: {error}"
+        ) from error
     if matrix.ndim != 2:
         raise ValueError(
-            f"expected formulas or a matrix of element amounts, got shape {matrix.shape}"
+            f"expected formulas or a matrix of element amounts, got numbers of shape {matrix.shape}"
         )
-    if not np.isfinite(matrix).all() or (matrix < 0).any():
-        raise ValueError("a matrix of element amounts must be finite and not negative")
     names = list(X.columns) if is_dataframe(X) else None
     return compositions_from_matrix(matrix, element_columns(names, matrix.shape[1]))
 
 
 def _columns_of(X: Any) -> list:
-    if hasattr(X, "iloc"):
-        return [X.iloc[:, j] for j in range(X.shape[1])]
-    return list(X.get_columns())
+    """Return the columns of a DataFrame, numbers as they are and all else as lists."""
+    by_position = hasattr(X, "iloc")  # pandas; its names may repeat
+    columns = [X.iloc[:, j] for j in range(X.shape[1])] if by_position else X.get_columns()
+    return [column if _is_numeric(column.dtype) else column.to_list() for column in columns]
 
 
-def _as_rows(X: Any) -> np.ndarray | None:
-    """Return formulas as a 1-D or 2-D object array; None if X holds numbers only.
+def _as_rows(X: Any) -> list | np.ndarray | None:
+    """Return formulas as a list or a 2-D object array; None if X holds numbers only.
 
     numpy alone cannot decide: it takes a pymatgen Composition apart as if it were a list.
     """
-    if hasattr(X, "to_list") and not hasattr(X, "columns"):  # a pandas or polars Series
-        X = X.to_list()
-    if isinstance(X, np.ndarray):
-        if X.dtype.kind in "UT" or (X.dtype == object and _any_text(X.ravel())):
-            if X.ndim > 2:
-                raise ValueError(f"X must have one or two dimensions, got shape {X.shape}")
-            return X
+    kind = type(X)
+    if hasattr(kind, "columns"):
+        raise ValueError(f"X is of type {kind.__name__}: pass a pandas or polars DataFrame")
+    if isinstance(X, Sequence) or hasattr(kind, "to_list"):  # the latter: a Series
+        rows = X.to_list() if hasattr(kind, "to_list") else list(X)
+        return rows if _any_text(rows) else _nested_rows(rows)
+    if hasattr(kind, "__array__"):
+        return _array_rows(np.asarray(X))
+    if isinstance(X, Iterable) and not hasattr(kind, "__getitem__") and not hasattr(X, "shape"):
+        raise ValueError(
+            f"X is of type {kind.__name__}, which has no first row or no second reading: pass a "
+            "list"
+        )
+    return None
+
+
+def _array_rows(X: np.ndarray) -> list | np.ndarray | None:
+    if X.dtype.kind == "S":
+        raise ValueError("X holds bytes: decode them, such as X.astype(str)")
+    if X.dtype.kind not in "UT" and not (X.dtype == object and _any_text(X.flat)):
         return None
-    if not isinstance(X, list | tuple):
+    if X.ndim not in (1, 2):
+        raise ValueError(f"X must have one or two dimensions, got shape {X.shape}")
+    return X.tolist() if X.ndim == 1 else X.astype(object)
+
+
+def _nested_rows(rows: list) -> np.ndarray | None:
+    nested = [row for row in rows if isinstance(row, list | tuple | np.ndarray)]
+    if not any(_holds_text(row) for row in nested):
         return None
-    if _any_text(X):
-        return _object_array(X, (len(X),))
-    nested = [row for row in X if isinstance(row, list | tuple | np.ndarray)]
-    if len(nested) < len(X) or not any(_any_text(row) for row in nested):
-        return None
+    if len(nested) < len(rows):
+        i = next(i for i, row in enumerate(rows) if not isinstance(row, list | tuple | np.ndarray))
+        raise ValueError(f"X is a list of rows, but row {i} is {shown(rows[i])}")
     widths = {len(row) for row in nested}
     if len(widths) > 1:
         raise ValueError(f"the rows of X have different lengths: {sorted(widths)}")
-    rows = np.empty((len(X), widths.pop()), dtype=object)
+    table = np.empty((len(rows), widths.pop()), dtype=object)
     for i, row in enumerate(nested):
-        rows[i] = _object_array(row, (len(row),))
-    return rows
+        for j, item in enumerate(row):
+            table[i, j] = item
+    return table
 
 
-def _object_array(items: Sequence, shape: tuple[int, ...]) -> np.ndarray:
-    array = np.empty(shape, dtype=object)
-    for i, item in enumerate(items):
-        array[i] = item
-    return array
-
-
-def _any_text(items: Any) -> bool:
-    return any(isinstance(item, str | Mapping) for item in items)
-
-
-def _values(column: Any) -> Sequence:
-    return column.to_list() if hasattr(column, "to_list") else column
+def _any_text(items: Iterable) -> bool:
+    return any(isinstance(item, _TEXT) for item in items)
 
 
 def _formula_position(columns: list, names: list, formula_column: Hashable) -> int | None:
     if not (isinstance(formula_column, str) and formula_column == "auto"):
-        if formula_column not in names:
+        found = [j for j, name in enumerate(names) if name == formula_column]
+        if len(found) != 1:
             raise ValueError(
-                f"formula_column={formula_column!r} is not a column of X: {_few(names)}"
+                f"formula_column={formula_column!r} names {len(found)} columns of X: {_few(names)}"
             )
-        return names.index(formula_column)
+        return found[0]
     text = [j for j, column in enumerate(columns) if _holds_text(column)]
-    if len(text) <= 1:
+    if not text or len(columns) == 1:
         return text[0] if text else None
-    formulas = [j for j in text if _looks_like_formulas(columns[j])]
+    complaints = {j: _why_no_formulas(columns[j]) for j in text}
+    formulas = [j for j in text if complaints[j] is None]
     if len(formulas) > 1:
         raise ValueError(
             f"the columns {_few([names[j] for j in formulas])} may all hold formulas: name one as "
             "formula_column= and drop the others"
         )
-    other = [names[j] for j in text if j not in formulas]
-    raise ValueError(
-        f"the columns {_few(other)} hold text: columns beside the formulas must be numeric "
-        "(drop or encode them)"
-    )
+    if len(formulas) < len(text):
+        other, complaint = next((j, why) for j, why in complaints.items() if why is not None)
+        raise ValueError(
+            f"the column {names[other]!r} holds text that is no formula ({complaint}): columns "
+            "beside the formulas must be numeric (drop or encode it)"
+        )
+    return formulas[0]
 
 
 def _holds_text(column: Any) -> bool:
-    dtype = getattr(column, "dtype", None)
-    if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
-        return False
-    return _any_text(_values(column))
+    return not _is_numeric(getattr(column, "dtype", None)) and _any_text(column)
 
 
-def _looks_like_formulas(column: Any) -> bool:
-    first = next(item for item in _values(column) if isinstance(item, str | Mapping))
-    try:
-        FormulaReader().read(first)
-    except FormulaError:
-        return False
-    return True
+def _is_numeric(dtype: Any) -> bool:
+    """Whether a numpy, pandas or polars dtype is one of numbers or truth values."""
+    if hasattr(dtype, "kind"):
+        return dtype.kind in "biuf"
+    return hasattr(dtype, "is_numeric") and (dtype.is_numeric() or str(dtype) == "Boolean")
+
+
+def _why_no_formulas(column: list) -> FormulaError | None:
+    """Return the first error if less than half of the first texts can be read, else None.
+
+    A column of formulas with a bad row remains one, so that the error is about the row.
+    """
+    texts = list(islice((item for item in column if isinstance(item, _TEXT)), _SAMPLED))
+    read = FormulaReader().read
+    errors = []
+    for text in texts:
+        try:
+            read(text)
+        except FormulaError as error:
+            errors.append(error)
+    return errors[0] if 2 * len(errors) > len(texts) else None
 
 
 def _numeric(column: Any, name: Hashable) -> np.ndarray:
-    try:
+    if isinstance(column, list):
+        values = _numeric_items(column, name)
+    elif hasattr(column, "cast"):  # polars
+        values = column.cast(float).to_numpy()
+    elif isinstance(column.dtype, np.dtype):
         values = np.asarray(column, dtype=np.float64)
-    except (TypeError, ValueError):
-        values = _numeric_items(_values(column), name)
+    else:  # pandas' nullable types
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         raise ValueError(
@@ -244,20 +296,22 @@ def _numeric(column: Any, name: Hashable) -> np.ndarray:
     return values
 
 
-def _numeric_items(items: Sequence, name: Hashable) -> np.ndarray:
+def _numeric_items(items: list, name: Hashable) -> np.ndarray:
     values = np.full(len(items), np.nan)
     for row, item in enumerate(items):
-        if item is None or type(item).__name__ == "NAType":
+        if is_missing(item):
             continue
+        if not isinstance(item, Real | Decimal | np.bool_):
+            raise ValueError(
+                f"column {name!r} beside the formulas must be numeric: row {row} is {shown(item)}"
+            )
         try:
             values[row] = float(item)
-        except (TypeError, ValueError):
-            raise ValueError(
-                f"column {name!r} beside the formulas must be numeric: row {row} is {item!r}"
-            ) from None
+        except OverflowError:  # of an int that no float can hold
+            values[row] = np.inf
     return values
 
 
 def _few(names: Sequence) -> str:
-    shown = ", ".join(repr(name) for name in names[:5])
-    return shown + (f", ... ({len(names)} in all)" if len(names) > 5 else "")
+    text = ", ".join(shown(name) for name in names[:5])
+    return text + (f", ... ({len(names)} in all)" if len(names) > 5 else "")

@@ -14,7 +14,7 @@ _MAX_COUNT = 10_000
 """Most atoms of the scarcest element for which a formula is written in whole numbers."""
 
 _SAME = 1e-11
-"""Relative difference of amounts that rounding explains: half a float's digits are to spare."""
+"""Relative difference of amounts that the rounding of their ratios explains."""
 
 
 def reduced_formula(X: Any, *, formula_column: Hashable = "auto") -> np.ndarray:
@@ -146,7 +146,5 @@ def _denominators(ratios: np.ndarray) -> np.ndarray:
 def _joined(texts: list[str], offsets: np.ndarray, separator: str) -> np.ndarray:
     bounds = offsets.tolist()
     keys = np.empty(len(bounds) - 1, dtype=object)
-    keys[:] = [
-        separator.join(texts[start:end]) for start, end in pairwise(bounds)
-    ]
+    keys[:] = [separator.join(texts[start:end]) for start, end in pairwise(bounds)]
     return keys

@@ -1,0 +1,40 @@
+import math
+
+import pytest
+import torch
+
+from crabsk.modules import LOSSES, Prediction, WeightedLoss
+
+
+def prediction(mean, log_sigma):
+    return Prediction(
+        torch.tensor(mean, requires_grad=True), torch.tensor(log_sigma, requires_grad=True)
+    )
+
+
+def test_robust_losses_are_the_densities():
+    error, sigma = 1.7, 0.6
+    laplace = -torch.distributions.Laplace(0.0, sigma / math.sqrt(2)).log_prob(torch.tensor(error))
+    normal = -torch.distributions.Normal(0.0, sigma).log_prob(torch.tensor(error))
+    args = torch.tensor(error), torch.tensor(sigma).log()
+    assert LOSSES["robust_l1"](*args) + math.log(math.sqrt(2)) == pytest.approx(laplace.item())
+    assert LOSSES["robust_l2"](*args) + math.log(2 * math.pi) / 2 == pytest.approx(normal.item())
+
+
+@pytest.mark.parametrize(
+    ("name", "gradient"), [("absolute_error", -1.0), ("squared_error", -2 * 1.5)]
+)
+def test_plain_losses_move_the_mean_as_if_alone(name, gradient):
+    output = prediction([[0.5]], [[0.3]])
+    WeightedLoss(name)(output, (torch.tensor([[2.0]]), torch.ones(1, 1))).backward()
+    assert output.mean.grad.item() == pytest.approx(gradient)
+    assert output.log_sigma.grad.item() != 0
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_missing_labels_send_no_gradient(name):
+    output = prediction([[0.5, 1.0], [2.0, 3.0]], [[0.1, 0.2], [0.3, 0.4]])
+    weight = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
+    WeightedLoss(name)(output, (torch.zeros(2, 2), weight)).backward()
+    for gradient in (output.mean.grad, output.log_sigma.grad):
+        assert (gradient != 0).tolist() == [[True, False], [True, True]]
