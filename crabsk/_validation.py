@@ -122,6 +122,7 @@ def _validate_matrix(estimator: BaseEstimator, X: Any, *, reset: bool) -> Compos
     check_non_negative(matrix, f"{name} (a matrix of element amounts)")
     if reset:
         estimator.formula_position_ = None
-    columns = element_columns(getattr(estimator, "feature_names_in_", None), matrix.shape[1])
+    names = list(getattr(estimator, "feature_names_in_", ()))
+    columns = element_columns(names, matrix.shape[1])
     compositions = compositions_from_matrix(matrix, columns)
     return CompositionTable(compositions, np.empty((len(matrix), 0)), [])

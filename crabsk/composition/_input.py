@@ -88,16 +88,20 @@ def is_dataframe(X: Any) -> bool:
     )
 
 
-def element_columns(names: Sequence[Hashable] | None, n_columns: int) -> np.ndarray:
+def element_columns(names: Iterable[Hashable] | None, n_columns: int) -> np.ndarray:
     """Return the atomic number of each column of a matrix of element amounts.
 
     Parameters
     ----------
-    names : sequence of hashable or None
+    names : sequence or array of hashable, or None
         Column names. All element symbols: columns are taken by symbol. None of them a symbol, or
         no names: column ``j`` is the element of atomic number ``j + 1``.
     n_columns : int
         Number of columns.
+
+    Returns
+    -------
+    ndarray of shape (n_columns,)
 
     Raises
     ------
@@ -105,9 +109,10 @@ def element_columns(names: Sequence[Hashable] | None, n_columns: int) -> np.ndar
         If only some names are symbols, if a symbol comes twice, or if there are more columns
         than elements.
     """
-    known = [name for name in names or () if name in ATOMIC_NUMBERS]
+    names = [] if names is None else list(names)
+    known = [name for name in names if name in ATOMIC_NUMBERS]
     if known:
-        unknown = [name for name in names or () if name not in ATOMIC_NUMBERS]
+        unknown = [name for name in names if name not in ATOMIC_NUMBERS]
         if unknown:
             raise ValueError(
                 f"some columns are element symbols ({_few(known)}) and some are not "
@@ -187,8 +192,8 @@ def _as_rows(X: Any) -> list | np.ndarray | None:
         return _array_rows(np.asarray(X))
     if isinstance(X, Iterable) and not hasattr(kind, "__getitem__") and not hasattr(X, "shape"):
         raise ValueError(
-            f"X is of type {kind.__name__}, which has no first row or no second reading: pass a "
-            "list"
+            f"X is of type {kind.__name__}, whose rows have no order or can be read only once: "
+            "pass a list"
         )
     return None
 
@@ -229,7 +234,8 @@ def _formula_position(columns: list, names: list, formula_column: Hashable) -> i
         found = [j for j, name in enumerate(names) if name == formula_column]
         if len(found) != 1:
             raise ValueError(
-                f"formula_column={formula_column!r} names {len(found)} columns of X: {_few(names)}"
+                f"formula_column={shown(formula_column)} names {len(found)} columns of X: "
+                f"{_few(names)}"
             )
         return found[0]
     text = [j for j, column in enumerate(columns) if _holds_text(column)]
@@ -245,8 +251,8 @@ def _formula_position(columns: list, names: list, formula_column: Hashable) -> i
     if len(formulas) < len(text):
         other, complaint = next((j, why) for j, why in complaints.items() if why is not None)
         raise ValueError(
-            f"the column {names[other]!r} holds text that is no formula ({complaint}): columns "
-            "beside the formulas must be numeric (drop or encode it)"
+            f"the column {shown(names[other])} holds text that is no formula ({complaint}): "
+            "columns beside the formulas must be numeric (drop or encode it)"
         )
     return formulas[0]
 
@@ -290,8 +296,8 @@ def _numeric(column: Any, name: Hashable) -> np.ndarray:
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         raise ValueError(
-            f"column {name!r} beside the formulas has missing or infinite values, the first in row "
-            f"{bad[0]}: impute them or drop these {len(bad)} rows"
+            f"column {shown(name)} beside the formulas has missing or infinite values, the first "
+            f"in row {bad[0]}: impute them or drop these {len(bad)} rows"
         )
     return values
 
@@ -303,7 +309,8 @@ def _numeric_items(items: list, name: Hashable) -> np.ndarray:
             continue
         if not isinstance(item, Real | Decimal | np.bool_):
             raise ValueError(
-                f"column {name!r} beside the formulas must be numeric: row {row} is {shown(item)}"
+                f"column {shown(name)} beside the formulas must be numeric: row {row} is "
+                f"{shown(item)}"
             )
         try:
             values[row] = float(item)

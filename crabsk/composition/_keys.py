@@ -31,8 +31,8 @@ def reduced_formula(X: Any, *, formula_column: Hashable = "auto") -> np.ndarray:
     -------
     ndarray of shape (n_samples,), dtype object
         Formulas in order of atomic number, in the smallest whole amounts. Where those would take
-        more than 10,000 atoms of the scarcest element, all are given for one atom of it, with
-        eight digits; so two formulas that differ less than that share a key.
+        more than 10,000 atoms of the scarcest element, all are given for one atom of it with
+        eight digits, and smaller differences are lost.
 
     Raises
     ------

@@ -158,7 +158,7 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         _warn_of_conflicts(table, y)
         random_state = check_random_state(self.random_state)
 
-        self._fit_inputs(table)
+        vectors = self._fit_inputs(table)
         targets = self._encode_targets(y, weights, fit=True)
         training = LabelledCompositions(
             self._pack(table), targets, torch.from_numpy(np.flatnonzero(weights > 0))
@@ -169,7 +169,9 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
 
         seeds = random_state.randint(np.iinfo(np.int32).max, size=self.n_estimators).tolist()
         modules = [
-            self._initial_module(seed, previous[k : k + 1], y.shape[1], table.extra.shape[1])
+            self._initial_module(
+                seed, previous[k : k + 1], vectors, y.shape[1], table.extra.shape[1]
+            )
             for k, seed in enumerate(seeds)
         ]
         self.callbacks_ = [_clone_callbacks(self.callbacks) for _ in seeds]
@@ -224,13 +226,26 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         # step for large ones.
         return int(np.clip(2 ** round(np.log2(n_rows) - 5), 16, 512))
 
-    def _fit_inputs(self, table: CompositionTable) -> None:
-        """Load the element vectors and learn the scale of the extra features."""
-        self._element_table = load_embedding(self.embedding)
-        self._element_table.fill(table.compositions, self.missing)
+    def _fit_inputs(self, table: CompositionTable) -> Tensor:
+        """Load the element vectors, learn the scale of the extra features; return the vectors.
+
+        Vectors are standardised over the elements of their table, feature by feature: the tables'
+        own scales run from 1e-2 (word embeddings) to 1e4 (melting points).
+        """
         self._extra_mean = table.extra.mean(axis=0)
         spread = table.extra.std(axis=0)
         self._extra_scale = np.where(spread == 0, 1.0, spread)
+        self._element_table = load_embedding(self.embedding)
+        known = self._element_table.values
+        filled = self._element_table.fill(table.compositions, self.missing)
+        spread = np.nanstd(known, axis=0)
+        vectors = (filled - np.nanmean(known, axis=0)) / np.where(spread == 0, 1.0, spread)
+        # What is not filled is not asked for: `fill` refuses compositions that would.
+        return torch.from_numpy(np.nan_to_num(vectors, nan=0.0).astype(np.float32))
+
+    def _check_covered(self, table: CompositionTable) -> None:
+        """Refuse elements without a vector, unless `missing` chose a fill."""
+        self._element_table.fill(table.compositions, self.missing)
 
     def _pack(self, table: CompositionTable) -> PackedCompositions:
         compositions = table.compositions
@@ -244,19 +259,24 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
 
     def _validation_set(self, X: Any, y: Any) -> LabelledCompositions:
         table = validate_compositions(self, X, reset=False)
-        self._element_table.fill(table.compositions, self.missing)
+        self._check_covered(table)
         n = len(table.compositions)
         y, weights = self._validate_targets(y, None, n, fit=False)
         targets = self._encode_targets(y, weights, fit=False)
         return LabelledCompositions(self._pack(table), targets, torch.arange(n))
 
     def _initial_module(
-        self, seed: int, previous: list[CompositionNet], n_outputs: int, n_extra: int
+        self,
+        seed: int,
+        previous: list[CompositionNet],
+        vectors: Tensor,
+        n_outputs: int,
+        n_extra: int,
     ) -> nn.Module:
         """Return a network with fresh weights, or those of the previous fit."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            module = self._build_module(self._element_vectors(), n_outputs, n_extra)
+            module = self._build_module(vectors, n_outputs, n_extra)
         if previous:
             state = previous[0].module_.state_dict()
             shapes = {name: value.shape for name, value in state.items()}
@@ -268,22 +288,11 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
             module.load_state_dict(copy.deepcopy(state))
         return module
 
-    def _element_vectors(self) -> Tensor:
-        """Return the vector of each element, each feature with mean 0 and variance 1.
-
-        Standardised over the elements of the table: the tables' own scales run from 1e-2 (word
-        embeddings) to 1e4 (melting points).
-        """
-        values = self._element_table.values
-        mean, spread = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
-        vectors = (values - mean) / np.where(spread == 0, 1.0, spread)
-        return torch.from_numpy(np.nan_to_num(vectors, nan=0.0).astype(np.float32))
-
     def _member_outputs(self, X: Any) -> Iterator[tuple[np.ndarray, MemberOutputs]]:
         """Yield rows and what the members say of them, in chunks of compositions of like length."""
         check_is_fitted(self)
         table = validate_compositions(self, X, reset=False)
-        self._element_table.fill(table.compositions, self.missing)
+        self._check_covered(table)
         packed = self._pack(table)
         order = packed.lengths.argsort(stable=True)
         modules = [net.module_.eval() for net in self.nets_]

@@ -1,0 +1,304 @@
+"""Tables of element vectors: by name, or the user's own.
+
+The named tables are data files of the elementembeddings package, read here directly: importing
+``elementembeddings.core`` would load umap, openTSNE, numba and matplotlib.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import as_file, files
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from elementembeddings.utils.config import DEFAULT_ELEMENT_EMBEDDINGS
+
+from .composition import ATOMIC_NUMBERS, ELEMENTS, N_ELEMENTS, Compositions
+from .composition._formula import shown
+from .composition._input import _few
+
+__all__ = ["MISSING", "ElementTable", "embedding_names", "load_embedding"]
+
+MISSING: tuple[str, ...] = ("error", "mean", "zero")
+"""What `ElementTable.fill` can do about values that a table lacks."""
+
+_ONE_HOT = "onehot"
+_OWN_NAME = "custom"
+_ROWS_SHOWN = 5
+
+# Labels in elementembeddings' tables that are no symbols of today's. `random_200` has a row `Lv`
+# and two more, at the places of Ts and Og, that both say `Uuh` (Lv's old name): which is which
+# is not for us to guess. `Null` is megnet16's vector for no element; the heavy isotopes are
+# hydrogen to crabsk.
+_OLD_SYMBOLS = {"Uut": "Nh", "Uup": "Mc"}
+_NO_ELEMENTS = ("Uuh", "Null", "D", "T")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ElementTable:
+    """One vector for each element.
+
+    Parameters
+    ----------
+    name : str
+        What the table is called in feature names and messages.
+    values : ndarray of shape (118, n_features), float64, read-only
+        Row ``z - 1`` is the vector of the element with atomic number ``z``. NaN where the table
+        has no value: a whole row for an element that it lacks altogether.
+    feature_names : tuple of str
+        Names of the columns.
+
+    Examples
+    --------
+    >>> from crabsk.embeddings import load_embedding
+    >>> table = load_embedding("magpie")
+    >>> table.values.shape
+    (118, 22)
+    >>> electronegativity = table.feature_names.index("Electronegativity")
+    >>> float(table.values[26 - 1, electronegativity])
+    1.83
+    """
+
+    name: str
+    values: np.ndarray
+    feature_names: tuple[str, ...]
+
+    def fill(self, compositions: Compositions, missing: str = "error") -> np.ndarray:
+        """Return the vectors for describing some compositions, with no gap that they meet.
+
+        Parameters
+        ----------
+        compositions : Compositions
+            What the vectors are to describe.
+        missing : {"error", "mean", "zero"}, default="error"
+            What to do about values that the table lacks. "error" refuses compositions with an
+            element that lacks any. "mean" puts the mean of the feature over the elements that have
+            it. "zero" puts 0, as CBFV and elementembeddings do: neutral where features are
+            centred (``magpie_sc``, learnt vectors), but a melting point of 0 K in a table of
+            properties.
+
+        Returns
+        -------
+        ndarray of shape (118, n_features), read-only
+            `values`, with all gaps filled; with "error" still NaN where no composition asks.
+
+        Raises
+        ------
+        ValueError
+            If `missing` is "error" and an element in `compositions` has no value in some feature:
+            the message names the elements, the number of rows and the first few. If
+            `missing` is none of the three.
+        """
+        if missing not in MISSING:
+            raise ValueError(f"missing={missing!r} must be one of {_few(MISSING)}")
+        if missing == "error":
+            self._check_covers(compositions)
+            return self.values
+        replacement = np.nanmean(self.values, axis=0) if missing == "mean" else 0.0
+        return _read_only(np.where(np.isnan(self.values), replacement, self.values))
+
+    def _check_covers(self, compositions: Compositions) -> None:
+        lacking = np.isnan(self.values).any(axis=1)[compositions.atomic_numbers - 1]
+        if not lacking.any():
+            return
+        rows = np.unique(compositions.row_of_token[lacking]).tolist()
+        elements = np.unique(compositions.atomic_numbers[lacking]).tolist()
+        raise ValueError(
+            f"embedding {self.name!r} has no values for "
+            f"{', '.join(self._described(z) for z in elements)}, in {len(rows)} of "
+            f"{len(compositions)} rows (row {', '.join(map(str, rows[:_ROWS_SHOWN]))}"
+            f"{', ...' if len(rows) > _ROWS_SHOWN else ''}): remove these rows, choose an "
+            "embedding that has the elements ('mat2vec' and 'onehot' have all 118), or fill the "
+            "gaps with missing='mean'"
+        )
+
+    def _described(self, z: int) -> str:
+        """Return the symbol of an element, with the features that it lacks if it has others."""
+        symbol = ELEMENTS[z - 1]
+        unknown = np.flatnonzero(np.isnan(self.values[z - 1]))
+        if len(unknown) == len(self.feature_names):
+            return symbol
+        return f"{symbol} (in {_few([self.feature_names[j] for j in unknown.tolist()])})"
+
+
+def embedding_names() -> list[str]:
+    """Return the names that `load_embedding` knows.
+
+    Returns
+    -------
+    list of str
+        Every table of elementembeddings, as its ``Embedding.load_data`` calls them, and
+        "onehot"; sorted.
+
+    Examples
+    --------
+    >>> from crabsk.embeddings import embedding_names
+    >>> "mat2vec" in embedding_names()
+    True
+    """
+    return sorted([*DEFAULT_ELEMENT_EMBEDDINGS, _ONE_HOT])
+
+
+def load_embedding(embedding: Any) -> ElementTable:
+    """Return a table of element vectors, by name or from the user's own.
+
+    Named tables are read once and kept. Nothing that is passed in is changed or kept.
+
+    Parameters
+    ----------
+    embedding : str, DataFrame, mapping or elementembeddings ``Embedding``
+        - A name of `embedding_names`. "onehot" is the identity matrix over all 118 elements; the
+          linear scales of elementembeddings, "atomic" and "mod_petti", are one-hot in the order
+          of their scale.
+        - A pandas DataFrame of numbers indexed by element symbol, one column for each feature. NaN is
+          "no value".
+        - A mapping from element symbol to a vector of numbers, all of the same length.
+        - An ``Embedding`` object of elementembeddings.
+
+    Returns
+    -------
+    ElementTable
+        Its array is read-only: copy before changing it (``torch.tensor`` copies).
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or if an own table has unknown or repeated element symbols,
+        repeated feature names, vectors of different lengths, values that are not numbers or
+        infinite, or features without any value.
+    TypeError
+        If `embedding` is none of these things.
+
+    Notes
+    -----
+    The sources of the named tables are listed by elementembeddings [1]_, whose values these are,
+    bit for bit. Two labels of "random_200" are given today's symbols (Uut is Nh, Uup is Mc); its
+    two rows called Uuh are left out, because the table has Lv besides, so that it lacks Ts and Og.
+    elementembeddings turns missing values into 0 when it describes a composition; crabsk
+    never does so unasked.
+
+    References
+    ----------
+    .. [1] Onwuli, A., Hegde, A. V., Nguyen, K. V. T., Butler, K. T. and Walsh, A., "Element
+       similarity in high-dimensional materials representations", Digital Discovery 2, 1558 (2023).
+       https://github.com/WMD-group/ElementEmbeddings
+
+    Examples
+    --------
+    >>> from crabsk.embeddings import load_embedding
+    >>> load_embedding("mat2vec").values.shape
+    (118, 200)
+    >>> load_embedding({"O": [3.44, 16.0], "Fe": [1.83, 55.8]}).values[26 - 1]
+    array([ 1.83, 55.8 ])
+    """
+    if isinstance(embedding, str):
+        return _load_named(embedding)
+    if isinstance(embedding, pd.DataFrame):
+        return _from_frame(_OWN_NAME, embedding)
+    if isinstance(embedding, Mapping):
+        return _from_frame(_OWN_NAME, _mapping_to_frame(embedding))
+    if hasattr(embedding, "as_dataframe") and hasattr(embedding, "embedding_name"):
+        name = embedding.embedding_name or _OWN_NAME
+        return _from_frame(name, _with_todays_symbols(embedding.as_dataframe()))
+    raise TypeError(
+        "an embedding is a name, a pandas DataFrame indexed by element symbol, a mapping symbol -> "
+        f"vector or an elementembeddings Embedding, not {type(embedding)}"
+    )
+
+
+@cache
+def _load_named(name: str) -> ElementTable:
+    if name == _ONE_HOT:
+        return ElementTable(name, _read_only(np.eye(N_ELEMENTS)), ELEMENTS)
+    if name not in DEFAULT_ELEMENT_EMBEDDINGS:
+        raise ValueError(
+            f"unknown embedding {name!r}: the names are {', '.join(embedding_names())}"
+        )
+    file = DEFAULT_ELEMENT_EMBEDDINGS[name]
+    with as_file(files("elementembeddings") / "data" / "element_representations" / file) as path:
+        if path.suffix == ".csv":
+            frame = pd.read_csv(path, index_col="element")
+        else:
+            vectors = json.loads(path.read_text())
+            scalar = not isinstance(next(iter(vectors.values())), list)
+            frame = _scale_to_frame(vectors) if scalar else _mapping_to_frame(vectors)
+    return _from_frame(name, _with_todays_symbols(frame))
+
+
+def _scale_to_frame(positions: dict[str, int]) -> pd.DataFrame:
+    """Return the one-hot vectors of a linear scale: column ``p`` is the element at place ``p``."""
+    symbols = sorted((s for s in positions if s in ATOMIC_NUMBERS), key=positions.__getitem__)
+    return pd.DataFrame(np.eye(len(symbols)), index=symbols, columns=symbols)
+
+
+def _mapping_to_frame(vectors: Mapping[str, Any]) -> pd.DataFrame:
+    arrays = {}
+    for symbol, vector in vectors.items():
+        array = np.asarray(vector)
+        if array.dtype.kind not in "biuf" or array.ndim != 1:
+            raise ValueError(
+                f"the vector of {symbol!r} must be a 1-D sequence of numbers (NaN where a value is "
+                f"unknown; a single number is a vector of length 1), got {shown(vector)}"
+            )
+        arrays[symbol] = array
+    lengths = {len(array) for array in arrays.values()}
+    if len(lengths) > 1:
+        raise ValueError(f"the vectors of the elements have different lengths: {sorted(lengths)}")
+    return pd.DataFrame(list(arrays.values()), index=pd.Index(list(arrays), dtype=object))
+
+
+def _with_todays_symbols(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.drop(index=[s for s in _NO_ELEMENTS if s in frame.index]).rename(
+        index=_OLD_SYMBOLS
+    )
+
+
+def _from_frame(name: str, frame: pd.DataFrame) -> ElementTable:
+    """Check a table and put its rows in order of atomic number."""
+    if not frame.size:
+        raise ValueError(f"embedding {name!r} is empty: its shape is {frame.shape}")
+    unknown = [label for label in frame.index if label not in ATOMIC_NUMBERS]
+    if unknown:
+        raise ValueError(
+            f"embedding {name!r} has rows that are no element symbols: {_few(unknown)} (a "
+            "DataFrame must be indexed by symbol, such as with frame.set_index('element'))"
+        )
+    feature_names = tuple(map(str, frame.columns))
+    for labels, what in ((frame.index, "elements"), (pd.Index(feature_names), "features")):
+        repeated = labels[labels.duplicated()].unique().tolist()
+        if repeated:
+            raise ValueError(f"embedding {name!r} has {what} more than once: {_few(repeated)}")
+    no_numbers = [
+        column
+        for column, dtype in frame.dtypes.items()
+        if not pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_complex_dtype(dtype)
+    ]
+    if no_numbers:
+        raise ValueError(f"embedding {name!r} has features that are no numbers: {_few(no_numbers)}")
+    numbers = frame.to_numpy(dtype=np.float64, na_value=np.nan)
+    if np.isinf(numbers).any():
+        bad = np.isinf(numbers).any(axis=0)
+        raise ValueError(
+            f"embedding {name!r} has infinite values in {_few_at(feature_names, bad)} (a value "
+            "that is unknown is NaN)"
+        )
+    void = np.isnan(numbers).all(axis=0)
+    if void.any():
+        raise ValueError(
+            f"embedding {name!r} has no value at all in {_few_at(feature_names, void)}: drop it"
+        )
+    values = np.full((N_ELEMENTS, len(feature_names)), np.nan)
+    values[[ATOMIC_NUMBERS[symbol] - 1 for symbol in frame.index]] = numbers
+    return ElementTable(name, _read_only(values), feature_names)
+
+
+def _read_only(values: np.ndarray) -> np.ndarray:
+    """Protect an array that callers share."""
+    values.setflags(write=False)
+    return values
+
+
+def _few_at(names: Sequence[str], mask: np.ndarray) -> str:
+    return _few([names[j] for j in np.flatnonzero(mask).tolist()])

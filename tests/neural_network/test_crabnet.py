@@ -1,0 +1,520 @@
+"""CrabNetRegressor on formulas: what it takes, what it says, what it leaves alone."""
+
+import pickle
+import random
+import warnings
+
+import joblib
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+from conftest import tiny_crabnet
+from pymatgen.core import Composition
+from skorch.callbacks import Callback
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.preprocessing import QuantileTransformer
+
+from crabsk import CompositionTransformer, CrabNetRegressor
+from crabsk.composition import ELEMENTS, FormulaError
+from crabsk.modules import CrabNet
+from crabsk.neural_network import ConflictingTargetsWarning
+
+
+class TestForms:
+    """The four forms of X give the same model."""
+
+    @pytest.fixture
+    def expected(self, some_formulas):
+        X, y = some_formulas
+        return tiny_crabnet().fit(list(X), y).predict(list(X))
+
+    @pytest.mark.parametrize(
+        "form",
+        [
+            tuple,
+            np.array,
+            lambda X: np.array(X, dtype=str),
+            lambda X: pd.Series(X, index=range(7, 7 + len(X))),
+            lambda X: pd.Series(X, dtype="string"),
+            lambda X: pd.Series(X, dtype="string[pyarrow]"),
+            lambda X: pd.Series(X, dtype="category"),
+            lambda X: pl.Series("f", list(X)),
+            lambda X: np.array(X, dtype=object).reshape(-1, 1),
+            lambda X: [[x] for x in X],
+            lambda X: pd.DataFrame({"formula": X}),
+            lambda X: pl.DataFrame({"formula": list(X)}),
+            lambda X: [Composition(x) for x in X],
+            lambda X: [dict(Composition(x).get_el_amt_dict()) for x in X],
+            lambda X: CompositionTransformer(stats="amount").fit_transform(X),
+            lambda X: CompositionTransformer(stats="amount")
+            .set_output(transform="pandas")
+            .fit_transform(X),
+        ],
+        ids=str,
+    )
+    def test_same_model(self, form, some_formulas, expected):
+        X, y = some_formulas
+        estimator = tiny_crabnet().fit(form(X), y)
+        np.testing.assert_allclose(estimator.predict(form(X)), expected, rtol=1e-5, atol=1e-6)
+
+    def test_series_at_fit_and_frame_at_predict(self, some_formulas):
+        X, y = some_formulas
+        estimator = tiny_crabnet().fit(pd.Series(X), y)
+        assert estimator.n_features_in_ == 1
+        assert not hasattr(estimator, "feature_names_in_")
+        expected = estimator.predict(X)
+        assert np.array_equal(estimator.predict(pd.DataFrame({"formula": X})), expected)
+        framed = tiny_crabnet().fit(pd.DataFrame({"formula": X}), y)
+        assert framed.feature_names_in_.tolist() == ["formula"]
+        assert np.array_equal(framed.predict(X), expected)
+
+    def test_switching_between_formulas_and_amounts_raises(self, some_formulas):
+        X, y = some_formulas
+        amounts = CompositionTransformer(stats="amount").fit_transform(X)
+        with pytest.raises(ValueError, match="was fitted on formulas"):
+            tiny_crabnet().fit(X, y).predict(amounts)
+        with pytest.raises(ValueError, match="was fitted on a matrix"):
+            tiny_crabnet().fit(amounts, y).predict(X)
+
+    def test_named_amounts_in_any_order(self):
+        columns = pd.DataFrame({"O": [3.0, 1, 1, 0], "Fe": [2.0, 1, 0, 1], "Mg": [0.0, 0, 1, 1]})
+        y = [1.0, 2.0, 3.0, 4.0]
+        formulas = ["Fe2O3", "FeO", "MgO", "FeMg"]
+        np.testing.assert_allclose(
+            tiny_crabnet().fit(columns, y).predict(columns),
+            tiny_crabnet().fit(formulas, y).predict(formulas),
+            rtol=1e-5,
+        )
+        with pytest.raises(ValueError, match="element symbols"):
+            tiny_crabnet().fit(columns.rename(columns={"Mg": "temperature"}), y)
+
+    def test_bad_formulas_are_named(self, some_formulas):
+        X, y = some_formulas
+        X[3] = "Xx2O3"
+        with pytest.raises(FormulaError, match=r"row 3: 'Xx2O3'.*unknown element 'Xx'"):
+            tiny_crabnet().fit(X, y)
+
+    def test_does_not_write_into_the_callers_frame(self, some_formulas):
+        X, y = some_formulas
+        frame = pd.DataFrame({"formula": X, "T": np.arange(60.0)})
+        before = frame.copy(deep=True)
+        tiny_crabnet().fit(frame, y).predict(frame)
+        pd.testing.assert_frame_equal(frame, before)
+
+
+class TestExtraFeatures:
+    @pytest.fixture
+    def measured(self, some_formulas):
+        """The same compounds at two temperatures, between which the target doubles."""
+        X, y = some_formulas
+        frame = pd.DataFrame({"T": np.repeat([300, 600], 60), "formula": np.tile(X, 2)})
+        return frame, np.concatenate([y, 2 * y])
+
+    def test_they_count(self, measured):
+        X, y = measured
+        settings = {"max_epochs": 100, "d_model": 32, "random_state": 1}
+        informed = tiny_crabnet(**settings).fit(X, y)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConflictingTargetsWarning)
+            blind = tiny_crabnet(**settings).fit(X["formula"], y)
+        assert np.abs(informed.predict(X) - y).mean() < 0.7 * np.abs(
+            blind.predict(X["formula"]) - y
+        ).mean()
+        assert (informed.predict(X)[:60] != informed.predict(X)[60:]).all()
+
+    def test_position_is_fixed_at_fit_for_arrays(self, measured):
+        X, y = measured
+        expected = tiny_crabnet().fit(X, y).predict(X)
+        array = X.to_numpy(dtype=object)
+        estimator = tiny_crabnet().fit(array, y)
+        np.testing.assert_allclose(estimator.predict(array), expected)
+        assert estimator.formula_position_ == 1
+        with pytest.raises(ValueError):
+            estimator.predict(array[:, ::-1])
+
+    def test_missing_values_are_refused(self, measured):
+        X, y = measured
+        X["T"] = X["T"].astype(float)
+        X.loc[5, "T"] = np.nan
+        with pytest.raises(ValueError, match="column 'T' .* missing .* row 5"):
+            tiny_crabnet().fit(X, y)
+
+    def test_missing_column_is_refused(self, measured):
+        X, y = measured
+        estimator = tiny_crabnet().fit(X, y)
+        with pytest.raises(ValueError, match="features"):
+            estimator.predict(X[["formula"]])
+
+    def test_formula_column_by_name(self, measured):
+        X, y = measured
+        expected = tiny_crabnet().fit(X, y).predict(X)
+        two = X.assign(other="NaCl")
+        with pytest.raises(ValueError, match="'formula', 'other'"):
+            tiny_crabnet().fit(two, y)
+        named = tiny_crabnet(formula_column="formula").fit(X, y)
+        assert np.array_equal(named.predict(X), expected)
+
+
+class TestTargets:
+    def test_two_targets_with_gaps(self, some_formulas):
+        X, y = some_formulas
+        Y = np.column_stack([y, -3 * y + 1])
+        Y[::2, 1] = np.nan
+        mean, std = tiny_crabnet().fit(X, Y).predict(X, return_std=True)
+        assert mean.shape == std.shape == (60, 2)
+        assert np.isfinite(mean).all()
+        assert (std > 0).all()
+
+    def test_gaps_do_not_touch_training(self, some_formulas):
+        """A sample without any label may as well not be there, whatever its formula."""
+        X, y = some_formulas
+        Y = np.column_stack([y, y])
+        Y[10] = np.nan
+        swapped = X.copy()
+        swapped[10] = "Og2Ts"
+        first = tiny_crabnet(fraction_noise=0.0, batch_size=100).fit(X, Y)
+        again = tiny_crabnet(fraction_noise=0.0, batch_size=100).fit(swapped, Y)
+        np.testing.assert_allclose(first.predict(X), again.predict(X), rtol=1e-3, atol=1e-4)
+
+    @pytest.mark.parametrize("shape", [(60,), (60, 1), (60, 3)])
+    def test_shape_is_kept(self, some_formulas, shape):
+        X, y = some_formulas
+        Y = np.broadcast_to(y.reshape(-1, *(1 for _ in shape[1:])), shape)
+        assert tiny_crabnet().fit(X, Y).predict(X).shape == shape
+
+    def test_nan_in_one_dimension_is_refused(self, some_formulas):
+        X, y = some_formulas
+        y[4] = np.nan
+        with pytest.raises(ValueError, match="NaN in row 4"):
+            tiny_crabnet().fit(X, y)
+
+    def test_target_without_labels_is_refused(self, some_formulas):
+        X, y = some_formulas
+        with pytest.raises(ValueError, match="target 1 of y has no label"):
+            tiny_crabnet().fit(X, np.column_stack([y, np.full(60, np.nan)]))
+
+    def test_constant_target_is_predicted(self, some_formulas):
+        """crabnet divides by a standard deviation of 0 here."""
+        X, _ = some_formulas
+        mean, std = tiny_crabnet().fit(X, np.full(60, 3.7)).predict(X, return_std=True)
+        assert np.isfinite(std).all()
+        np.testing.assert_allclose(mean, 3.7, atol=1)
+
+    @pytest.mark.parametrize("scale", [1e-30, 1e30, 1e300])
+    def test_units_do_not_matter(self, some_formulas, scale):
+        X, y = some_formulas
+        expected, expected_std = tiny_crabnet().fit(X, y).predict(X, return_std=True)
+        mean, std = tiny_crabnet().fit(X, y * scale).predict(X, return_std=True)
+        np.testing.assert_allclose(mean / scale, expected, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(std / scale, expected_std, rtol=1e-3)
+
+    @pytest.mark.parametrize(
+        "transform",
+        ["log", "yeo-johnson", QuantileTransformer(n_quantiles=20, output_distribution="normal")],
+        ids=str,
+    )
+    def test_target_transform(self, some_formulas, transform):
+        X, y = some_formulas
+        y = np.exp(2 * y)
+        estimator = tiny_crabnet(target_transform=transform, max_epochs=60).fit(X, y)
+        mean, std = estimator.predict(X, return_std=True)
+        assert (mean > 0).all()
+        assert (std > 0).all()
+        # In the target's units: errors of a lognormal target grow with it.
+        assert np.corrcoef(np.log(mean), np.log(std))[0, 1] > 0.3 or transform != "log"
+        assert np.corrcoef(np.log(mean), np.log(y))[0, 1] > 0.5
+
+    def test_log_of_nothing_is_refused(self, some_formulas):
+        X, y = some_formulas
+        with pytest.raises(ValueError, match="above zero; row"):
+            tiny_crabnet(target_transform="log").fit(X, y)
+
+    def test_conflicting_targets_warn(self):
+        with pytest.warns(ConflictingTargetsWarning, match="2 of 4 samples"):
+            tiny_crabnet().fit(["Fe2O3", "O3Fe2", "Fe4O6", "NaCl"], [1.0, 2.0, 3.0, 1.0])
+
+    def test_length_mismatch(self, some_formulas):
+        X, y = some_formulas
+        with pytest.raises(ValueError, match="inconsistent"):
+            tiny_crabnet().fit(X, y[:-1])
+
+
+class TestTraining:
+    @pytest.mark.parametrize("loss", ["absolute_error", "squared_error", "robust_l1", "robust_l2"])
+    def test_learns(self, formation_enthalpy, loss):
+        X, y = formation_enthalpy
+        estimator = tiny_crabnet(
+            loss=loss, d_model=32, dim_feedforward=64, max_epochs=15, random_state=3
+        ).fit(X[::2], y[::2])
+        assert estimator.score(X[1::2], y[1::2]) > 0.6
+        mean, std = estimator.predict(X[1::2], return_std=True)
+        error = np.abs(mean - y[1::2])
+        assert (std > 0).all()
+        # Half of the errors within about 0.3 to 1.5 standard deviations: of the right size.
+        assert 0.2 < np.median(error / std) < 1.5
+
+    def test_same_seed_same_result(self, some_formulas):
+        X, y = some_formulas
+        first, again, other = (
+            tiny_crabnet(dropout=0.2, n_estimators=2, random_state=seed).fit(X, y).predict(X)
+            for seed in (0, 0, 1)
+        )
+        assert np.array_equal(first, again)
+        assert not np.allclose(first, other)
+
+    def test_threads_do_not_matter_for_an_ensemble(self, some_formulas):
+        X, y = some_formulas
+        predictions = []
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            estimator = tiny_crabnet(dropout=0.2, n_estimators=2).fit(X, y)
+            assert torch.get_num_threads() == threads
+            torch.set_num_threads(1)
+            predictions.append(estimator.predict(X))
+        assert np.array_equal(*predictions)
+
+    def test_global_random_states_are_left_alone(self, some_formulas):
+        X, y = some_formulas
+
+        def states():
+            return random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
+
+        before = states()
+        tiny_crabnet(dropout=0.1, random_state=None).fit(X, y).predict(X)
+        after = states()
+        # random_state=None draws the seed from numpy's global state, as scikit-learn does.
+        assert before[0] == after[0]
+        assert before[2] == after[2]
+        tiny_crabnet(dropout=0.1).fit(X, y)
+        assert states() == after
+
+    def test_second_fit_starts_afresh(self, some_formulas):
+        X, y = some_formulas
+        once = tiny_crabnet().fit(X, y).predict(X)
+        twice = tiny_crabnet().fit(X, -5 * y).fit(X, y).predict(X)
+        assert np.array_equal(once, twice)
+
+    def test_warm_start_goes_on(self, some_formulas):
+        X, y = some_formulas
+        cold = tiny_crabnet(max_epochs=20).fit(X, y)
+        warm = clone(cold).set_params(warm_start=True).fit(X, y).fit(X, y)
+        assert warm.history_[0][0]["train_loss"] < cold.history_[0][0]["train_loss"]
+        with pytest.raises(ValueError, match="warm_start"):
+            warm.fit(X, np.column_stack([y, y]))
+
+    def test_members_differ_and_widen_the_std(self, some_formulas):
+        X, y = some_formulas
+        ensemble = tiny_crabnet(n_estimators=3).fit(X, y)
+        assert len(ensemble.nets_) == len(ensemble.history_) == 3
+        weights = [net.module_.embed.weight for net in ensemble.nets_]
+        assert not torch.equal(weights[0], weights[1])
+        (rows, outputs), *_ = ensemble._member_outputs(X)
+        mean, std = ensemble.predict(X[rows], return_std=True)
+        scale = y.std()
+        np.testing.assert_allclose(mean, outputs.mean[:, :, 0].mean(0) * scale + y.mean())
+        variance = (outputs.sigma**2).mean(0) + outputs.mean.var(0)
+        np.testing.assert_allclose(std, np.sqrt(variance[:, 0]) * scale)
+
+    def test_dropout_is_on_in_every_epoch(self, some_formulas):
+        """crabnet switches it off after the first."""
+        X, y = some_formulas
+
+        class Mode(Callback):
+            def on_train_begin(self, net, **kwargs):
+                self.modes = []
+
+            def on_batch_begin(self, net, training=False, **kwargs):
+                self.modes.append((training, net.online_.training))
+
+        estimator = tiny_crabnet(callbacks=[Mode()], early_stopping=True).fit(X, y)
+        later = [mode for training, mode in estimator.callbacks_[0][0].modes[3:] if training]
+        assert later
+        assert all(later)
+
+    def test_sample_weight(self, some_formulas):
+        X, y = some_formulas
+        weights = np.zeros(60)
+        weights[:30] = 2.5
+        weighted = tiny_crabnet().fit(X, y, sample_weight=weights).predict(X)
+        # Mean and scale come from the weighted samples, training from nothing else.
+        poisoned = np.where(weights > 0, y, 1e6)
+        np.testing.assert_allclose(
+            tiny_crabnet().fit(X, poisoned, sample_weight=weights).predict(X), weighted, rtol=1e-6
+        )
+        heavy = np.where(np.arange(60) < 30, 1.0, 100.0)
+        shifted = np.where(np.arange(60) < 30, 0.0, 1.0)
+        mean = tiny_crabnet(max_epochs=1).fit(X, shifted, sample_weight=heavy).predict(X).mean()
+        assert mean > 0.8
+
+    def test_early_stopping(self, some_formulas):
+        X, y = some_formulas
+        noise = np.random.default_rng(0).normal(size=60)
+        estimator = tiny_crabnet(
+            early_stopping=True, n_iter_no_change=3, max_epochs=60, validation_fraction=0.3
+        ).fit(X, noise)
+        losses = [epoch["valid_loss"] for epoch in estimator.history_[0]]
+        assert len(losses) < 60
+        assert np.argmin(losses) == len(losses) - 4
+
+    def test_validation_data_is_not_trained_on(self, some_formulas):
+        X, y = some_formulas
+        plain = tiny_crabnet().fit(X[:40], y[:40])
+        validated = tiny_crabnet().fit(X[:40], y[:40], validation_data=(X[40:], y[40:]))
+        assert np.array_equal(plain.predict(X), validated.predict(X))
+        assert "valid_loss" in validated.history_[0][-1]
+        assert "valid_loss" not in plain.history_[0][-1]
+
+    def test_callbacks_are_cloned(self, some_formulas):
+        X, y = some_formulas
+
+        class Counter(Callback):
+            def on_train_begin(self, net, **kwargs):
+                self.epochs = 0
+
+            def on_epoch_end(self, net, **kwargs):
+                self.epochs += 1
+
+        mine = Counter()
+        estimator = tiny_crabnet(callbacks=[mine, ("named", Counter())], n_estimators=2).fit(X, y)
+        assert not hasattr(mine, "epochs")
+        assert [[c.epochs for c in member] for member in estimator.callbacks_] == [[3, 3], [3, 3]]
+
+    def test_progress(self, some_formulas, capsys):
+        X, y = some_formulas
+        tiny_crabnet().fit(X, y)
+        assert capsys.readouterr() == ("", "")
+        tiny_crabnet(progress=True, n_estimators=2).fit(X, y)
+        shown = capsys.readouterr().err
+        assert "6/6" in shown
+        assert "train_loss" in shown
+
+    @pytest.mark.parametrize("n", [1, 2, 17])
+    def test_few_samples(self, some_formulas, n):
+        X, y = some_formulas
+        assert np.isfinite(tiny_crabnet().fit(X[:n], y[:n]).predict(X)).all()
+
+
+class TestPrediction:
+    def test_rows_keep_their_order_and_number(self, formation_enthalpy, some_formulas):
+        """More elements than in training, pure elements, repeats: each row by itself the same."""
+        X, y = some_formulas
+        estimator = tiny_crabnet().fit(X, y)
+        rows = np.array(["Fe", "".join(ELEMENTS), "NaCl", "Fe", "Al0.3Ga0.3In0.4As", *X], object)
+        together = estimator.predict(rows)
+        apart = np.concatenate([estimator.predict([row]) for row in rows])
+        np.testing.assert_allclose(together, apart, rtol=1e-5, atol=1e-6)
+        assert together[0] == together[3]
+
+    def test_chunks_agree(self, some_formulas, monkeypatch):
+        X, y = some_formulas
+        estimator = tiny_crabnet().fit(X, y)
+        expected = estimator.predict(X)
+        monkeypatch.setattr("crabsk.neural_network._base.PREDICTION_CHUNK", 7)
+        np.testing.assert_allclose(estimator.predict(X), expected, rtol=1e-5, atol=1e-6)
+
+    def test_longer_formulas_are_not_truncated(self):
+        """crabnet cuts formulas to the training set's number of elements."""
+        estimator = tiny_crabnet().fit(["NaCl", "MgO", "KBr"], [1.0, 2.0, 3.0])
+        first, other = estimator.predict(["LiFePO4Mg2", "LiFePO4Ca2"])
+        assert first != other
+
+    def test_unfitted(self):
+        with pytest.raises(NotFittedError):
+            tiny_crabnet().predict(["NaCl"])
+
+    def test_element_without_vector(self, some_formulas):
+        X, y = some_formulas
+        estimator = tiny_crabnet(embedding="megnet16").fit(X, y)
+        with pytest.raises(ValueError, match=r"Og.*megnet16|megnet16.*Og"):
+            estimator.predict(["NaCl", "OgO2"])
+        filled = tiny_crabnet(embedding="megnet16", missing="mean").fit(X, y)
+        assert np.isfinite(filled.predict(["OgO2"])).all()
+
+    @pytest.mark.parametrize("dump", [pickle.dumps, None], ids=["pickle", "joblib"])
+    def test_round_trip(self, some_formulas, tmp_path, dump):
+        X, y = some_formulas
+        estimator = tiny_crabnet(early_stopping=True, progress=False).fit(X, y)
+        if dump:
+            loaded = pickle.loads(dump(estimator))
+        else:
+            joblib.dump(estimator, tmp_path / "model")
+            loaded = joblib.load(tmp_path / "model")
+        assert np.array_equal(loaded.predict(X), estimator.predict(X))
+
+    def test_pickle_holds_the_weights_once(self, some_formulas):
+        X, y = some_formulas
+        estimator = tiny_crabnet(d_model=128, dim_feedforward=512).fit(X, y)
+        state = estimator.nets_[0].module_.state_dict()
+        weights = sum(value.numel() * value.element_size() for value in state.values())
+        assert len(pickle.dumps(estimator)) < 1.5 * weights + 300_000
+
+
+class TestParameters:
+    def test_embeddings_give_different_models(self, some_formulas):
+        """crabnet accepts elem_prop and uses mat2vec all the same."""
+        X, y = some_formulas
+        predictions = [
+            tiny_crabnet(embedding=e).fit(X, y).predict(X) for e in ("mat2vec", "magpie", "onehot")
+        ]
+        assert not np.allclose(predictions[0], predictions[1])
+        assert not np.allclose(predictions[0], predictions[2])
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("d_model", 24),
+            ("n_layers", 2),
+            ("n_heads", 4),
+            ("dim_feedforward", 48),
+            ("head_widths", (24,)),
+            ("norm_first", False),
+            ("dropout", 0.3),
+            ("fraction_noise", 0.2),
+            ("loss", "squared_error"),
+            ("target_transform", "yeo-johnson"),
+            ("max_epochs", 4),
+            ("batch_size", 8),
+            ("learning_rate", 1e-3),
+            ("weight_decay", 0.5),
+            ("n_estimators", 2),
+            ("random_state", 1),
+        ],
+    )
+    def test_every_parameter_matters(self, some_formulas, name, value):
+        """crabnet accepts out_hidden, bias and others, and ignores them."""
+        X, y = some_formulas
+        plain = tiny_crabnet().fit(X, y).predict(X)
+        changed = tiny_crabnet(**{name: value}).fit(X, y).predict(X)
+        assert not np.allclose(plain, changed, rtol=1e-6)
+
+    def test_fit_changes_no_parameter(self, some_formulas):
+        X, y = some_formulas
+        estimator = tiny_crabnet()
+        before = repr(estimator.get_params())
+        estimator.fit(X, y)
+        assert repr(estimator.get_params()) == before
+
+    def test_presets(self):
+        paper = CrabNetRegressor.from_preset("paper", random_state=3)
+        assert paper.random_state == 3
+        module = paper._build_module(torch.zeros(118, 200), 1, 0)
+        assert isinstance(module, CrabNet)
+        assert sum(p.numel() for p in module.parameters()) == 11_987_206
+        default = CrabNetRegressor.from_preset("default")
+        assert default.get_params() == CrabNetRegressor().get_params()
+        with pytest.raises(ValueError, match="'accurate', 'default', 'fast', 'paper'"):
+            CrabNetRegressor.from_preset("best")
+
+    @pytest.mark.parametrize("name", ["fast", "default", "accurate", "paper"])
+    def test_presets_fit(self, some_formulas, name):
+        X, y = some_formulas
+        estimator = CrabNetRegressor.from_preset(name, max_epochs=1, n_estimators=1)
+        assert np.isfinite(estimator.fit(X, y).predict(X)).all()
+
+    def test_unknown_device(self, some_formulas):
+        X, y = some_formulas
+        with pytest.raises(RuntimeError, match="teapot"):
+            tiny_crabnet(device="teapot").fit(X, y)

@@ -1,0 +1,71 @@
+"""What an import loads, and which room may import which."""
+
+import subprocess
+import sys
+
+import pytest
+
+PLOTTING = {"umap", "openTSNE", "numba", "matplotlib"}
+HEAVY = {"torch", "sklearn", "skorch"}
+
+
+def modules_after(statement: str, blocked: str = "") -> set[str]:
+    """Return the top-level modules loaded by `statement` in a new process."""
+    program = (
+        f"import sys\nfor name in {blocked.split()!r}: sys.modules[name] = None\n"
+        f"{statement}\n"
+        "print(*{m.partition('.')[0] for m, loaded in sys.modules.items() if loaded is not None})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+def test_import_of_the_package_is_light():
+    assert not modules_after("import crabsk") & (PLOTTING | HEAVY)
+
+
+def test_estimators_load_no_plotting_stack():
+    loaded = modules_after("from crabsk import CrabNetRegressor, CompositionTransformer")
+    assert "torch" in loaded
+    assert not loaded & PLOTTING
+
+
+@pytest.mark.parametrize(
+    ("statement", "blocked"),
+    [
+        ("import crabsk.composition", "torch sklearn skorch pandas"),
+        ("import crabsk.embeddings", "torch sklearn skorch matplotlib umap openTSNE numba"),
+        ("import crabsk.modules", "sklearn skorch pandas numpy.pandas"),
+        ("import crabsk.feature_extraction", "torch skorch matplotlib"),
+        ("import crabsk.neural_network", "matplotlib umap openTSNE numba"),
+        (
+            "import crabsk.datasets",
+            "torch crabsk.composition crabsk.modules crabsk.neural_network crabsk.embeddings",
+        ),
+    ],
+)
+def test_floors(statement, blocked):
+    """Each room stands without those above it, and without what it has no business with."""
+    modules_after(statement, blocked)
+
+
+def test_importing_touches_no_random_state():
+    modules_after(
+        "import random, numpy as np, torch\n"
+        "random.seed(1); np.random.seed(1); torch.manual_seed(1)\n"
+        "before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()\n"
+        "import crabsk.neural_network, crabsk.feature_extraction, crabsk.datasets\n"
+        "after = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()\n"
+        "assert before == after"
+    )
+
+
+def test_unknown_name():
+    import crabsk
+
+    with pytest.raises(AttributeError, match="no attribute 'CrabNett'"):
+        _ = crabsk.CrabNett
+    assert set(crabsk.__all__) <= set(dir(crabsk))
