@@ -23,7 +23,7 @@ from crabsk import CompositionTransformer, CrabNetRegressor
 from crabsk.datasets import load_formation_enthalpy
 
 mpl.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 BUILD = Path(__file__).parents[1] / "build"
 PRESET = "fast"
@@ -79,7 +79,9 @@ def print_table(results: dict) -> None:
 
 
 def draw_parity(y: np.ndarray, results: dict, path: Path) -> None:
-    figure, axes = plt.subplots(1, 2, figsize=(9, 4.5), layout="constrained", sharex=True, sharey=True)
+    figure, axes = plt.subplots(
+        1, 2, figsize=(9, 4.5), layout="constrained", sharex=True, sharey=True
+    )
     for ax, name in zip(axes, (CRABNET, "RandomForest on Magpie"), strict=True):
         PredictionErrorDisplay(y_true=y, y_pred=results[name]["predicted"]).plot(
             ax=ax, kind="actual_vs_predicted", scatter_kwargs={"s": 8, "alpha": 0.4}

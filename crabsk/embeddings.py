@@ -152,8 +152,8 @@ def load_embedding(embedding: Any) -> ElementTable:
         - A name of `embedding_names`. "onehot" is the identity matrix over all 118 elements; the
           linear scales of elementembeddings, "atomic" and "mod_petti", are one-hot in the order
           of their scale.
-        - A pandas DataFrame of numbers indexed by element symbol, one column for each feature. NaN is
-          "no value".
+        - A pandas DataFrame of numbers indexed by element symbol, one column for each feature; NaN
+          is "no value".
         - A mapping from element symbol to a vector of numbers, all of the same length.
         - An ``Embedding`` object of elementembeddings.
 
@@ -229,7 +229,11 @@ def _load_named(name: str) -> ElementTable:
 
 def _scale_to_frame(positions: dict[str, int]) -> pd.DataFrame:
     """Return the one-hot vectors of a linear scale: column ``p`` is the element at place ``p``."""
-    symbols = sorted((s for s in positions if s in ATOMIC_NUMBERS), key=positions.__getitem__)
+    by_place: dict[int, str] = {}
+    for symbol in ELEMENTS:
+        # The file of mod_petti, a scale of 103 elements, gives all heavier ones the place of He.
+        by_place.setdefault(positions[symbol], symbol)
+    symbols = [by_place[place] for place in sorted(by_place)]
     return pd.DataFrame(np.eye(len(symbols)), index=symbols, columns=symbols)
 
 

@@ -1,28 +1,10 @@
-"""Small estimators and real data that many tests share."""
+"""Real data that many tests share, and what every test starts from."""
 
 import numpy as np
 import pytest
 import torch
 
-from crabsk import CrabNetRegressor
 from crabsk.datasets import load_formation_enthalpy
-
-
-def tiny_crabnet(**settings) -> CrabNetRegressor:
-    """Return a network that trains in a fraction of a second."""
-    defaults = {
-        "d_model": 16,
-        "n_layers": 1,
-        "n_heads": 2,
-        "dim_feedforward": 32,
-        "head_widths": (16,),
-        "n_estimators": 1,
-        "max_epochs": 3,
-        "learning_rate": 1e-2,
-        "dropout": 0.0,
-        "random_state": 0,
-    }
-    return CrabNetRegressor(**{**defaults, **settings})
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +22,6 @@ def some_formulas(formation_enthalpy):
 
 
 @pytest.fixture(autouse=True)
-def _two_threads():
-    """Hold torch to the same number of threads whatever a test leaves behind."""
+def _one_thread():
+    """Leave the cores to the processes that run the tests side by side."""
     torch.set_num_threads(1)

@@ -1,7 +1,6 @@
 """scikit-learn's own checks, in full, on every estimator."""
 
 import pytest
-from conftest import tiny_crabnet
 from sklearn.utils._testing import ignore_warnings
 from sklearn.utils.estimator_checks import (
     check_all_zero_sample_weights_error,
@@ -10,6 +9,7 @@ from sklearn.utils.estimator_checks import (
     estimator_checks_generator,
     parametrize_with_checks,
 )
+from tiny import tiny_crabnet
 
 # Enough capacity and steps to pass scikit-learn's accuracy checks on its numeric toy data.
 REGRESSORS = [tiny_crabnet(max_epochs=60, learning_rate=2e-2)]

@@ -55,11 +55,12 @@ def test_floors(statement, blocked):
 def test_importing_touches_no_random_state():
     modules_after(
         "import random, numpy as np, torch\n"
-        "random.seed(1); np.random.seed(1); torch.manual_seed(1)\n"
-        "before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()\n"
+        "def states():\n"
+        "    numpy_state = np.random.get_state()[1].tolist()\n"
+        "    return random.getstate(), numpy_state, torch.get_rng_state().tolist()\n"
+        "before = states()\n"
         "import crabsk.neural_network, crabsk.feature_extraction, crabsk.datasets\n"
-        "after = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()\n"
-        "assert before == after"
+        "assert before == states()"
     )
 
 

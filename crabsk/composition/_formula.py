@@ -60,7 +60,7 @@ _ROMAN = re.compile(r"\((?:I{1,3}|IV|VI{0,3})\)")
 _SOLVENT = r"""(?:
       (?:[HDT]2O2? | O[HDT]2 | N[HDT]3)(?![0-9a-z])
       # Organic molecules only where the part ends: mixed halides go on behind theirs.
-    | C[0-9]*+[HDT](?![a-z])[0-9]*+(?:(?:Cl|[CFHNOS](?![a-z]))[0-9]*+)*+(?=[\s)\]}·•*⋅∙‧・.]|\Z)
+    | C[0-9]*+[HDT](?![a-z])[0-9]*+(?:(?:Cl|[CFHNOS](?![a-z]))[0-9]*+)*+(?![\w(\[{])
     )"""
 _SOLVENT_NEXT = re.compile(rf"\s*+(?:[(\[{{]\s*+)?+{_SOLVENT}", re.VERBOSE)
 _DECIMALS_AND_SOLVENT = re.compile(rf"\.[0-9]++{_SOLVENT}", re.VERBOSE)

@@ -53,6 +53,17 @@ def find_formulas(X: Any, formula_column: Hashable = "auto") -> FormulaTable | N
         If two columns may hold formulas, if a column beside them is not numeric or has missing
         values, if `formula_column` is not there, or if X is a single formula or something
         without an order of rows (a set, an iterator).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from crabsk.composition import find_formulas
+    >>> X = pd.DataFrame({"temperature": [300, 400], "formula": ["Fe2O3", "NaCl"]})
+    >>> table = find_formulas(X)
+    >>> table.formulas
+    ['Fe2O3', 'NaCl']
+    >>> table.extra_names
+    ['temperature']
     """
     refuse_single(X)
     if is_dataframe(X):
@@ -108,6 +119,14 @@ def element_columns(names: Iterable[Hashable] | None, n_columns: int) -> np.ndar
     ValueError
         If only some names are symbols, if a symbol comes twice, or if there are more columns
         than elements.
+
+    Examples
+    --------
+    >>> from crabsk.composition import element_columns
+    >>> element_columns(["O", "Fe"], 2)
+    array([ 8, 26])
+    >>> element_columns(None, 3)
+    array([1, 2, 3])
     """
     names = [] if names is None else list(names)
     known = [name for name in names if name in ATOMIC_NUMBERS]
@@ -149,6 +168,14 @@ def read_compositions(X: Any, formula_column: Hashable = "auto") -> Compositions
     ------
     ValueError
         If an item is not a formula, or an amount is negative or not finite.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from crabsk.composition import read_compositions
+    >>> X = pd.DataFrame({"formula": ["Fe2O3", "NaCl"], "temperature": [300, 400]})
+    >>> read_compositions(X).amounts
+    array([3., 2., 1., 1.])
     """
     table = find_formulas(X, formula_column)
     if table is not None:

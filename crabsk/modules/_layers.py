@@ -1,5 +1,7 @@
 """Layers on packed tokens. Shape letters as in `_packing`; h attention heads."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -62,13 +64,26 @@ class FractionalEncoding(nn.Module):
 
     def __init__(self, dim: int, resolution: int = 5000, log: bool = False) -> None:
         super().__init__()
+        self.dim = dim
         self.resolution = resolution
         self.log = log
-        position = torch.arange(resolution, dtype=torch.float64).unsqueeze(1)
-        column = torch.arange(dim, dtype=torch.float64)
-        angle = position / 50 ** (2 * column / dim)
-        table = torch.where(column.long() % 2 == 0, angle.sin(), angle.cos())
-        self.register_buffer("table", table.float(), persistent=False)
+        self.register_buffer("table", self._make_table(), persistent=False)
+
+    def _make_table(self) -> Tensor:
+        position = torch.arange(self.resolution, dtype=torch.float64).unsqueeze(1)
+        column = torch.arange(self.dim, dtype=torch.float64)
+        angle = position / 50 ** (2 * column / self.dim)
+        return torch.where(column.long() % 2 == 0, angle.sin(), angle.cos()).float()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The table would be most of a small network's pickle, and follows from two numbers.
+        state = self.__dict__.copy()
+        state["_buffers"] = {**state["_buffers"], "table": None}
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.table = self._make_table()
 
     def forward(self, fractions: Tensor) -> Tensor:
         """Encode fractions. **Shape**: (T,) -> (T, dim)."""

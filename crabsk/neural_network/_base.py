@@ -174,17 +174,19 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
             )
             for k, seed in enumerate(seeds)
         ]
-        self.callbacks_ = [_clone_callbacks(self.callbacks) for _ in seeds]
+        callbacks = [_clone_callbacks(self.callbacks) for _ in seeds]
         # A search in worker processes would draw one bar over the other.
         silent = not self.progress or multiprocessing.parent_process() is not None
         with ProgressBar(self.max_epochs * self.n_estimators, disable=silent) as bar:
-            members = zip(modules, seeds, self.callbacks_, strict=True)
             nets = _in_threads(
                 [
-                    delayed(self._train_member)(module, training, validation, seed, callbacks, bar)
-                    for module, seed, callbacks in members
+                    delayed(self._train_member)(module, training, validation, seed, own, bar)
+                    for module, seed, own in zip(modules, seeds, callbacks, strict=True)
                 ]
             )
+        self.callbacks_ = [
+            [item[1] if isinstance(item, tuple) else item for item in own] for own in callbacks
+        ]
         self.history_ = [list(net.history) for net in nets]
         for net in nets:
             net.finish()
@@ -295,7 +297,7 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         self._check_covered(table)
         packed = self._pack(table)
         order = packed.lengths.argsort(stable=True)
-        modules = [net.module_.eval() for net in self.nets_]
+        modules = [net.module_.to(net.device).eval() for net in self.nets_]
         device = self.nets_[0].device
         with torch.inference_mode():
             for start in range(0, len(order), PREDICTION_CHUNK):
@@ -351,7 +353,8 @@ def _warn_of_conflicts(table: CompositionTable, y: np.ndarray) -> None:
         )
 
 
-def _clone_callbacks(callbacks: Any) -> list:
+def _clone_callbacks(callbacks: Any) -> list[Any]:
+    """Return copies of callbacks, and of (name, callback) pairs as skorch takes them."""
     return [
         (item[0], clone(item[1], safe=False))
         if isinstance(item, tuple)

@@ -76,8 +76,8 @@ class TargetScaler(BaseEstimator):
         n_bad = int((~np.isfinite(centre)).sum())
         if n_bad:
             warnings.warn(
-                f"{n_bad} prediction(s) lie where target_transform={self.target_transform!r} has no "
-                "inverse and are not finite",
+                f"{n_bad} prediction(s) are not finite: they lie where "
+                f"target_transform={self.target_transform!r} has no inverse",
                 RuntimeWarning,
                 stacklevel=3,
             )

@@ -1,10 +1,13 @@
 """The training loop: a skorch net fed with packed batches, one for each ensemble member."""
 
 import copy
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from sklearn.model_selection import ShuffleSplit
 from skorch import NeuralNet
@@ -58,10 +61,12 @@ class LabelledCompositions(torch.utils.data.Dataset):
     ) -> tuple["LabelledCompositions", "LabelledCompositions"]:
         """Return two sets: the rows to train on and a random `fraction` held out."""
         splitter = ShuffleSplit(1, test_size=fraction, random_state=seed)
-        return tuple(
-            LabelledCompositions(self.compositions, self.targets, self.rows[torch.from_numpy(part)])
-            for part in next(splitter.split(self.rows))
-        )
+        kept, held_out = next(splitter.split(self.rows))
+        return self._at(kept), self._at(held_out)
+
+    def _at(self, positions: np.ndarray) -> "LabelledCompositions":
+        rows = self.rows[torch.from_numpy(positions)]
+        return LabelledCompositions(self.compositions, self.targets, rows)
 
 
 @dataclass
@@ -127,14 +132,13 @@ class CompositionNet(NeuralNet):
         super().initialize_module()
         self.online_ = copy.deepcopy(self.module_)
         self.module_.requires_grad_(False)
-        dropout_generator = self.generator
-        if dropout_generator is not None and torch.device(self.device).type != "cpu":
+        generator = self.generator
+        if generator is not None and torch.device(self.device).type != "cpu":
             # A generator lives on one device; shuffling stays on the CPU.
-            dropout_generator = torch.Generator(self.device)
-            dropout_generator.manual_seed(self.generator.initial_seed())
+            generator = torch.Generator(self.device).manual_seed(generator.initial_seed())
         for layer in self.online_.modules():
             if isinstance(layer, Dropout):
-                layer.generator = dropout_generator
+                layer.generator = generator
         return self
 
     def get_all_learnable_params(self) -> Iterator[tuple[str, nn.Parameter]]:
@@ -168,8 +172,20 @@ class CompositionNet(NeuralNet):
     def finish(self) -> None:
         """Drop what only training needs, so that a fitted net is its averaged weights."""
         self.trim_for_prediction()
+        self.module: Any = type(self.module_)
         self.online_ = None
         self.generator = None
+
+
+def one_cycle(step: int, n_steps: int) -> float:
+    """Return the share of the peak learning rate at a step: half a cosine up, half one down.
+
+    As `torch.optim.lr_scheduler.OneCycleLR`, which cannot be had for fewer than six steps.
+    """
+    peak = WARM_UP * n_steps
+    if step < peak:
+        return 0.04 + 0.96 * (1 - math.cos(math.pi * step / peak)) / 2
+    return (1 + math.cos(math.pi * (step - peak) / (n_steps - peak))) / 2
 
 
 def steps_per_epoch(n_rows: int, batch_size: int) -> int:
@@ -208,12 +224,9 @@ def train_member(
         (
             "schedule",
             LRScheduler(
-                policy=torch.optim.lr_scheduler.OneCycleLR,
+                policy=torch.optim.lr_scheduler.LambdaLR,
                 step_every="batch",
-                max_lr=learning_rate,
-                total_steps=n_steps + 1,
-                pct_start=WARM_UP,
-                cycle_momentum=False,
+                lr_lambda=partial(one_cycle, n_steps=n_steps),
             ),
         )
     ]

@@ -1,0 +1,473 @@
+"""Composition-based feature vectors: statistics of element properties over a formula."""
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from numbers import Integral
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+
+from ._validation import (
+    CompositionTable,
+    HasMethods,
+    StrOptions,
+    _fit_context,
+    validate_compositions,
+)
+from .composition import ELEMENTS, N_ELEMENTS, Compositions
+from .composition._input import _few
+from .embeddings import MISSING, load_embedding
+
+__all__ = ["CompositionTransformer"]
+
+# Statistics of an element table, and the matrices of the elements themselves.
+_DESCRIPTORS = (
+    "mean",
+    "std",
+    "variance",
+    "avg_dev",
+    "min",
+    "max",
+    "range",
+    "mode",
+    "sum",
+    "geometric_mean",
+    "harmonic_mean",
+)
+_MATRICES = ("amount", "fraction")
+_STATISTICS = (*_DESCRIPTORS, *_MATRICES)
+
+# Means over logarithms and reciprocals.
+_NOT_OF_NEGATIVES = ("geometric_mean", "harmonic_mean")
+
+# Numbers in the largest array that a block makes (512 kB): small enough for a core's cache, large
+# enough for Python's share to vanish. Measured on 100,000 formulas, from 2**13 to 2**22.
+_BLOCK_SIZE = 2**16
+
+
+class CompositionTransformer(TransformerMixin, BaseEstimator):
+    r"""Turn chemical formulas into composition-based feature vectors (CBFV).
+
+    Each feature is a statistic of an element property over the elements of a formula, such as the
+    mean electronegativity: ``magpie_mean_Electronegativity``. With ``stats="amount"`` or
+    ``"fraction"`` the result is the matrix of the elements itself.
+
+    Parameters
+    ----------
+    embedding : str, DataFrame, mapping, Embedding, or list of these, default="magpie"
+        Table of element properties: a name (see `crabsk.embeddings.embedding_names`), a DataFrame
+        indexed by element symbol, a mapping from symbol to vector, or an ``Embedding`` of
+        elementembeddings. The features of several tables in a list are joined. Not used by
+        "amount" and "fraction".
+
+    stats : str or list of str, default=("mean", "std", "min", "max", "range", "mode")
+        Statistics, with :math:`x_i` the property of element :math:`i`, :math:`n_i` its amount in
+        the formula as written and :math:`f_i = n_i / \sum_j n_j` its atomic fraction:
+
+        - "mean": :math:`\bar x = \sum_i f_i x_i`;
+        - "variance": :math:`\sum_i f_i (x_i - \bar x)^2`, that of the population;
+        - "std": the square root of "variance";
+        - "avg_dev": the mean absolute deviation :math:`\sum_i f_i |x_i - \bar x|`, called
+          "avg_dev" by matminer and "dev" by CBFV;
+        - "min", "max", "range": over the elements, whatever their amounts;
+        - "mode": the property of the most abundant element; where several share the first place,
+          the smallest of their properties;
+        - "sum": :math:`\sum_i n_i x_i`, which unlike the others differs between Fe2O3 and Fe4O6;
+        - "geometric_mean": :math:`\prod_i x_i^{f_i}`, which is 0 if an :math:`x_i` is 0;
+        - "harmonic_mean": :math:`1 / \sum_i (f_i / x_i)`, 0 (its limit) if an :math:`x_i` is 0;
+        - "amount", "fraction": :math:`n_i`, :math:`f_i` themselves, in 118 columns in order of
+          atomic number.
+
+        All are in the unit of the property, but "variance" in its square. The two last means
+        are refused for tables with negative values, for which they are not defined.
+
+    missing : {"error", "mean", "zero"}, default="error"
+        What to do about an element that the table lacks (NaN in an own table): refuse it, or put
+        the mean of the property over the elements that have it, or 0.
+
+    n_jobs : int, default=None
+        Number of threads that work out the statistics; the result is the same for any number.
+        ``None`` means 1 unless in a :obj:`joblib.parallel_config` context, ``-1`` all processors.
+        Formulas are read by one thread, which takes most of the time for a table of 22
+        properties: more threads pay for wide tables (hundreds of features) and many formulas.
+
+    formula_column : "auto", str or int, default="auto"
+        Which column of a table holds the formulas. "auto" takes the one whose values are text or
+        mappings.
+
+    Attributes
+    ----------
+    tables_ : list of ElementTable
+        The tables of element properties.
+
+    stats_ : list of str
+        The statistics.
+
+    n_features_in_ : int
+        Number of columns of X seen by `fit`; 1 for a sequence of formulas.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of X, if X was a DataFrame whose column names are all strings.
+
+    formula_position_ : int or None
+        Position of the column of formulas; None for a matrix of element amounts.
+
+    See Also
+    --------
+    crabsk.embeddings.load_embedding : The tables that `embedding` can name.
+
+    Notes
+    -----
+    Statistics of element properties go back to Magpie [1]_. Those here are defined as in CBFV
+    [2]_, elementembeddings and matminer, as far as these have them, except that matminer's
+    ``std_dev`` divides the variance by :math:`1 - \sum_i f_i^2`, as for a sample.
+
+    Equal values have a "std", "variance" and "avg_dev" of exactly 0.
+
+    References
+    ----------
+    .. [1] Ward, L., Agrawal, A., Choudhary, A. and Wolverton, C., "A general-purpose machine
+       learning framework for predicting properties of inorganic materials", npj Computational
+       Materials 2, 16028 (2016). https://doi.org/10.1038/npjcompumats.2016.28
+    .. [2] Murdock, R. J., Kauwe, S. K., Wang, A. Y.-T. and Sparks, T. D., "Is domain knowledge
+       necessary for machine learning materials properties?", Integrating Materials and
+       Manufacturing Innovation 9, 221 (2020). https://doi.org/10.1007/s40192-020-00179-z
+
+    Examples
+    --------
+    >>> from crabsk.feature_extraction import CompositionTransformer
+    >>> table = {"O": [3.44], "Na": [0.93], "Cl": [3.16], "Fe": [1.83]}
+    >>> transformer = CompositionTransformer(embedding=table, stats=["mean", "range"])
+    >>> transformer.fit_transform(["Fe2O3", "NaCl"])
+    array([[2.796, 1.61 ],
+           [2.045, 2.23 ]])
+    >>> CompositionTransformer().fit(["Fe2O3"]).get_feature_names_out()[:2]
+    array(['magpie_mean_Number', 'magpie_mean_MendeleevNumber'], dtype=object)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "embedding": [
+            str,
+            list,
+            tuple,
+            pd.DataFrame,
+            Mapping,
+            HasMethods(["as_dataframe"]),  # an elementembeddings Embedding
+        ],
+        "stats": [StrOptions(set(_STATISTICS)), list, tuple],
+        "missing": [StrOptions(set(MISSING))],
+        "n_jobs": [Integral, None],
+        "formula_column": [str, Integral],
+    }
+
+    def __init__(
+        self,
+        embedding: Any = "magpie",
+        stats: Any = ("mean", "std", "min", "max", "range", "mode"),
+        missing: str = "error",
+        n_jobs: int | None = None,
+        formula_column: Any = "auto",
+    ) -> None:
+        self.embedding = embedding
+        self.stats = stats
+        self.missing = missing
+        self.n_jobs = n_jobs
+        self.formula_column = formula_column
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None) -> "CompositionTransformer":
+        """Load the tables, and fix the form of X.
+
+        Parameters
+        ----------
+        X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
+            Formulas, alone or beside numeric columns; or amounts of elements, of shape
+            (n_samples, n_elements).
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : CompositionTransformer
+
+        Raises
+        ------
+        ValueError
+            If X cannot be read, if a table cannot be used or lacks an element (see `missing`), if
+            a statistic is unknown or not defined for a table, or if two output features would
+            have the same name.
+        """
+        self._fit(X)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_transform(self, X: Any, y: Any = None) -> np.ndarray:
+        """Fit to X and transform it, reading the formulas once.
+
+        Parameters
+        ----------
+        X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
+            See `fit`.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features_out), float64
+            See `transform`, also for the errors.
+        """
+        return self._transform(self._fit(X))
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Work out the feature vectors.
+
+        Parameters
+        ----------
+        X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
+            Rows, in the form that X had in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features_out), float64
+            For each table each statistic of each property, then "amount" and "fraction", then the
+            numeric columns beside the formulas as they are; a DataFrame after
+            ``set_output(transform="pandas")`` or ``"polars"``. A row of zeros in a matrix of
+            amounts, a composition of nothing, has 0 in all features.
+
+        Raises
+        ------
+        ValueError
+            If X cannot be read or differs in form from the X of `fit`, or if a table lacks an
+            element (see `missing`).
+        """
+        check_is_fitted(self)
+        return self._transform(validate_compositions(self, X, reset=False))
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Return the names of the output features.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the columns of X, for those beside the formulas; by default
+            `feature_names_in_`, or else ``x0``, ``x1``, ... by position.
+
+        Returns
+        -------
+        ndarray of shape (n_features_out,), dtype object
+            ``<table>_<statistic>_<property>``; the element symbols for "amount" or "fraction",
+            or ``amount_<symbol>`` and ``fraction_<symbol>`` if both are asked for; then the
+            names of the columns beside the formulas.
+
+        Raises
+        ------
+        ValueError
+            If `input_features` are not those of `fit`.
+        """
+        check_is_fitted(self)
+        names_in = _check_feature_names_in(self, input_features)
+        descriptors, matrices = _sorted_by_kind(self.stats_)
+        names = [
+            f"{table.name}_{stat}_{feature}"
+            for table in self.tables_
+            for stat in descriptors
+            for feature in table.feature_names
+        ]
+        for stat in matrices:
+            names += [symbol if len(matrices) == 1 else f"{stat}_{symbol}" for symbol in ELEMENTS]
+        if self.formula_position_ is not None:
+            names += np.delete(names_in, self.formula_position_).tolist()
+        return np.array(names, dtype=object)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.positive_only = True
+        return tags
+
+    def _fit(self, X: Any) -> CompositionTable:
+        table = validate_compositions(self, X, reset=True, formula_column=self.formula_column)
+        self.stats_ = [self.stats] if isinstance(self.stats, str) else list(self.stats)
+        unknown = [stat for stat in self.stats_ if stat not in _STATISTICS]
+        if unknown or not self.stats_:
+            raise ValueError(
+                f"stats={self.stats!r} must name one or more of {', '.join(_STATISTICS)}"
+            )
+        self.tables_ = self._load_tables(table.compositions)
+        names = pd.Index(self.get_feature_names_out())
+        repeated = names[names.duplicated()].unique().tolist()
+        if repeated:
+            raise ValueError(
+                f"more than one output feature would be called {_few(repeated)}: name each "
+                "statistic and each embedding once, join own tables into one, and rename columns "
+                "beside the formulas that are called like a feature"
+            )
+        return table
+
+    def _load_tables(self, compositions: Compositions) -> list:
+        """Return the tables, each fit for the statistics and the elements at hand."""
+        descriptors, _ = _sorted_by_kind(self.stats_)
+        if not descriptors:
+            return []
+        joined = isinstance(self.embedding, list | tuple)
+        tables = [load_embedding(e) for e in (self.embedding if joined else [self.embedding])]
+        if not tables:
+            raise ValueError(f"embedding={self.embedding!r} is empty: name at least one table")
+        for table in tables:
+            table.fill(compositions, self.missing)
+            negative = [
+                name
+                for name, column in zip(table.feature_names, table.values.T, strict=True)
+                if (column < 0).any()
+            ]
+            undefined = [stat for stat in descriptors if stat in _NOT_OF_NEGATIVES]
+            if negative and undefined:
+                raise ValueError(
+                    f"{_few(undefined)} is not defined for negative values, which embedding "
+                    f"{table.name!r} has in {_few(negative)}: choose other stats, or pass a table "
+                    "without these features"
+                )
+        return tables
+
+    def _transform(self, table: CompositionTable) -> np.ndarray:
+        compositions = table.compositions
+        descriptors, matrices = _sorted_by_kind(self.stats_)
+        vectors = [t.fill(compositions, self.missing) for t in self.tables_]
+        widths = [v.shape[1] for v in vectors]
+        n_features = len(descriptors) * sum(widths) + len(matrices) * N_ELEMENTS
+        features = np.empty((len(compositions), n_features + table.extra.shape[1]))
+        features[:, n_features:] = table.extra
+        features[compositions.lengths == 0, :n_features] = 0
+        fractions = compositions.fractions
+
+        def describe(rows: np.ndarray, tokens: np.ndarray) -> None:
+            columns = compositions.atomic_numbers[tokens] - 1
+            weights = {"amount": compositions.amounts[tokens], "fraction": fractions[tokens]}
+            start = 0
+            for v in vectors:
+                block = _Block(v[columns], weights["amount"], weights["fraction"])
+                for stat in descriptors:
+                    end = start + v.shape[1]
+                    features[rows, start:end] = getattr(block, stat)
+                    start = end
+            for stat in matrices:
+                features[rows, start : start + N_ELEMENTS] = 0
+                features[rows, start + columns] = weights[stat]
+                start += N_ELEMENTS
+
+        Parallel(n_jobs=self.n_jobs, require="sharedmem")(
+            delayed(describe)(rows, tokens)
+            for rows, tokens in _blocks(compositions, max(widths, default=1))
+        )
+        return features
+
+
+class _Block:
+    """Statistics of compositions that have the same number of elements.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_elements, n_compositions, n_features)
+        Properties. The elements come first, so that a sum over them adds up whole contiguous
+        arrays; reductions over ragged rows (``np.minimum.reduceat``) take 3 times as long.
+    amounts, fractions : ndarray of shape (n_elements, n_compositions)
+        Weights of the elements.
+    """
+
+    def __init__(self, values: np.ndarray, amounts: np.ndarray, fractions: np.ndarray) -> None:
+        self.values = values
+        self.amounts = amounts
+        self.fractions = fractions
+
+    def _weighted(self, values: np.ndarray) -> np.ndarray:
+        return np.einsum("er,erf->rf", self.fractions, values)
+
+    @cached_property
+    def mean(self) -> np.ndarray:
+        # From the first value on: the mean of equal values is exactly that value, and their
+        # deviations are exactly 0, instead of a rounding error that a tree may split on.
+        return self.values[0] + self._weighted(self.values - self.values[0])
+
+    @cached_property
+    def _deviation(self) -> np.ndarray:
+        return self.values - self.mean
+
+    @cached_property
+    def variance(self) -> np.ndarray:
+        return self._weighted(self._deviation**2)
+
+    @property
+    def std(self) -> np.ndarray:
+        return np.sqrt(self.variance)
+
+    @property
+    def avg_dev(self) -> np.ndarray:
+        return self._weighted(np.abs(self._deviation))
+
+    @cached_property
+    def min(self) -> np.ndarray:
+        return self.values.min(axis=0)
+
+    @cached_property
+    def max(self) -> np.ndarray:
+        return self.values.max(axis=0)
+
+    @property
+    def range(self) -> np.ndarray:
+        return self.max - self.min
+
+    @property
+    def mode(self) -> np.ndarray:
+        # Equal within the tolerance that CBFV has, so that 0.1 + 0.2 ties with 0.3.
+        abundant = np.isclose(self.fractions, self.fractions.max(axis=0))
+        return np.where(abundant[:, :, None], self.values, np.inf).min(axis=0)
+
+    @property
+    def sum(self) -> np.ndarray:
+        return np.einsum("er,erf->rf", self.amounts, self.values)
+
+    @property
+    def geometric_mean(self) -> np.ndarray:
+        with np.errstate(divide="ignore"):  # log(0) is -inf, whose exponential is the 0 wanted
+            return np.exp(self._weighted(np.log(self.values)))
+
+    @property
+    def harmonic_mean(self) -> np.ndarray:
+        with np.errstate(divide="ignore", over="ignore"):  # 1 / (1 / 0) is the 0 wanted
+            return 1 / self._weighted(1 / self.values)
+
+
+def _blocks(compositions: Compositions, width: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield compositions of equal length above 0, few enough for the cache.
+
+    Parameters
+    ----------
+    compositions : Compositions
+        All compositions.
+    width : int
+        Numbers that are worked out at once for a token.
+
+    Yields
+    ------
+    rows : ndarray of shape (n_rows,)
+        Indices of compositions.
+    tokens : ndarray of shape (n_elements, n_rows)
+        Indices of their tokens.
+    """
+    lengths = compositions.lengths
+    for length in np.unique(lengths[lengths > 0]).tolist():
+        rows_of_length = np.flatnonzero(lengths == length)
+        step = max(1, _BLOCK_SIZE // (width * length))
+        for start in range(0, len(rows_of_length), step):
+            rows = rows_of_length[start : start + step]
+            yield rows, compositions.offsets[rows] + np.arange(length)[:, None]
+
+
+def _sorted_by_kind(stats: list[str]) -> tuple[list[str], list[str]]:
+    """Divide statistics into those of a table and those of the elements themselves."""
+    return [s for s in stats if s in _DESCRIPTORS], [s for s in stats if s in _MATRICES]
