@@ -1,0 +1,467 @@
+import contextlib
+import io
+import pickle
+import warnings
+from importlib.resources import files
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import (
+    check_dataframe_column_names_consistency,
+    check_get_feature_names_out_error,
+    check_global_output_transform_pandas,
+    check_global_set_output_transform_polars,
+    check_n_features_in,
+    check_param_validation,
+    check_set_output_transform,
+    check_set_output_transform_pandas,
+    check_set_output_transform_polars,
+    check_transformer_get_feature_names_out,
+    check_transformer_get_feature_names_out_pandas,
+    estimator_checks_generator,
+    parametrize_with_checks,
+)
+
+import crabsk.feature_extraction
+from crabsk.composition import ELEMENTS, parse_formulas, read_compositions
+from crabsk.datasets import load_formation_enthalpy
+from crabsk.embeddings import load_embedding
+from crabsk.feature_extraction import CompositionTransformer
+
+FORMULAS = [
+    str(formula)
+    for formula in load_formation_enthalpy(return_X_y=True)[0][::10]
+    if "Po" not in formula
+]
+TARGETS = np.random.default_rng(0).normal(size=len(FORMULAS))
+TOY = {"H": [1.0, 0.0], "O": [4.0, 2.0], "Fe": [9.0, 2.0]}
+
+
+def transformed(X, **settings):
+    return CompositionTransformer(**settings).fit_transform(X)
+
+
+# --- scikit-learn's own checks
+
+
+@parametrize_with_checks(
+    [
+        CompositionTransformer(),
+        CompositionTransformer(stats="amount"),
+        CompositionTransformer(stats=["fraction", "geometric_mean"]),
+    ]
+)
+def test_sklearn_checks(estimator, check):
+    with warnings.catch_warnings():
+        # As scikit-learn runs them: the checks provoke warnings about feature names.
+        warnings.filterwarnings("ignore", "X (does not have valid|has) feature names")
+        check(estimator)
+
+
+def test_number_of_checks():
+    """With too narrow tags scikit-learn yields one check, and a green run proves nothing."""
+    assert len(list(estimator_checks_generator(CompositionTransformer()))) >= 45
+
+
+@pytest.mark.parametrize("stats", ["mean", "amount"])
+@pytest.mark.parametrize(
+    "check",
+    [
+        # Never yielded by parametrize_with_checks; scikit-learn calls them by name, too.
+        check_dataframe_column_names_consistency,
+        check_get_feature_names_out_error,
+        check_global_output_transform_pandas,
+        check_global_set_output_transform_polars,
+        check_n_features_in,
+        check_param_validation,
+        check_set_output_transform,
+        check_set_output_transform_pandas,
+        check_set_output_transform_polars,
+        check_transformer_get_feature_names_out,
+        check_transformer_get_feature_names_out_pandas,
+    ],
+    ids=lambda f: f.__name__,
+)
+def test_checks_never_yielded(check, stats):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "X (does not have valid|has) feature names")
+        check("CompositionTransformer", CompositionTransformer(stats=stats))
+
+
+# --- values
+
+
+def test_statistics_by_hand():
+    x, f = np.array([4.0, 9.0]), np.array([0.6, 0.4])  # Fe2O3 in the first property
+    by_hand = {
+        "mean": 6.0,
+        "variance": 0.6 * 4 + 0.4 * 9,
+        "std": 6**0.5,
+        "avg_dev": 0.6 * 2 + 0.4 * 3,
+        "min": 4.0,
+        "max": 9.0,
+        "range": 5.0,
+        "mode": 4.0,
+        "sum": 3 * 4.0 + 2 * 9.0,
+        "geometric_mean": np.prod(x**f),
+        "harmonic_mean": 1 / (0.6 / 4 + 0.4 / 9),
+    }
+    features = transformed(["Fe2O3"], embedding=TOY, stats=list(by_hand))
+    np.testing.assert_allclose(features[0, ::2], list(by_hand.values()), rtol=1e-14)
+
+
+def test_equal_values_do_not_deviate():
+    """Not even by a rounding error, on which a tree could split."""
+    table = {symbol: [0.1, 1 / 3, 1e6 / 7] for symbol in ELEMENTS}
+    features = transformed(FORMULAS, embedding=table, stats=["std", "variance", "avg_dev", "range"])
+    assert (features == 0).all()
+    assert (transformed(FORMULAS, embedding=table, stats="mean") == table["H"]).all()
+
+
+def test_mode_of_ties():
+    features = transformed(
+        ["H3FeO3", {"Fe": 0.1 + 0.2, "O": 0.3}, "FeO"], embedding=TOY, stats="mode"
+    )
+    np.testing.assert_array_equal(features, [[1, 0], [4, 2], [4, 2]])
+
+
+def test_means_over_zero():
+    features = transformed(["H2O"], embedding=TOY, stats=["geometric_mean", "harmonic_mean"])
+    np.testing.assert_allclose(features[0], [4 ** (1 / 3), 0, 1 / (2 / 3 + 1 / 12), 0])
+
+
+@pytest.fixture(scope="module")
+def peer():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import elementembeddings.composition
+        import elementembeddings.core
+    return elementembeddings
+
+
+@pytest.mark.parametrize("name", ["magpie", "mat2vec", "atomic"])
+@pytest.mark.parametrize(
+    ("stat", "peers_stat"),
+    [
+        ("mean", "mean"),
+        ("variance", "variance"),
+        ("min", "minpool"),
+        ("max", "maxpool"),
+        ("range", "range"),
+        ("sum", "sum"),
+        ("geometric_mean", "geometric_mean"),
+        ("harmonic_mean", "harmonic_mean"),
+    ],
+)
+def test_equals_elementembeddings(peer, name, stat, peers_stat):
+    if name == "mat2vec" and stat in ("geometric_mean", "harmonic_mean"):
+        return  # has negative values: NaN there, an error here
+    embedding = peer.core.Embedding.load_data(name)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        expected = [
+            peer.composition.CompositionalEmbedding(formula, embedding).feature_vector(peers_stat)
+            for formula in FORMULAS
+        ]
+    features = transformed(FORMULAS, embedding=name, stats=stat)
+    np.testing.assert_allclose(features, expected, rtol=1e-9, atol=1e-10)
+
+
+def test_equals_cbfv():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from CBFV.composition import generate_features
+    frame = pd.DataFrame({"formula": FORMULAS, "target": 0.0})
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
+        expected, _, formulas, skipped = generate_features(frame, elem_prop="magpie", sum_feat=True)
+    assert formulas.tolist() == FORMULAS
+    assert not skipped
+    with (files("CBFV") / "element_properties" / "magpie.csv").open() as file:
+        table = pd.read_csv(file, index_col="element")
+    stats = ["sum", "mean", "avg_dev", "range", "max", "min", "mode"]
+    transformer = CompositionTransformer(embedding=table, stats=stats).set_output(
+        transform="pandas"
+    )
+    features = transformer.fit_transform(FORMULAS)
+    np.testing.assert_allclose(features, expected, rtol=1e-9, atol=1e-10)
+    assert [name.replace("custom_", "") for name in features] == [
+        name.replace("avg_", "mean_").replace("dev_", "avg_dev_") for name in expected
+    ]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from(ELEMENTS[:94]), st.integers(1, 50), min_size=1, max_size=8),
+    st.integers(2, 20),
+)
+def test_size_of_the_formula_unit_does_not_matter(composition, factor):
+    larger = {symbol: factor * n for symbol, n in reversed(composition.items())}
+    features = transformed([composition, larger])
+    np.testing.assert_array_equal(features[0], features[1])
+    amounts = transformed([composition, larger], stats=["sum"])
+    np.testing.assert_allclose(amounts[0] * factor, amounts[1], rtol=1e-12)
+
+
+def test_rows_do_not_depend_on_each_other():
+    transformer = CompositionTransformer().fit(FORMULAS)
+    together = transformer.transform(FORMULAS)
+    order = np.random.default_rng(1).permutation(len(FORMULAS))
+    np.testing.assert_array_equal(
+        transformer.transform([FORMULAS[i] for i in order]), together[order]
+    )
+    np.testing.assert_array_equal(transformer.transform(FORMULAS[:1]), together[:1])
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("block_size", [1, 1000])
+def test_blocks_and_threads_change_nothing(monkeypatch, n_jobs, block_size):
+    stats = ["mean", "std", "mode", "amount"]
+    expected = transformed(FORMULAS[:60], stats=stats)
+    monkeypatch.setattr(crabsk.feature_extraction, "_BLOCK_SIZE", block_size)
+    np.testing.assert_array_equal(transformed(FORMULAS[:60], stats=stats, n_jobs=n_jobs), expected)
+
+
+# --- tables
+
+
+def test_list_of_embeddings():
+    transformer = CompositionTransformer(embedding=["magpie", "oliynyk", TOY], stats="mean")
+    joined = transformer.fit_transform(["H2O", "Fe2O3"])
+    parts = [
+        transformed(["H2O", "Fe2O3"], embedding=e, stats="mean") for e in ("magpie", "oliynyk", TOY)
+    ]
+    np.testing.assert_array_equal(joined, np.hstack(parts))
+    names = transformer.get_feature_names_out()
+    assert names[[0, 22, -1]].tolist() == [
+        "magpie_mean_Number",
+        "oliynyk_mean_Atomic_Number",
+        "custom_mean_1",
+    ]
+
+
+def test_embedding_object(peer):
+    embedding = peer.core.Embedding.load_data("magpie")
+    np.testing.assert_array_equal(transformed(FORMULAS, embedding=embedding), transformed(FORMULAS))
+
+
+@pytest.mark.parametrize("when", ["fit", "transform"])
+def test_missing_element(when):
+    transformer = CompositionTransformer(stats="mean")
+    if when == "transform":
+        transformer.fit(["Fe2O3"])
+    with pytest.raises(ValueError, match=r"'magpie' has no values for Og, in 1 of 2 rows \(row 1"):
+        getattr(transformer, when)(["Fe2O3", "OgO"])
+
+
+def test_fills():
+    values = load_embedding("magpie").values
+    filled = transformed(["Og", "OgO3"], stats="mean", missing="mean")
+    np.testing.assert_allclose(filled[0], np.nanmean(values, axis=0))
+    np.testing.assert_allclose(filled[1], 0.25 * np.nanmean(values, axis=0) + 0.75 * values[7])
+    filled = transformed(["Og", "OgO3"], stats="mean", missing="zero")
+    np.testing.assert_allclose(filled, [np.zeros(22), 0.75 * values[7]])
+
+
+def test_embedding_is_not_loaded_for_the_element_matrix():
+    np.testing.assert_array_equal(
+        transformed(["Og"], embedding="magpie", stats="amount"), np.eye(118)[[117]]
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"stats": ["mean", "median"]}, r"must name one or more of mean, std, .*, fraction"),
+        ({"stats": []}, r"stats=\[\] must name one or more of mean"),
+        ({"stats": [["mean"]]}, r"stats=\[\['mean'\]\] must name one or more of mean"),
+        ({"stats": ["mean", "mean"]}, "would be called 'magpie_mean_Number', .*22 in all"),
+        ({"embedding": []}, r"embedding=\[\] is empty: name at least one table"),
+        ({"embedding": "magpi"}, "unknown embedding 'magpi'"),
+        ({"embedding": ["mat2vec", "mat2vec"]}, "name each statistic and each embedding once"),
+        (
+            {"embedding": "xenonpy", "stats": ["mean", "geometric_mean", "harmonic_mean"]},
+            "'geometric_mean', 'harmonic_mean' is not defined for negative values, which "
+            "embedding 'xenonpy' has in '.*heat_of_formation'",
+        ),
+    ],
+)
+def test_bad_parameters(settings, message):
+    with pytest.raises(ValueError, match=message):
+        CompositionTransformer(**settings).fit(["Fe2O3"])
+
+
+# --- forms of X and of the output
+
+
+def test_element_matrices():
+    amounts = transformed(["Fe2O3", "H2O"], stats="amount")
+    np.testing.assert_array_equal(amounts, parse_formulas(["Fe2O3", "H2O"]).to_sparse().toarray())
+    both = CompositionTransformer(stats=["fraction", "amount"])
+    np.testing.assert_allclose(
+        both.fit_transform(["Fe2O3"]), np.hstack([amounts[:1] / 5, amounts[:1]])
+    )
+    names = both.get_feature_names_out()
+    assert names[[0, 117, 118]].tolist() == ["fraction_H", "fraction_Og", "amount_H"]
+
+
+def test_element_matrix_is_an_input():
+    """As from the first step of a pipeline."""
+    transformer = CompositionTransformer(stats="amount").set_output(transform="pandas")
+    amounts = transformer.fit_transform(FORMULAS)
+    assert amounts.columns.tolist() == list(ELEMENTS)
+    np.testing.assert_array_equal(
+        read_compositions(amounts).amounts, parse_formulas(FORMULAS).amounts
+    )
+    np.testing.assert_array_equal(transformed(amounts), transformed(FORMULAS))
+    np.testing.assert_array_equal(transformed(amounts.to_numpy()), transformed(FORMULAS))
+
+
+def test_row_of_zeros():
+    every = [*crabsk.feature_extraction._STATISTICS]
+    features = transformed(np.array([[1.0, 2.0], [0.0, 0.0]]), stats=every)
+    assert (features[1] == 0).all()
+    assert (features[0] != 0).any()
+
+
+def test_extra_columns_of_a_frame():
+    X = pd.DataFrame(
+        {"T": [300, 600], "formula": ["Fe2O3", "H2O"], "p": [1.5, 2.5]}, index=["a", "b"]
+    )
+    transformer = CompositionTransformer(embedding=TOY, stats="max").set_output(transform="pandas")
+    features = transformer.fit_transform(X)
+    assert features.columns.tolist() == ["custom_max_0", "custom_max_1", "T", "p"]
+    assert features.index.tolist() == ["a", "b"]
+    np.testing.assert_array_equal(features, [[9, 2, 300, 1.5], [4, 2, 600, 2.5]])
+    assert transformer.n_features_in_ == 3
+    assert transformer.feature_names_in_.tolist() == ["T", "formula", "p"]
+    assert transformer.get_feature_names_out(["T", "formula", "p"])[-1] == "p"
+
+    transformer.set_output(transform="polars")
+    features = transformer.fit_transform(pl.from_pandas(X))
+    assert isinstance(features, pl.DataFrame)
+    assert features.columns == ["custom_max_0", "custom_max_1", "T", "p"]
+
+
+def test_extra_columns_of_an_array():
+    X = np.array([["Fe2O3", 300, 1.5], ["H2O", 600, 2.5]], dtype=object)
+    transformer = CompositionTransformer(embedding=TOY, stats="max").fit(X)
+    names = transformer.get_feature_names_out()
+    assert names.tolist() == ["custom_max_0", "custom_max_1", "x1", "x2"]
+    np.testing.assert_array_equal(transformer.transform(X)[:, 2:], [[300, 1.5], [600, 2.5]])
+
+
+def test_formula_column():
+    X = pd.DataFrame({"precursor": ["Fe2O3", "FeO"], "product": ["H2O", "Fe2O3"]})
+    with pytest.raises(ValueError, match="'precursor', 'product'"):
+        CompositionTransformer().fit(X)
+    X["product"] = [1, 2]
+    transformer = CompositionTransformer(embedding=TOY, stats="max", formula_column="precursor")
+    np.testing.assert_array_equal(transformer.fit_transform(X), [[9, 2, 1], [9, 2, 2]])
+
+
+def test_extra_column_called_like_a_feature():
+    X = pd.DataFrame({"formula": ["Fe2O3"], "Fe": [1.0]})
+    with pytest.raises(ValueError, match="more than one output feature would be called 'Fe'"):
+        CompositionTransformer(stats="amount").fit(X)
+
+
+def test_names():
+    transformer = CompositionTransformer().fit(FORMULAS)
+    names = transformer.get_feature_names_out()
+    assert len(set(names)) == 6 * 22
+    electronegativity = names.tolist().index("magpie_mean_Electronegativity")
+    features = transformer.transform(["NaCl"])
+    assert features[0, electronegativity] == pytest.approx((0.93 + 3.16) / 2)
+    frame = transformer.set_output(transform="pandas").transform(pd.Series(FORMULAS))
+    assert frame.columns.tolist() == names.tolist()
+    assert (frame.dtypes == np.float64).all()
+
+
+def test_formulas_are_read_once(monkeypatch):
+    calls = []
+    validate = crabsk.feature_extraction.validate_compositions
+
+    def counting(*args, **kwargs):
+        calls.append(args)
+        return validate(*args, **kwargs)
+
+    monkeypatch.setattr(crabsk.feature_extraction, "validate_compositions", counting)
+    together = CompositionTransformer().fit_transform(FORMULAS)
+    assert len(calls) == 1
+    np.testing.assert_array_equal(
+        together, CompositionTransformer().fit(FORMULAS).transform(FORMULAS)
+    )
+
+
+def test_bad_rows_are_refused():
+    with pytest.raises(ValueError, match=r"row 1: 'Xx2O3', position 0: unknown element 'Xx'"):
+        transformed(["Fe2O3", "Xx2O3"])
+
+
+# --- within scikit-learn
+
+
+def test_clone_and_pickle():
+    table = pd.DataFrame.from_dict(TOY, orient="index")
+    before = table.copy()
+    transformer = CompositionTransformer(embedding=table, stats=["mean", "max"])
+    expected = transformer.fit_transform(["H2O", "Fe2O3"])
+    copies = [clone(transformer).fit(["H2O"]), pickle.loads(pickle.dumps(transformer))]
+    for copy in copies:
+        np.testing.assert_array_equal(copy.transform(["H2O", "Fe2O3"]), expected)
+    assert transformer.embedding is table
+    pd.testing.assert_frame_equal(table, before)
+    assert transformer.get_params()["embedding"] is table
+    assert "CompositionTransformer(embedding=" in repr(transformer)
+
+
+def test_pipeline_and_grid_search():
+    pipeline = make_pipeline(CompositionTransformer(), StandardScaler(), Ridge())
+    search = GridSearchCV(
+        pipeline,
+        {
+            "compositiontransformer__embedding": ["megnet16", "magpie", ["magpie", "megnet16"]],
+            "compositiontransformer__stats": ["mean", ["mean", "range"]],
+        },
+        cv=2,
+        error_score="raise",
+    ).fit(FORMULAS, TARGETS)
+    assert len(search.cv_results_["params"]) == 6
+    assert search.predict(["Fe2O3", "TiO2"]).shape == (2,)
+    names = search.best_estimator_[:-1].get_feature_names_out()
+    assert len(names) == search.best_estimator_[-1].n_features_in_
+
+
+def test_column_transformer():
+    X = pd.DataFrame({"formula": FORMULAS, "T": np.arange(len(FORMULAS))})
+    for columns in (["formula"], "formula"):
+        transformer = ColumnTransformer(
+            [("c", CompositionTransformer(), columns)], remainder="passthrough"
+        )
+        features = transformer.fit_transform(X)
+        np.testing.assert_array_equal(features[:, :-1], transformed(FORMULAS))
+        np.testing.assert_array_equal(features[:, -1], X["T"])
+        names = transformer.get_feature_names_out()
+        assert names[0] == "c__magpie_mean_Number"
+        assert names[-1] == "remainder__T"
+
+
+def test_feature_union():
+    union = make_union(
+        CompositionTransformer(stats="mean"), CompositionTransformer("mat2vec", stats="max")
+    )
+    assert isinstance(union, FeatureUnion)
+    assert union.fit_transform(FORMULAS).shape == (len(FORMULAS), 222)
+    assert union.get_feature_names_out()[-1].endswith("__mat2vec_max_199")
