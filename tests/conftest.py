@@ -1,5 +1,10 @@
 """Real data that many tests share, and what every test starts from."""
 
+import os
+
+# Before scipy is imported: without it scikit-learn skips its check of array API input.
+os.environ["SCIPY_ARRAY_API"] = "1"
+
 import numpy as np
 import pytest
 import torch

@@ -135,7 +135,7 @@ class TestExtraFeatures:
         estimator = tiny_crabnet().fit(array, y)
         np.testing.assert_allclose(estimator.predict(array), expected)
         assert estimator.formula_position_ == 1
-        with pytest.raises(ValueError, match="cannot be read"):
+        with pytest.raises(ValueError, match="must be numeric"):
             estimator.predict(array[:, ::-1])
 
     def test_missing_values_are_refused(self, measured):
