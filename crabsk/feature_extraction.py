@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.parallel import Parallel, delayed
@@ -345,24 +346,26 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
         features[compositions.lengths == 0, :n_features] = 0
         fractions = compositions.fractions
 
-        def describe(rows: np.ndarray, tokens: np.ndarray) -> None:
-            columns = compositions.atomic_numbers[tokens] - 1
-            weights = {"amount": compositions.amounts[tokens], "fraction": fractions[tokens]}
-            start = 0
-            for v in vectors:
-                block = _Block(v[columns], weights["amount"], weights["fraction"])
-                for stat in descriptors:
-                    end = start + v.shape[1]
-                    features[rows, start:end] = getattr(block, stat)
-                    start = end
-            for stat in matrices:
-                features[rows, start : start + N_ELEMENTS] = 0
-                features[rows, start + columns] = weights[stat]
-                start += N_ELEMENTS
+        def describe(blocks: list[tuple[np.ndarray, np.ndarray]]) -> None:
+            for rows, tokens in blocks:
+                columns = compositions.atomic_numbers[tokens] - 1
+                weights = {"amount": compositions.amounts[tokens], "fraction": fractions[tokens]}
+                start = 0
+                for v in vectors:
+                    block = _Block(v[columns], weights["amount"], weights["fraction"])
+                    for stat in descriptors:
+                        end = start + v.shape[1]
+                        features[rows, start:end] = getattr(block, stat)
+                        start = end
+                for stat in matrices:
+                    features[rows, start : start + N_ELEMENTS] = 0
+                    features[rows, start + columns] = weights[stat]
+                    start += N_ELEMENTS
 
-        Parallel(n_jobs=self.n_jobs, require="sharedmem")(
-            delayed(describe)(rows, tokens)
-            for rows, tokens in _blocks(compositions, max(widths, default=1))
+        blocks = list(_blocks(compositions, max(widths, default=1)))
+        n_jobs = effective_n_jobs(self.n_jobs)
+        Parallel(n_jobs=n_jobs, require="sharedmem")(
+            delayed(describe)(blocks[i::n_jobs]) for i in range(n_jobs)
         )
         return features
 

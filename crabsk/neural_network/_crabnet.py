@@ -12,7 +12,151 @@ from ._regression import CompositionRegressor
 
 
 class CrabNetRegressor(CompositionRegressor):
-    """CrabNet for real-valued targets."""
+    """CrabNet for real-valued targets: an ensemble of transformers over chemical formulas.
+
+    Each member reads a formula as a set of elements with fractions, lets the elements attend to
+    each other, and averages what each contributes to the property [1]_. Members differ in their
+    initial weights and in the order of the samples.
+
+    Parameters
+    ----------
+    embedding : str, DataFrame, mapping or elementembeddings Embedding, default="mat2vec"
+        Table of element vectors: a name (`crabsk.embeddings.embedding_names`; "onehot" makes the
+        paper's HotCrab), a DataFrame indexed by symbol, or a mapping from symbol to vector.
+        Features are standardised over the table's elements.
+
+    d_model : int, default=128
+        Width of the encoder; even, and a multiple of `n_heads`.
+
+    n_layers : int, default=3
+        Number of encoder layers.
+
+    n_heads : int, default=4
+        Number of attention heads in each layer.
+
+    dim_feedforward : int, default=256
+        Hidden width of the encoder's feed-forward blocks.
+
+    head_widths : tuple of int, default=(256, 128)
+        Widths of the residual network that reads off each element's contribution.
+
+    norm_first : bool, default=True
+        Whether layers normalise before their blocks, which trains faster, or after them, as the
+        paper's.
+
+    dropout : float, default=0.1
+        Dropout rate in the encoder, rounded to a multiple of 1/256.
+
+    fraction_noise : float, default=0.02
+        Standard deviation of the relative noise put on atomic fractions in training.
+
+    loss : {"absolute_error", "squared_error", "robust_l1", "robust_l2"}, default="absolute_error"
+        The robust losses are the negative log likelihoods of a Laplace and a normal distribution
+        whose width is learnt together with the mean. With the plain ones the width is learnt
+        beside the mean, which is as if trained without.
+
+    target_transform : {"log", "yeo-johnson"} or transformer, default=None
+        What to apply to the targets before they are standardised; for skewed targets.
+
+    max_epochs : int, default=60
+        Number of passes over the training samples.
+
+    batch_size : int or "auto", default="auto"
+        Compositions in a batch. "auto" takes the power of two nearest to n_samples / 32, from 16
+        to 512.
+
+    learning_rate : float, default=0.002
+        Peak of the one-cycle schedule.
+
+    weight_decay : float, default=0.01
+        Decoupled weight decay of AdamW.
+
+    n_estimators : int, default=4
+        Number of networks in the ensemble. They train side by side on as many threads as torch
+        may use.
+
+    early_stopping : bool, default=False
+        Whether to stop when the validation loss has not improved for `n_iter_no_change` epochs, and
+        keep the weights of the best epoch.
+
+    validation_fraction : float, default=0.1
+        Share of the samples that each member holds out with ``early_stopping=True``, unless `fit`
+        is given `validation_data`.
+
+    n_iter_no_change : int, default=10
+        Epochs without improvement that early stopping waits.
+
+    missing : {"error", "mean", "zero"}, default="error"
+        What to do about elements that the embedding lacks: refuse them, or give them the mean
+        vector of the table, or zeros.
+
+    formula_column : "auto", str or int, default="auto"
+        Which column of a table holds the formulas. "auto" finds it by its values.
+
+    device : str, default="auto"
+        torch device to compute on. "auto" takes a CUDA GPU if there is one.
+
+    progress : bool, default=False
+        Whether to show a progress bar on standard error. Silent in the worker processes of a
+        parallel search.
+
+    callbacks : list of skorch callbacks or (name, callback) pairs, default=None
+        Copies of them are handed to the net of each member, and kept in `callbacks_`.
+
+    warm_start : bool, default=False
+        Whether a further `fit` starts from the weights of the one before.
+
+    random_state : int, RandomState instance or None, default=None
+        Decides initial weights, shuffling, noise, dropout and validation samples: the same seed
+        gives the same model on the same machine. Global random states are left alone (None draws
+        a seed from numpy's).
+
+    Attributes
+    ----------
+    nets_ : list of skorch.NeuralNet
+        The fitted members; ``nets_[k].module_`` is the torch network.
+
+    history_ : list of list of dict
+        For each member and epoch the losses ("train_loss", and "valid_loss" where there is
+        validation data), in units of the standardised target, and the duration in seconds ("dur").
+
+    callbacks_ : list of list of skorch callbacks
+        The copies of `callbacks` that each member was trained with.
+
+    n_features_in_ : int
+        Number of columns of X seen by `fit`; 1 for a sequence of formulas.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of X, if X was a DataFrame whose column names are all strings.
+
+    formula_position_ : int or None
+        Position of the column of formulas; None for a matrix of element amounts.
+
+    See Also
+    --------
+    crabsk.CompositionTransformer : Features of formulas for any other estimator.
+
+    Notes
+    -----
+    `from_preset` names four settings: "fast", "default", "accurate" and "paper", the last with the
+    architecture, loss and length of training of [1]_. Each is plain parameters.
+
+    References
+    ----------
+    .. [1] Wang, A. Y.-T., Kauwe, S. K., Murdock, R. J. and Sparks, T. D., "Compositionally
+       restricted attention-based network for materials property predictions", npj Computational
+       Materials 7, 77 (2021). https://doi.org/10.1038/s41524-021-00545-1
+
+    Examples
+    --------
+    >>> from crabsk import CrabNetRegressor
+    >>> X = ["NaCl", "KCl", "NaBr", "KBr"]
+    >>> y = [-2.13, -2.26, -1.87, -2.04]
+    >>> model = CrabNetRegressor(max_epochs=5, n_estimators=2, random_state=0).fit(X, y)
+    >>> mean, std = model.predict(["RbCl", "NaI"], return_std=True)
+    >>> mean.shape, bool((std > 0).all())
+    ((2,), True)
+    """
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "fast": {

@@ -4,7 +4,7 @@ import threading
 from typing import Any, Self
 
 from skorch.callbacks import Callback
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 
 class ProgressBar(Callback):
