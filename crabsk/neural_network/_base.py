@@ -158,11 +158,10 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         _warn_of_conflicts(table, y)
         random_state = check_random_state(self.random_state)
 
-        vectors = self._fit_inputs(table)
+        rows = np.flatnonzero(weights > 0)
+        vectors = self._fit_inputs(table, rows)
         targets = self._encode_targets(y, weights, fit=True)
-        training = LabelledCompositions(
-            self._pack(table), targets, torch.from_numpy(np.flatnonzero(weights > 0))
-        )
+        training = LabelledCompositions(self._pack(table), targets, torch.from_numpy(rows))
         validation = None
         if validation_data is not None:
             validation = self._validation_set(*validation_data)
@@ -228,14 +227,14 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         # step for large ones.
         return int(np.clip(2 ** round(np.log2(n_rows) - 5), 16, 512))
 
-    def _fit_inputs(self, table: CompositionTable) -> Tensor:
+    def _fit_inputs(self, table: CompositionTable, rows: np.ndarray) -> Tensor:
         """Load the element vectors, learn the scale of the extra features; return the vectors.
 
         Vectors are standardised over the elements of their table, feature by feature: the tables'
         own scales run from 1e-2 (word embeddings) to 1e4 (melting points).
         """
-        self._extra_mean = table.extra.mean(axis=0)
-        spread = table.extra.std(axis=0)
+        self._extra_mean = table.extra[rows].mean(axis=0)
+        spread = table.extra[rows].std(axis=0)
         self._extra_scale = np.where(spread == 0, 1.0, spread)
         self._element_table = load_embedding(self.embedding)
         known = self._element_table.values

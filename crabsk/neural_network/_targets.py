@@ -85,7 +85,9 @@ class TargetScaler(BaseEstimator):
 
     def _undo(self, values: np.ndarray) -> np.ndarray:
         assert self.transformer_ is not None
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"), warnings.catch_warnings():
+            # `inverse` says itself, once and for all targets, what has no inverse.
+            warnings.simplefilter("ignore", UserWarning)
             return np.asarray(self.transformer_.inverse_transform(values), dtype=np.float64)
 
     def _transform(self, y: np.ndarray) -> np.ndarray:

@@ -313,6 +313,18 @@ def test_uncertainty_sends_no_gradient_into_the_mean():
     assert not network.out.weight.grad[4:].any()
 
 
+def test_every_weight_learns_from_the_start():
+    """A scale whose gradient is 0 at its first value, as in the paper's code, never moves."""
+    torch.manual_seed(0)
+    network = CrabNet(
+        torch.randn(118, 7), d_model=16, n_heads=2, dim_feedforward=16, head_widths=(16,), n_extra=2
+    )
+    _, batch = next(random_compositions(30, n_extra=2).batches(torch.arange(30), 30))
+    output = network(batch)
+    (output.mean.square().sum() + output.log_sigma.square().sum()).backward()
+    assert [name for name, p in network.named_parameters() if not p.grad.any()] == []
+
+
 def test_all_elements_of_one_composition():
     network = make_network()
     everything = PackedCompositions(

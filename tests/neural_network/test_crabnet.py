@@ -398,6 +398,14 @@ class TestTraining:
         assert "6/6" in shown
         assert "train_loss" in shown
 
+    def test_writes_nothing(self, some_formulas, tmp_path, monkeypatch, capsys):
+        """crabnet plots and writes files by default."""
+        X, y = some_formulas
+        monkeypatch.chdir(tmp_path)
+        tiny_crabnet().fit(X, y).predict(X)
+        assert list(tmp_path.iterdir()) == []
+        assert capsys.readouterr() == ("", "")
+
     @pytest.mark.parametrize("n", [1, 2, 17])
     def test_few_samples(self, some_formulas, n):
         X, y = some_formulas
