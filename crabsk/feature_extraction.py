@@ -94,8 +94,9 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
     n_jobs : int, default=None
         Number of threads that work out the statistics; the result is the same for any number.
         ``None`` means 1 unless in a :obj:`joblib.parallel_config` context, ``-1`` all processors.
-        Formulas are read by one thread, which takes most of the time for a table of 22
-        properties: more threads pay for wide tables (hundreds of features) and many formulas.
+        Formulas are read by one thread whatever `n_jobs` is, which takes about four fifths of the
+        time with the 22 properties of "magpie" and two fifths with the 200 of "mat2vec": more
+        threads can pay only for wide tables and many formulas.
 
     formula_column : "auto", str or int, default="auto"
         Which column of a table holds the formulas. "auto" takes the one whose values are text or

@@ -115,7 +115,7 @@ class TargetScaler(BaseEstimator):
         if self.target_transform is None:
             return None
         if self.target_transform == "log":
-            return FunctionTransformer(np.log, np.exp)
+            return FunctionTransformer(np.log, np.exp, check_inverse=False)
         if self.target_transform == "yeo-johnson":
             return PowerTransformer("yeo-johnson", standardize=False)
         return clone(self.target_transform)
