@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-slow lint types clean
+.PHONY: demo test lint types clean
 
 $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
@@ -16,9 +16,6 @@ demo: $(INSTALLED)  ## cross-validate CrabNet beside the usual baselines on the 
 
 test: lint types  ## lint, types and the default tests
 	$(PY) -m pytest --numprocesses 2 --dist worksteal
-
-test-slow: $(INSTALLED)
-	$(PY) -m pytest -m slow
 
 lint: $(INSTALLED)
 	$(PY) -m ruff check .

@@ -3,7 +3,6 @@
 import pytest
 from sklearn.utils._testing import ignore_warnings
 from sklearn.utils.estimator_checks import (
-    check_all_zero_sample_weights_error,
     check_dataframe_column_names_consistency,
     check_param_validation,
     estimator_checks_generator,
@@ -45,7 +44,6 @@ def test_number_of_checks(estimator):
     "check",
     [
         # Never yielded by parametrize_with_checks; scikit-learn calls them by name, too.
-        check_all_zero_sample_weights_error,
         check_dataframe_column_names_consistency,
         check_param_validation,
     ],

@@ -65,9 +65,11 @@ _SOLVENT = r"""(?:
 _SOLVENT_NEXT = re.compile(rf"\s*+(?:[(\[{{]\s*+)?+{_SOLVENT}", re.VERBOSE)
 _DECIMALS_AND_SOLVENT = re.compile(rf"\.[0-9]++{_SOLVENT}", re.VERBOSE)
 
-# The flat path: a formula without brackets, spaces and separators is a run of these.
-_FLAT = re.compile(r"[A-Z][^A-Z]*")
+# The flat path: a formula without nested brackets, spaces and separators is a run of terms, a term
+# a symbol or one bracket with all that follows up to the next of either.
+_FLAT = re.compile(r"[A-Z][^A-Z(]*|\([^)]*\)?[^A-Z(]*")
 _FLAT_TERM = re.compile(r"([A-Z][a-z]?)([0-9]+(?:\.[0-9]+)?)?")
+_FLAT_GROUP = re.compile(r"\(([A-Za-z0-9.]+)\)([0-9]+(?:\.[0-9]+)?)?")
 _CACHED_TERMS = 200_000
 
 Amounts = dict[int, float]
@@ -75,14 +77,14 @@ Amounts = dict[int, float]
 
 
 class FormulaReader:
-    """Reads formulas; remembers the terms (`Fe2`, `O3`) that it has seen in this call.
+    """Reads formulas; remembers the terms (`Fe2`, `(SO4)3`) that it has seen in this call.
 
     Real data repeat a few thousand terms, so that nearly every flat formula is a handful of
     dictionary look-ups.
     """
 
     def __init__(self) -> None:
-        self._terms: dict[str, tuple[int, float]] = {}
+        self._terms: dict[str, tuple[tuple[int, float], ...]] = {}
 
     def read(self, item: object) -> Amounts:
         """Return the amounts in `item`, a formula or a mapping; raise FormulaError."""
@@ -93,7 +95,7 @@ class FormulaReader:
         _refuse_type(item)
 
     def _read_flat(self, text: str) -> Amounts | None:
-        """Read a formula of nothing but symbols and plain amounts; None if it may be more."""
+        """Read a formula of symbols, plain amounts and round brackets; None if it may be more."""
         if not "A" <= text[:1] <= "Z" or ("." in text and _DECIMALS_AND_SOLVENT.search(text)):
             # Not a symbol in front, or perhaps a hydrate: left to the careful path.
             return None
@@ -107,14 +109,34 @@ class FormulaReader:
                     return None
                 if len(terms) < _CACHED_TERMS:
                     terms[term] = known
-            z, amount = known
-            amounts[z] = amounts[z] + amount if z in amounts else amount
+            for z, amount in known:
+                amounts[z] = amounts[z] + amount if z in amounts else amount
         return amounts
 
 
-def _read_term(term: str) -> tuple[int, float] | None:
+def _read_term(term: str) -> tuple[tuple[int, float], ...] | None:
+    """Return the amounts in `Fe2` or `(SO4)3`; None leaves the formula to the careful path."""
+    if len(term) > MAX_AMOUNT_CHARS:
+        return None
+    if term[0] != "(":
+        element = _read_element(term)
+        return None if element is None else (element,)
+    group = _FLAT_GROUP.fullmatch(term)
+    if group is None or not "A" <= group[1][0] <= "Z" or _ROMAN.match(term):
+        return None
+    factor = float(group[2] or 1)
+    elements = []
+    for part in _FLAT.findall(group[1]):
+        element = _read_element(part)
+        if element is None or not 1e-100 < element[1] * factor < 1e100:
+            return None
+        elements.append((element[0], element[1] * factor))
+    return tuple(elements)
+
+
+def _read_element(term: str) -> tuple[int, float] | None:
     match = _FLAT_TERM.fullmatch(term)
-    if match is None or len(term) > MAX_AMOUNT_CHARS:
+    if match is None:
         return None
     z = FORMULA_SYMBOLS.get(match[1])
     amount = float(match[2] or 1)

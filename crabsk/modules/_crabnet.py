@@ -8,6 +8,10 @@ from torch import Tensor, nn
 from ._layers import EncoderLayer, FractionalEncoding, ResidualNetwork
 from ._packing import PackedBatch, mean_over_elements, spread_to_tokens
 
+# In units of the standardised target, no measurement is surer than exp(-10). Without a bound, a
+# target that can be met exactly drives a robust loss to minus infinity.
+LOG_SIGMA_BOUND = 10.0
+
 
 class Prediction(NamedTuple):
     """What a network says of each composition, in units of the scaled target.
@@ -119,7 +123,7 @@ class CrabNet(nn.Module):
         contributions, log_sigma = self.contributions(batch)
         return Prediction(
             mean_over_elements(contributions, batch.groups),
-            mean_over_elements(log_sigma, batch.groups),
+            mean_over_elements(log_sigma, batch.groups).clamp(-LOG_SIGMA_BOUND, LOG_SIGMA_BOUND),
         )
 
     def encode(self, batch: PackedBatch, weights: list[list[Tensor]] | None = None) -> Tensor:

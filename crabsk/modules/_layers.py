@@ -113,6 +113,10 @@ class PackedSelfAttention(nn.Module):
         nn.init.zeros_(self.query_key_value.bias)
         nn.init.zeros_(self.out.bias)
 
+    def extra_repr(self) -> str:
+        """Show what the weights' shapes do not."""
+        return f"n_heads={self.n_heads}"
+
     def forward(
         self, x: Tensor, groups: tuple[Group, ...], weights: list[Tensor] | None = None
     ) -> Tensor:
@@ -174,6 +178,10 @@ class EncoderLayer(nn.Module):
         self.attention_norm = nn.LayerNorm(d_model)
         self.feedforward_norm = nn.LayerNorm(d_model)
         self.dropout = Dropout(dropout)
+
+    def extra_repr(self) -> str:
+        """Show what the weights' shapes do not."""
+        return f"norm_first={self.norm_first}"
 
     def forward(
         self, x: Tensor, groups: tuple[Group, ...], weights: list[Tensor] | None = None

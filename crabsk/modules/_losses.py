@@ -1,6 +1,6 @@
 """Losses of a mean and a log sigma. Shape letters as in `_packing`.
 
-Each is the negative logarithm of a density, up to a constant: training on it learns an uncertainty.
+The robust ones are negative logarithms of a density, up to a constant: they learn an uncertainty.
 """
 
 from collections.abc import Callable
@@ -28,25 +28,32 @@ def robust_l2(error: Tensor, log_sigma: Tensor) -> Tensor:
 
 
 def absolute_error(error: Tensor, log_sigma: Tensor) -> Tensor:
-    """Absolute error, plus a Laplace likelihood that moves only the uncertainty."""
-    return error.abs() + robust_l1(error.detach(), log_sigma)
+    """Absolute error. **Shape**: any, kept."""
+    return error.abs()
 
 
 def squared_error(error: Tensor, log_sigma: Tensor) -> Tensor:
-    """Squared error, plus a Gaussian likelihood that moves only the uncertainty."""
-    return error.square() + robust_l2(error.detach(), log_sigma)
+    """Squared error. **Shape**: any, kept."""
+    return error.square()
 
 
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+LOSSES: dict[str, Loss] = {
     "absolute_error": absolute_error,
     "squared_error": squared_error,
     "robust_l1": robust_l1,
     "robust_l2": robust_l2,
 }
+# Which likelihood teaches the uncertainty beside a loss that knows none.
+BESIDE: dict[str, Loss] = {"absolute_error": robust_l1, "squared_error": robust_l2}
 
 
 class WeightedLoss(nn.Module):
     """Mean of a loss over compositions and targets, each value with its weight.
+
+    While training, a loss that knows no uncertainty is joined by a likelihood of the detached
+    error, which moves the uncertainty and not the mean. In evaluation it stands alone.
 
     Parameters
     ----------
@@ -57,6 +64,7 @@ class WeightedLoss(nn.Module):
     def __init__(self, name: str) -> None:
         super().__init__()
         self.loss = LOSSES[name]
+        self.beside = BESIDE.get(name)
 
     def forward(self, prediction: Prediction, target: tuple[Tensor, Tensor]) -> Tensor:
         """Return the loss. A missing label has weight 0 (and any finite value).
@@ -64,5 +72,8 @@ class WeightedLoss(nn.Module):
         **Shape**: prediction (B, K) twice, target and weight (B, K) each -> ().
         """
         value, weight = target
-        loss = self.loss(value - prediction.mean, prediction.log_sigma)
+        error = value - prediction.mean
+        loss = self.loss(error, prediction.log_sigma)
+        if self.training and self.beside is not None:
+            loss = loss + self.beside(error.detach(), prediction.log_sigma)
         return (loss * weight).mean()

@@ -143,7 +143,8 @@ class PackedCompositions:
         atomic_numbers, fractions = self.atomic_numbers[tokens], self.fractions[tokens]
         if fraction_noise:
             noise = torch.randn(fractions.shape, generator=generator)
-            fractions = fractions * (1 + fraction_noise * noise).clamp_min(0.0)
+            # Never quite to zero: the only element of a formula would be lost.
+            fractions = fractions * (1 + fraction_noise * noise).clamp_min(0.01)
             row_of_token = torch.repeat_interleave(torch.arange(n_rows), lengths)
             totals = fractions.new_zeros(n_rows).index_add_(0, row_of_token, fractions)
             fractions = fractions / totals[row_of_token]

@@ -2,15 +2,16 @@
 
 import copy
 import multiprocessing
+import threading
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -23,12 +24,17 @@ from .._validation import (
     _fit_context,
     validate_compositions,
 )
-from ..embeddings import load_embedding
+from ..embeddings import MISSING, load_embedding
 from ..modules import LOSSES, PackedCompositions
 from ._progress import ProgressBar
+from ._targets import mean_and_scale
 from ._training import CompositionNet, LabelledCompositions, Targets, train_member
 
 PREDICTION_CHUNK = 4096
+_HISTORY = ("epoch", "train_loss", "valid_loss", "dur")
+
+# torch draws initial weights from one generator of the whole process.
+_INITIALISING = threading.Lock()
 
 
 class ConflictingTargetsWarning(UserWarning):
@@ -50,6 +56,8 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
     `_encode_targets` and `predict`.
     """
 
+    nets_: list[CompositionNet]
+
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
     """Named settings for `from_preset`."""
 
@@ -66,7 +74,7 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "missing": [str],
+        "missing": [StrOptions(set(MISSING))],
         "formula_column": "no_validation",
         "device": [str],
         "progress": ["boolean"],
@@ -153,14 +161,17 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
             `missing`), or if y does not fit X.
         """
         previous = getattr(self, "nets_", []) if self.warm_start else []
+        if not previous and hasattr(self, "nets_"):
+            # If this fit fails, no old network may answer under the new scaling.
+            del self.nets_
         table = validate_compositions(self, X, reset=True, formula_column=self.formula_column)
         y, weights = self._validate_targets(y, sample_weight, len(table.compositions), fit=True)
-        _warn_of_conflicts(table, y)
+        _warn_of_conflicts(table, np.where(weights[:, None] > 0, y, np.nan))
         random_state = check_random_state(self.random_state)
 
         rows = np.flatnonzero(weights > 0)
-        vectors = self._fit_inputs(table, rows)
-        targets = self._encode_targets(y, weights, fit=True)
+        vectors = self._fit_inputs(table, rows, fit_scale=not previous)
+        targets = self._encode_targets(y, weights, fit=not previous)
         training = LabelledCompositions(self._pack(table), targets, torch.from_numpy(rows))
         validation = None
         if validation_data is not None:
@@ -178,15 +189,18 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         silent = not self.progress or multiprocessing.parent_process() is not None
         with ProgressBar(self.max_epochs * self.n_estimators, disable=silent) as bar:
             nets = _in_threads(
-                [
-                    delayed(self._train_member)(module, training, validation, seed, own, bar)
-                    for module, seed, own in zip(modules, seeds, callbacks, strict=True)
-                ]
+                lambda stop, module, seed, own: self._train_member(
+                    module, training, validation, seed, own, bar, stop
+                ),
+                list(zip(modules, seeds, callbacks, strict=True)),
             )
         self.callbacks_ = [
             [item[1] if isinstance(item, tuple) else item for item in own] for own in callbacks
         ]
-        self.history_ = [list(net.history) for net in nets]
+        self.history_ = [
+            [{key: float(epoch[key]) for key in _HISTORY if key in epoch} for epoch in net.history]
+            for net in nets
+        ]
         for net in nets:
             net.finish()
         self.nets_ = nets
@@ -200,6 +214,7 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         seed: int,
         callbacks: list,
         bar: ProgressBar,
+        stop: threading.Event,
     ) -> CompositionNet:
         if self.early_stopping and validation is None:
             training, validation = training.split(self.validation_fraction, seed)
@@ -215,8 +230,9 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
             weight_decay=self.weight_decay,
             fraction_noise=self.fraction_noise,
             patience=self.n_iter_no_change if self.early_stopping else None,
-            callbacks=[*callbacks, ("progress_bar", bar)],
+            callbacks=[*callbacks, ("crabsk_progress_bar", bar)],
             device=_resolve_device(self.device),
+            stop=stop,
         )
 
     def _batch_size(self, n_rows: int) -> int:
@@ -227,15 +243,16 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         # step for large ones.
         return int(np.clip(2 ** round(np.log2(n_rows) - 5), 16, 512))
 
-    def _fit_inputs(self, table: CompositionTable, rows: np.ndarray) -> Tensor:
+    def _fit_inputs(self, table: CompositionTable, rows: np.ndarray, *, fit_scale: bool) -> Tensor:
         """Load the element vectors, learn the scale of the extra features; return the vectors.
 
         Vectors are standardised over the elements of their table, feature by feature: the tables'
         own scales run from 1e-2 (word embeddings) to 1e4 (melting points).
         """
-        self._extra_mean = table.extra[rows].mean(axis=0)
-        spread = table.extra[rows].std(axis=0)
-        self._extra_scale = np.where(spread == 0, 1.0, spread)
+        if fit_scale:
+            self._extra_mean, self._extra_scale = mean_and_scale(
+                table.extra[rows], np.ones((len(rows), table.extra.shape[1]))
+            )
         self._element_table = load_embedding(self.embedding)
         known = self._element_table.values
         filled = self._element_table.fill(table.compositions, self.missing)
@@ -275,18 +292,19 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         n_extra: int,
     ) -> nn.Module:
         """Return a network with fresh weights, or those of the previous fit."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with _INITIALISING, torch.random.fork_rng(devices=[]):
+            # Not torch.manual_seed, which reseeds every GPU as well.
+            torch.default_generator.manual_seed(seed)
             module = self._build_module(vectors, n_outputs, n_extra)
         if previous:
-            state = previous[0].module_.state_dict()
-            shapes = {name: value.shape for name, value in state.items()}
-            if shapes != {name: value.shape for name, value in module.state_dict().items()}:
+            before = previous[0].module_.cpu()
+            same_network = str(before) == str(module)
+            if not same_network or not torch.equal(before.element_vectors, vectors):
                 raise ValueError(
                     "warm_start=True continues with the weights of the previous fit, but the "
                     "network, the embedding, the extra features or the number of targets changed"
                 )
-            module.load_state_dict(copy.deepcopy(state))
+            module.load_state_dict(copy.deepcopy(before.state_dict()))
         return module
 
     def _member_outputs(self, X: Any) -> Iterator[tuple[np.ndarray, MemberOutputs]]:
@@ -306,14 +324,17 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
                     yield (
                         rows.numpy(),
                         MemberOutputs(
-                            torch.stack([o.mean for o in outputs]).double().cpu().numpy(),
+                            torch.stack([o.mean for o in outputs]).cpu().double().numpy(),
                             torch.stack([o.log_sigma for o in outputs])
+                            .cpu()
                             .double()
                             .exp()
-                            .cpu()
                             .numpy(),
                         ),
                     )
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "nets_")
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -341,7 +362,8 @@ def _warn_of_conflicts(table: CompositionTable, y: np.ndarray) -> None:
     conflicting = 0
     for row, key in enumerate(keys):
         twin = first.setdefault(key, row)
-        conflicting += not np.array_equal(y[twin], y[row], equal_nan=True)
+        # A label that either lacks is no conflict.
+        conflicting += bool((np.abs(y[twin] - y[row]) > 0).any())
     if conflicting:
         warnings.warn(
             f"{conflicting} of {len(keys)} samples have the composition (and extra features) of "
@@ -368,22 +390,29 @@ def _resolve_device(device: str) -> str:
     return device
 
 
-def _in_threads(tasks: list[tuple[Callable, tuple, dict]]) -> list:
-    """Run tasks side by side on the threads that torch may use here, sharing them out.
+def _in_threads(train: Callable, members: list[tuple]) -> list[CompositionNet]:
+    """Train members side by side, as many as torch has threads here, each with one thread.
 
-    Where torch is limited to one thread (in the workers of a parallel search), tasks run one
-    after the other. torch's own number of threads is restored.
+    One thread each, whatever there is: sums in another order would make another model. Where
+    torch is limited to one thread (in the workers of a parallel search), members train one
+    after the other. If one fails, or the user interrupts, the others are stopped and waited for.
     """
     threads = torch.get_num_threads()
-    workers = min(len(tasks), threads)
+    stop = threading.Event()
 
-    def limited(function: Callable, args: tuple, kwargs: dict) -> Any:
-        torch.set_num_threads(threads // workers)
-        return function(*args, **kwargs)
+    def limited(*member: Any) -> CompositionNet:
+        torch.set_num_threads(1)
+        return train(stop, *member)
 
     try:
-        return Parallel(n_jobs=workers, backend="threading")(
-            delayed(limited)(*task) for task in tasks
-        )
+        with ThreadPoolExecutor(min(len(members), threads)) as pool:
+            futures = [pool.submit(limited, *member) for member in members]
+            try:
+                return [future.result() for future in futures]
+            except BaseException:
+                stop.set()
+                for future in futures:
+                    future.cancel()
+                raise
     finally:
         torch.set_num_threads(threads)

@@ -72,8 +72,8 @@ class CrabNetRegressor(CompositionRegressor):
         Decoupled weight decay of AdamW.
 
     n_estimators : int, default=4
-        Number of networks in the ensemble. They train side by side on as many threads as torch
-        may use.
+        Number of networks in the ensemble. They train side by side, each on one thread, as many
+        at a time as torch has threads.
 
     early_stopping : bool, default=False
         Whether to stop when the validation loss has not improved for `n_iter_no_change` epochs, and
@@ -117,8 +117,9 @@ class CrabNetRegressor(CompositionRegressor):
         The fitted members; ``nets_[k].module_`` is the torch network.
 
     history_ : list of list of dict
-        For each member and epoch the losses ("train_loss", and "valid_loss" where there is
-        validation data), in units of the standardised target, and the duration in seconds ("dur").
+        For each member and epoch "train_loss", "valid_loss" (where there is validation data) and
+        the duration in seconds, "dur". Losses are those of the standardised target; to the
+        training loss, the plain ones have the likelihood added that teaches the uncertainty.
 
     callbacks_ : list of list of skorch callbacks
         The copies of `callbacks` that each member was trained with.
@@ -187,7 +188,7 @@ class CrabNetRegressor(CompositionRegressor):
         "n_layers": [Interval(Integral, 0, None, closed="left")],
         "n_heads": [Interval(Integral, 1, None, closed="left")],
         "dim_feedforward": [Interval(Integral, 1, None, closed="left")],
-        "head_widths": [list, tuple],
+        "head_widths": [list, tuple],  # of positive integers: `_build_module` looks
         "norm_first": ["boolean"],
         "target_transform": [
             StrOptions({"log", "yeo-johnson"}),
@@ -254,6 +255,9 @@ class CrabNetRegressor(CompositionRegressor):
         self.random_state = random_state
 
     def _build_module(self, element_vectors: Tensor, n_outputs: int, n_extra: int) -> nn.Module:
+        widths = tuple(self.head_widths)
+        if not widths or not all(isinstance(w, Integral) and w > 0 for w in widths):
+            raise ValueError(f"head_widths={self.head_widths!r} must be one or more widths above 0")
         return CrabNet(
             element_vectors,
             n_outputs=n_outputs,
@@ -264,7 +268,7 @@ class CrabNetRegressor(CompositionRegressor):
             dim_feedforward=self.dim_feedforward,
             dropout=self.dropout,
             norm_first=self.norm_first,
-            head_widths=tuple(self.head_widths),
+            head_widths=widths,
             # The robust losses weigh errors by their uncertainty: there the two learn together.
             detach_uncertainty=not self.loss.startswith("robust"),
         )

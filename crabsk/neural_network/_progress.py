@@ -26,14 +26,18 @@ class ProgressBar(Callback):
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
-        self._bar = tqdm(total=self.total, unit="epoch", disable=self.disable)
+        # A tqdm, even a disabled one, starts a thread.
+        self._bar = None if self.disable else tqdm(total=self.total, unit="epoch")
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.close()
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Count the epoch and show its losses."""
+        if self._bar is None:
+            return
         with self._lock:
             losses = {
                 name: f"{net.history[-1][name]:.3f}"
@@ -45,6 +49,8 @@ class ProgressBar(Callback):
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Take the epochs that early stopping saved off the total."""
+        if self._bar is None:
+            return
         with self._lock:
             self._bar.total -= net.max_epochs - len(net.history)
             self._bar.refresh()

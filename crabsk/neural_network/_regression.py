@@ -91,6 +91,8 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
         return y, weights
 
     def _encode_targets(self, y: np.ndarray, weights: np.ndarray, *, fit: bool) -> Targets:
+        # A sample of weight 0 decides nothing, not even a transform's parameters.
+        y = np.where(weights[:, None] > 0, y, np.nan)
         if fit:
             self._scaler = TargetScaler(self.target_transform).fit(y, weights)
         labelled = np.where(np.isnan(y), 0.0, weights[:, None])

@@ -8,6 +8,32 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.preprocessing import FunctionTransformer, PowerTransformer
 
 
+def mean_and_scale(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return weighted mean and standard deviation of each column; the scale of a constant is 1.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_columns)
+        NaN where the weight is 0.
+    weights : ndarray of the same shape
+        Weights, not all 0 in any column.
+    """
+    filled = np.where(weights > 0, values, 0.0)
+    # In units of the largest, sums and squares of 1e300 and 1e-300 stay in range.
+    largest = np.abs(filled).max(axis=0, initial=0.0)
+    largest[largest == 0] = 1.0
+    weights = weights / weights.max(axis=0, initial=np.finfo(np.float64).tiny)
+    total = weights.sum(axis=0)
+    mean = (weights * (filled / largest)).sum(axis=0) / total
+    deviation = np.where(weights > 0, filled / largest - mean, 0.0)
+    widest = np.abs(deviation).max(axis=0, initial=0.0)
+    # What floats cannot tell from a constant is one.
+    constant = widest <= 8 * np.finfo(np.float64).eps * np.abs(mean)
+    widest[constant] = 1.0
+    scale = np.sqrt((weights * (deviation / widest) ** 2).sum(axis=0) / total) * widest * largest
+    return mean * largest, np.where(constant, 1.0, scale)
+
+
 class TargetScaler(BaseEstimator):
     """Transforms targets, then centres and scales each to unit variance.
 
@@ -37,21 +63,11 @@ class TargetScaler(BaseEstimator):
             If the transform cannot take a target: for "log", one that is not above zero.
         """
         self.transformer_ = self._make_transformer()
+        labelled = np.where(np.isnan(y), 0.0, weights[:, None])
         if self.transformer_ is not None:
             self._refuse_outside_of_domain(y)
-            self.transformer_.fit(y)
-        transformed = self._transform(y)
-        labelled = np.where(np.isnan(y), 0.0, weights[:, None])
-        filled = np.nan_to_num(transformed, nan=0.0)
-        self.mean_ = np.average(filled, axis=0, weights=labelled)
-        # Dividing by the largest deviation first keeps the squares of 1e300 and 1e-300 in range.
-        deviation = np.where(labelled > 0, filled - self.mean_, 0.0)
-        largest = np.abs(deviation).max(axis=0)
-        largest[largest == 0] = 1.0
-        spread = np.sqrt(np.average((deviation / largest) ** 2, axis=0, weights=labelled)) * largest
-        # What floats cannot tell from a constant is one.
-        constant = spread <= 8 * np.finfo(np.float64).eps * np.abs(self.mean_)
-        self.scale_ = np.where(constant | (spread == 0), 1.0, spread)
+            self.transformer_.fit(y[(labelled > 0).any(axis=1)])
+        self.mean_, self.scale_ = mean_and_scale(self._transform(y), labelled)
         return self
 
     def transform(self, y: np.ndarray) -> np.ndarray:
@@ -71,10 +87,15 @@ class TargetScaler(BaseEstimator):
         if self.transformer_ is not None:
             if width is not None:
                 upper, lower = self._undo(centre + width), self._undo(centre - width)
+                centre = self._undo(centre)
+                # Where one side has no image, the distance to the other.
                 width = np.abs(upper - lower) / 2
-            centre = self._undo(centre)
+                width = np.where(np.isfinite(upper), width, np.abs(centre - lower))
+                width = np.where(np.isfinite(lower), width, np.abs(upper - centre))
+            else:
+                centre = self._undo(centre)
         n_bad = int((~np.isfinite(centre)).sum())
-        if n_bad:
+        if n_bad and self.transformer_ is not None:
             warnings.warn(
                 f"{n_bad} prediction(s) are not finite: they lie where "
                 f"target_transform={self.target_transform!r} has no inverse",
@@ -87,14 +108,16 @@ class TargetScaler(BaseEstimator):
         assert self.transformer_ is not None
         with np.errstate(over="ignore", invalid="ignore"), warnings.catch_warnings():
             # `inverse` says itself, once and for all targets, what has no inverse.
-            warnings.simplefilter("ignore", UserWarning)
+            warnings.simplefilter("ignore")
             return np.asarray(self.transformer_.inverse_transform(values), dtype=np.float64)
 
     def _transform(self, y: np.ndarray) -> np.ndarray:
         if self.transformer_ is None:
             return y
         self._refuse_outside_of_domain(y)
-        transformed = np.asarray(self.transformer_.transform(y), dtype=np.float64)
+        present = ~np.isnan(y).all(axis=1)
+        transformed = np.full(y.shape, np.nan)
+        transformed[present] = self.transformer_.transform(y[present])
         lost = ~np.isfinite(transformed) & ~np.isnan(y)
         if lost.any():
             row = int(np.argwhere(lost)[0][0])

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -109,6 +110,8 @@ class CompositionNet(NeuralNet):
         Source of shuffling, noise and dropout; nothing else is random.
     n_steps : int
         Number of steps of the whole training.
+    stop : threading.Event
+        Ends the training with an error when it is set.
     **kwargs
         Parameters of `skorch.NeuralNet`.
     """
@@ -120,11 +123,13 @@ class CompositionNet(NeuralNet):
         fraction_noise: float = 0.0,
         generator: torch.Generator | None = None,
         n_steps: int = 1,
+        stop: threading.Event | None = None,
         **kwargs: Any,
     ) -> None:
         self.fraction_noise = fraction_noise
         self.generator = generator
         self.n_steps = n_steps
+        self.stop = stop
         super().__init__(module, *args, **kwargs)
 
     def initialize_module(self) -> "CompositionNet":
@@ -153,7 +158,8 @@ class CompositionNet(NeuralNet):
 
     def infer(self, x: PackedBatch, **fit_params: Any) -> Prediction:
         """Run the weights in training while training, the averaged ones otherwise."""
-        network = self.online_ if self.online_.training else self.module_
+        training = self.online_ is not None and self.online_.training
+        network = self.online_ if training else self.module_
         return network(x.to(self.device))
 
     def get_loss(
@@ -164,6 +170,8 @@ class CompositionNet(NeuralNet):
 
     def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Take one step, then move the averaged weights."""
+        if self.stop is not None and self.stop.is_set():
+            raise RuntimeError("training was stopped because another member failed")
         step = super().train_step(batch, **fit_params)
         average = get_ema_multi_avg_fn(1 - 1 / max(1.0, AVERAGING_HORIZON * self.n_steps))
         average(list(self.module_.parameters()), list(self.online_.parameters()), 0)
@@ -175,6 +183,7 @@ class CompositionNet(NeuralNet):
         self.module: Any = type(self.module_)
         self.online_ = None
         self.generator = None
+        self.stop = None
 
 
 def one_cycle(step: int, n_steps: int) -> float:
@@ -208,6 +217,7 @@ def train_member(
     patience: int | None,
     callbacks: Sequence[Callback | tuple[str, Callback]],
     device: str,
+    stop: threading.Event,
 ) -> CompositionNet:
     """Fit one network with AdamW and a one-cycle schedule.
 
@@ -218,11 +228,16 @@ def train_member(
     -------
     CompositionNet
         The fitted net; its `module_` holds the weights to predict with.
+
+    Raises
+    ------
+    ValueError
+        If the weights diverged.
     """
     n_steps = max_epochs * steps_per_epoch(len(dataset), batch_size)
     built_in: list[tuple[str, Callback]] = [
         (
-            "schedule",
+            "crabsk_schedule",
             LRScheduler(
                 policy=torch.optim.lr_scheduler.LambdaLR,
                 step_every="batch",
@@ -232,7 +247,10 @@ def train_member(
     ]
     if patience is not None:
         built_in.append(
-            ("early_stopping", EarlyStopping(patience=patience, threshold=0.0, load_best=True))
+            (
+                "crabsk_early_stopping",
+                EarlyStopping(patience=patience, threshold=0.0, load_best=True),
+            )
         )
     net = CompositionNet(
         module,
@@ -249,7 +267,14 @@ def train_member(
         fraction_noise=fraction_noise,
         generator=torch.Generator().manual_seed(seed),
         n_steps=n_steps,
+        stop=stop,
         device=device,
         verbose=0,
     )
-    return net.fit(dataset, None)
+    net.fit(dataset, None)
+    if not all(parameter.isfinite().all() for parameter in net.module_.parameters()):
+        raise ValueError(
+            f"training diverged: the weights are no longer finite after {len(net.history)} epochs; "
+            f"lower learning_rate={learning_rate}"
+        )
+    return net

@@ -31,6 +31,12 @@ def test_plain_losses_move_the_mean_as_if_alone(name, gradient):
     assert output.log_sigma.grad.item() != 0
 
 
+def test_plain_losses_stand_alone_in_evaluation():
+    output = prediction([[0.5]], [[-3.0]])
+    loss = WeightedLoss("absolute_error").eval()
+    assert loss(output, (torch.tensor([[2.0]]), torch.ones(1, 1))).item() == pytest.approx(1.5)
+
+
 @pytest.mark.parametrize("name", sorted(LOSSES))
 def test_missing_labels_send_no_gradient(name):
     output = prediction([[0.5, 1.0], [2.0, 3.0]], [[0.1, 0.2], [0.3, 0.4]])

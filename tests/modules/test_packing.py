@@ -62,6 +62,20 @@ def test_fraction_noise_is_normalised_and_reproducible():
     assert not torch.equal(drawn[0], drawn[2])
 
 
+def test_noise_of_any_size_keeps_every_element():
+    compositions = make([1, 2] * 500)
+    _, batch = next(
+        compositions.batches(
+            torch.arange(1000),
+            1000,
+            fraction_noise=5.0,
+            generator=torch.Generator().manual_seed(0),
+        )
+    )
+    assert (batch.fractions > 0).all()
+    assert (batch.fractions[:500] == 1).all()
+
+
 def test_mean_and_spread():
     groups = (Group(0, 1), Group(1, 2), Group(3, 1))
     values = torch.tensor([[1.0], [2.0], [3.0], [4.0], [8.0]])

@@ -2,7 +2,9 @@
 
 import pickle
 import random
+import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import joblib
 import numpy as np
@@ -55,7 +57,24 @@ class TestForms:
                 .fit_transform(X)
             ),
         ],
-        ids=str,
+        ids=[
+            "tuple",
+            "object",
+            "str",
+            "series",
+            "string-series",
+            "arrow-series",
+            "category",
+            "polars-series",
+            "column",
+            "nested-lists",
+            "frame",
+            "polars-frame",
+            "pymatgen",
+            "dicts",
+            "amounts",
+            "named-amounts",
+        ],
     )
     def test_same_model(self, form, some_formulas, expected):
         X, y = some_formulas
@@ -145,6 +164,14 @@ class TestExtraFeatures:
         with pytest.raises(ValueError, match=r"column 'T' .* missing .* row 5"):
             tiny_crabnet().fit(X, y)
 
+    @pytest.mark.parametrize("value", [0.1, 300.0, 1e200])
+    def test_constant_columns_do_no_harm(self, some_formulas, value):
+        X, y = some_formulas
+        frame = pd.DataFrame({"formula": X, "T": value})
+        estimator = tiny_crabnet().fit(frame, y)
+        assert estimator._extra_scale.tolist() == [1.0]
+        assert np.isfinite(estimator.predict(frame)).all()
+
     def test_missing_column_is_refused(self, measured):
         X, y = measured
         estimator = tiny_crabnet().fit(X, y)
@@ -199,10 +226,12 @@ class TestTargets:
         with pytest.raises(ValueError, match="target 1 of y has no label"):
             tiny_crabnet().fit(X, np.column_stack([y, np.full(60, np.nan)]))
 
-    def test_constant_target_is_predicted(self, some_formulas):
+    @pytest.mark.parametrize("loss", ["absolute_error", "squared_error", "robust_l1", "robust_l2"])
+    def test_constant_target_is_predicted(self, some_formulas, loss):
         """crabnet divides by a standard deviation of 0 here."""
         X, _ = some_formulas
-        mean, std = tiny_crabnet().fit(X, np.full(60, 3.7)).predict(X, return_std=True)
+        estimator = tiny_crabnet(loss=loss, max_epochs=60).fit(X, np.full(60, 3.7))
+        mean, std = estimator.predict(X, return_std=True)
         assert np.isfinite(std).all()
         np.testing.assert_allclose(mean, 3.7, atol=1)
 
@@ -239,6 +268,22 @@ class TestTargets:
         with pytest.warns(ConflictingTargetsWarning, match="2 of 4 samples"):
             tiny_crabnet().fit(["Fe2O3", "O3Fe2", "Fe4O6", "NaCl"], [1.0, 2.0, 3.0, 1.0])
 
+    def test_labels_that_complete_each_other_do_not_conflict(self):
+        X, y = ["NaCl", "ClNa", "MgO"], [[1.0, np.nan], [np.nan, 2.0], [3.0, 4.0]]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            tiny_crabnet().fit(X, y)
+
+    @pytest.mark.parametrize("transform", ["log", "yeo-johnson"])
+    def test_samples_of_weight_zero_decide_nothing(self, some_formulas, transform):
+        X, y = some_formulas
+        weights = np.where(np.arange(60) < 50, 1.0, 0.0)
+        settings = {"target_transform": transform}
+        expected = tiny_crabnet(**settings).fit(X, np.exp(y), sample_weight=weights).predict(X)
+        spoilt = np.where(weights > 0, np.exp(y), -1e3)
+        got = tiny_crabnet(**settings).fit(X, spoilt, sample_weight=weights).predict(X)
+        np.testing.assert_allclose(got, expected, rtol=1e-6)
+
     def test_length_mismatch(self, some_formulas):
         X, y = some_formulas
         with pytest.raises(ValueError, match="inconsistent"):
@@ -268,12 +313,14 @@ class TestTraining:
         assert np.array_equal(first, again)
         assert not np.allclose(first, other)
 
-    def test_threads_do_not_matter_for_an_ensemble(self, some_formulas):
+    @pytest.mark.parametrize("members", [1, 3])
+    def test_threads_do_not_matter(self, some_formulas, members):
         X, y = some_formulas
         predictions = []
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            estimator = tiny_crabnet(dropout=0.2, n_estimators=2).fit(X, y)
+            estimator = CrabNetRegressor(max_epochs=3, n_estimators=members, random_state=0)
+            estimator.fit(X, y)
             assert torch.get_num_threads() == threads
             torch.set_num_threads(1)
             predictions.append(estimator.predict(X))
@@ -298,6 +345,49 @@ class TestTraining:
         tiny_crabnet(dropout=0.1).fit(X, y)
         assert states() == after
 
+    def test_fits_side_by_side_do_not_disturb_each_other(self, some_formulas):
+        X, y = some_formulas
+        before = torch.get_rng_state()
+
+        def predict(seed):
+            return tiny_crabnet(random_state=seed).fit(X, y).predict(X)
+
+        expected = [predict(seed) for seed in range(6)]
+        with ThreadPoolExecutor(4) as pool:
+            got = list(pool.map(predict, range(6)))
+        assert np.array_equal(got, expected)
+        assert torch.equal(torch.get_rng_state(), before)
+
+    def test_divergence_is_told(self, some_formulas):
+        X, y = some_formulas
+        with pytest.raises(ValueError, match="training diverged"):
+            tiny_crabnet(learning_rate=1e30).fit(X, y)
+
+    def test_a_failing_member_stops_the_others(self, some_formulas):
+        X, y = some_formulas
+
+        class Fail(Callback):
+            def on_epoch_end(self, net, **kwargs):
+                if net.history[-1]["epoch"] == 2:
+                    raise OSError("the disk is full")
+
+        torch.set_num_threads(2)
+        n_threads = threading.active_count()
+        estimator = tiny_crabnet(callbacks=[Fail()], n_estimators=4, max_epochs=100_000)
+        with pytest.raises(OSError, match="disk is full"):
+            estimator.fit(X, y)
+        assert threading.active_count() == n_threads
+        with pytest.raises(NotFittedError):
+            estimator.predict(X)
+
+    def test_failed_fit_leaves_no_half_changed_model(self, some_formulas):
+        X, y = some_formulas
+        estimator = tiny_crabnet().fit(X, y)
+        with pytest.raises(RuntimeError, match="teapot"):
+            estimator.set_params(device="teapot").fit(X, 100 * y)
+        with pytest.raises(NotFittedError):
+            estimator.predict(X)
+
     def test_second_fit_starts_afresh(self, some_formulas):
         X, y = some_formulas
         once = tiny_crabnet().fit(X, y).predict(X)
@@ -309,8 +399,16 @@ class TestTraining:
         cold = tiny_crabnet(max_epochs=20).fit(X, y)
         warm = clone(cold).set_params(warm_start=True).fit(X, y).fit(X, y)
         assert warm.history_[0][0]["train_loss"] < cold.history_[0][0]["train_loss"]
-        with pytest.raises(ValueError, match="warm_start"):
-            warm.fit(X, np.column_stack([y, y]))
+        for changed in ({"embedding": "random_200"}, {"n_heads": 4}, {"d_model": 32}):
+            with pytest.raises(ValueError, match="warm_start"):
+                clone(warm).fit(X, y).set_params(**changed).fit(X, y)
+
+    def test_warm_start_keeps_the_scale(self, some_formulas):
+        X, y = some_formulas
+        estimator = tiny_crabnet(warm_start=True, max_epochs=20).fit(X, y)
+        expected = estimator.predict(X)
+        estimator.set_params(learning_rate=1e-12, max_epochs=1).fit(X[:5], 10 + y[:5])
+        np.testing.assert_allclose(estimator.predict(X), expected, rtol=1e-4, atol=1e-5)
 
     def test_members_differ_and_widen_the_std(self, some_formulas):
         X, y = some_formulas
@@ -528,6 +626,12 @@ class TestParameters:
         X, y = some_formulas
         estimator = CrabNetRegressor.from_preset(name, max_epochs=1, n_estimators=1)
         assert np.isfinite(estimator.fit(X, y).predict(X)).all()
+
+    @pytest.mark.parametrize("widths", [(), (0,), (-3,), ("a",)])
+    def test_bad_head_widths(self, some_formulas, widths):
+        X, y = some_formulas
+        with pytest.raises(ValueError, match="head_widths"):
+            tiny_crabnet(head_widths=widths).fit(X, y)
 
     def test_unknown_device(self, some_formulas):
         X, y = some_formulas

@@ -47,15 +47,21 @@ def test_grouped_by_chemical_system(some_formulas):
     assert np.isfinite(scores).all()
 
 
-def test_grid_search_in_a_pipeline(some_formulas):
+def stripped(X):
+    return np.array([x.strip() for x in X], dtype=object)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_grid_search_in_a_pipeline(some_formulas, n_jobs):
     X, y = some_formulas
-    clean = FunctionTransformer(lambda X: np.array([x.strip() for x in X], dtype=object))
+    clean = FunctionTransformer(stripped)
     search = GridSearchCV(
         Pipeline([("clean", clean), ("crabnet", tiny_crabnet())]),
         {"crabnet__embedding": ["mat2vec", "magpie"], "crabnet__d_model": [8, 16]},
         cv=2,
         scoring="neg_mean_absolute_error",
         error_score="raise",
+        n_jobs=n_jobs,
     )
     search.fit(X, y)
     assert len(set(search.cv_results_["mean_test_score"])) == 4

@@ -50,6 +50,16 @@ def test_any_unit(scale):
     np.testing.assert_allclose(scaled.std(), 1)
 
 
+def test_standard_deviation_where_one_side_has_no_image():
+    y = np.array([[0.0], [0.1], [0.2], [50.0], [0.15], [0.05]])
+    scaler = TargetScaler("yeo-johnson").fit(y, np.ones(6))
+    edge = scaler.transform(y).max() - 1e-6
+    mean, std = scaler.inverse(np.array([[edge]]), np.array([[1.0]]))
+    assert np.isfinite(mean).all()
+    assert np.isfinite(std).all()
+    assert std > 0
+
+
 def test_predictions_without_an_image_are_told():
     """Yeo-Johnson with a negative exponent has an upper bound; nothing beyond it has an inverse."""
     y = np.array([[0.0], [0.1], [0.2], [50.0], [0.15], [0.05]])
