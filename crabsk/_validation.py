@@ -73,7 +73,15 @@ def validate_compositions(
         columns, or differs in form from the X of `fit`.
     """
     name = type(estimator).__name__
+    if _is_empty(X):
+        raise ValueError(
+            f"Found array with 0 sample(s) while a minimum of 1 is required by {name}."
+        )
+    # One column of formulas is one column of formulas, named or not.
+    named = is_dataframe(X) and hasattr(estimator, "feature_names_in_")
     if not reset:
+        if named:
+            validate_data(estimator, X, reset=False, skip_check_array=True)
         formula_column = _fitted_formula_column(estimator, X)
     table = find_formulas(X, formula_column)
     if table is None:
@@ -92,14 +100,17 @@ def validate_compositions(
                 f"X has {table.n_columns} features, but {name} is expecting "
                 f"{estimator.n_features_in_} features as input"
             )
-        # One column of formulas is one column of formulas, named or not.
-        if table.n_columns > 1 or (is_dataframe(X) and hasattr(estimator, "feature_names_in_")):
+        if table.n_columns > 1 and not named:
             validate_data(estimator, X, reset=False, skip_check_array=True)
-    if not len(table.formulas):
-        raise ValueError(
-            f"Found array with 0 sample(s) while a minimum of 1 is required by {name}."
-        )
     return CompositionTable(parse_formulas(table.formulas), table.extra, table.extra_names)
+
+
+def _is_empty(X: Any) -> bool:
+    """Whether X has no rows; what has no length is left to scikit-learn."""
+    try:
+        return len(X) == 0
+    except TypeError:
+        return False
 
 
 def _fitted_formula_column(estimator: BaseEstimator, X: Any) -> Any:

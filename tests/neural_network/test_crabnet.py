@@ -175,7 +175,9 @@ class TestExtraFeatures:
     def test_missing_column_is_refused(self, measured):
         X, y = measured
         estimator = tiny_crabnet().fit(X, y)
-        with pytest.raises(ValueError, match="features"):
+        with pytest.raises(ValueError, match="Feature names must be in the same order"):
+            estimator.predict(X[["formula", "T"]])
+        with pytest.raises(ValueError, match="now missing"):
             estimator.predict(X[["formula"]])
 
     def test_formula_column_by_name(self, measured):
@@ -533,6 +535,14 @@ class TestPrediction:
         estimator = tiny_crabnet().fit(["NaCl", "MgO", "KBr"], [1.0, 2.0, 3.0])
         first, other = estimator.predict(["LiFePO4Mg2", "LiFePO4Ca2"])
         assert first != other
+
+    @pytest.mark.parametrize("nothing", [[], np.array([], object), pd.Series([], dtype=object)])
+    def test_nothing_to_predict(self, some_formulas, nothing):
+        X, y = some_formulas
+        with pytest.raises(ValueError, match="0 sample"):
+            tiny_crabnet().fit(X, y).predict(nothing)
+        with pytest.raises(ValueError, match="0 sample"):
+            tiny_crabnet().fit(nothing, [])
 
     def test_unfitted(self):
         with pytest.raises(NotFittedError):
