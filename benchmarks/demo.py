@@ -79,9 +79,7 @@ def print_table(results: dict) -> None:
 
 
 def draw_parity(y: np.ndarray, results: dict, path: Path) -> None:
-    figure, axes = plt.subplots(
-        1, 2, figsize=(9, 4.5), layout="constrained", sharex=True, sharey=True
-    )
+    figure, axes = plt.subplots(1, 2, figsize=(9, 4.5), layout="constrained")
     for ax, name in zip(axes, (CRABNET, "RandomForest on Magpie"), strict=True):
         PredictionErrorDisplay(y_true=y, y_pred=results[name]["predicted"]).plot(
             ax=ax, kind="actual_vs_predicted", scatter_kwargs={"s": 8, "alpha": 0.4}
