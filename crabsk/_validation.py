@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_non_negative, validate_data
 
 from .composition import (
@@ -25,7 +25,6 @@ __all__ = [
     "CompositionTable",
     "HasMethods",
     "Interval",
-    "Options",
     "StrOptions",
     "_fit_context",
     "validate_compositions",

@@ -6,7 +6,7 @@ import threading
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -408,6 +408,9 @@ def _in_threads(train: Callable, members: list[tuple]) -> list[CompositionNet]:
         with ThreadPoolExecutor(min(len(members), threads)) as pool:
             futures = [pool.submit(limited, *member) for member in members]
             try:
+                done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+                for future in done:
+                    future.result()  # raises what a member raised, before the others are done
                 return [future.result() for future in futures]
             except BaseException:
                 stop.set()

@@ -31,7 +31,8 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
         Returns
         -------
         y_mean : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Mean of the members' predictions, in the units of the target.
+            Mean of the members' predictions, in the units of the target; with a
+            `target_transform` the mean is taken before it is undone.
         y_std : ndarray of the same shape
             Only with ``return_std=True``. Standard deviation of the mixture of the members'
             distributions, by the law of total variance: the mean of the members' own variances
