@@ -38,7 +38,6 @@ class CompositionTable:
     compositions: Compositions
     extra: np.ndarray
     """Extra features, shape (n_samples, n_extra), float64."""
-    extra_names: list[str]
 
 
 def validate_compositions(
@@ -101,7 +100,7 @@ def validate_compositions(
             )
         if table.n_columns > 1 and not named:
             validate_data(estimator, X, reset=False, skip_check_array=True)
-    return CompositionTable(parse_formulas(table.formulas), table.extra, table.extra_names)
+    return CompositionTable(parse_formulas(table.formulas), table.extra)
 
 
 def _is_empty(X: Any) -> bool:
@@ -135,4 +134,4 @@ def _validate_matrix(estimator: BaseEstimator, X: Any, *, reset: bool) -> Compos
     names = list(getattr(estimator, "feature_names_in_", ()))
     columns = element_columns(names, matrix.shape[1])
     compositions = compositions_from_matrix(matrix, columns)
-    return CompositionTable(compositions, np.empty((len(matrix), 0)), [])
+    return CompositionTable(compositions, np.empty((len(matrix), 0)))
