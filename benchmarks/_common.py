@@ -60,10 +60,17 @@ def spread(values: list[float]) -> dict:
     }
 
 
-def write_results(name: str, figures: dict, *, packages: tuple[str, ...]) -> Path:
-    """Write ``results/<name>.json``: the figures, the machine and the versions of `packages`."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
+def write_results(
+    name: str, figures: dict, *, packages: tuple[str, ...], folder: Path = RESULTS
+) -> Path:
+    """Write ``<folder>/<name>.json``: the figures, the machine and the versions of `packages`.
+
+    The file appears under its name only when it is whole.
+    """
+    path = folder / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
     facts = {**figures, "versions": versions(*packages), "machine": machine()}
-    path.write_text(json.dumps(facts, indent=2) + "\n")
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(json.dumps(facts, indent=2) + "\n")
+    os.replace(part, path)
     return path

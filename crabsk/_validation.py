@@ -4,8 +4,9 @@ The only room that knows both scikit-learn's validation and crabsk's forms of X.
 where scikit-learn's private helpers are imported, so that a new release is met here.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
@@ -27,6 +28,7 @@ __all__ = [
     "Interval",
     "StrOptions",
     "_fit_context",
+    "stream_compositions",
     "validate_compositions",
 ]
 
@@ -70,6 +72,46 @@ def validate_compositions(
         If X is none of the forms, holds what is not a formula, has missing values in its numeric
         columns, or differs in form from the X of `fit`.
     """
+    return _settle_form(estimator, X, reset=reset, formula_column=formula_column).read(slice(None))
+
+
+def stream_compositions(
+    estimator: BaseEstimator, X: Any, chunk: int
+) -> Iterator[tuple[slice, CompositionTable]]:
+    """Validate X in the form that was fixed at fit, and read it `chunk` rows at a time.
+
+    Yields
+    ------
+    rows : slice
+        The rows of X that the table holds.
+    table : CompositionTable
+
+    Raises
+    ------
+    ValueError
+        As `validate_compositions`, when the first bad row is met.
+    """
+    unread = _settle_form(estimator, X, reset=False)
+    for start in range(0, unread.n_rows, chunk):
+        rows = slice(start, min(start + chunk, unread.n_rows))
+        try:
+            table = unread.read(rows)
+        except ValueError:
+            unread.read(slice(None))  # raises for all bad rows, numbered as the user's are
+            raise
+        yield rows, table
+
+
+class _Unread(NamedTuple):
+    """X whose form is settled, and a function that reads some of its rows."""
+
+    n_rows: int
+    read: Callable[[slice], CompositionTable]
+
+
+def _settle_form(
+    estimator: BaseEstimator, X: Any, *, reset: bool, formula_column: Any = "auto"
+) -> _Unread:
     name = type(estimator).__name__
     if _is_empty(X):
         raise ValueError(
@@ -83,7 +125,7 @@ def validate_compositions(
         formula_column = _fitted_formula_column(estimator, X)
     table = find_formulas(X, formula_column)
     if table is None:
-        return _validate_matrix(estimator, X, reset=reset)
+        return _settle_matrix(estimator, X, reset=reset)
     if reset:
         validate_data(estimator, X, reset=True, skip_check_array=True)
         estimator.n_features_in_ = table.n_columns
@@ -100,7 +142,10 @@ def validate_compositions(
             )
         if table.n_columns > 1 and not named:
             validate_data(estimator, X, reset=False, skip_check_array=True)
-    return CompositionTable(parse_formulas(table.formulas), table.extra)
+    return _Unread(
+        len(table.formulas),
+        lambda rows: CompositionTable(parse_formulas(table.formulas[rows]), table.extra[rows]),
+    )
 
 
 def _is_empty(X: Any) -> bool:
@@ -121,7 +166,7 @@ def _fitted_formula_column(estimator: BaseEstimator, X: Any) -> Any:
     return position
 
 
-def _validate_matrix(estimator: BaseEstimator, X: Any, *, reset: bool) -> CompositionTable:
+def _settle_matrix(estimator: BaseEstimator, X: Any, *, reset: bool) -> _Unread:
     name = type(estimator).__name__
     if not reset and estimator.formula_position_ is not None:
         raise ValueError(
@@ -133,5 +178,8 @@ def _validate_matrix(estimator: BaseEstimator, X: Any, *, reset: bool) -> Compos
         estimator.formula_position_ = None
     names = list(getattr(estimator, "feature_names_in_", ()))
     columns = element_columns(names, matrix.shape[1])
-    compositions = compositions_from_matrix(matrix, columns)
-    return CompositionTable(compositions, np.empty((len(matrix), 0)))
+    extra = np.empty((len(matrix), 0))
+    return _Unread(
+        len(matrix),
+        lambda rows: CompositionTable(compositions_from_matrix(matrix[rows], columns), extra[rows]),
+    )

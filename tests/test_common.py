@@ -11,7 +11,7 @@ from sklearn.utils.estimator_checks import (
 from tiny import tiny_crabnet
 
 # Enough capacity and steps to pass scikit-learn's accuracy checks on its numeric toy data.
-REGRESSORS = [tiny_crabnet(max_epochs=60, learning_rate=2e-2)]
+REGRESSORS = [tiny_crabnet(max_epochs=100, learning_rate=2e-2)]
 
 EXPECTED_FAILED_CHECKS = {
     "CrabNetRegressor": {

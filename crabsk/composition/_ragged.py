@@ -73,6 +73,36 @@ class Compositions:
         tokens = np.arange(offsets[-1]) + np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths)
         return Compositions(self.atomic_numbers[tokens], self.amounts[tokens], offsets)
 
+    def unique(self, beside: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Find equal compositions.
+
+        Parameters
+        ----------
+        beside : ndarray of shape (n_compositions, n_columns), optional
+            Numbers that must be equal, too.
+
+        Returns
+        -------
+        first : ndarray of shape (n_unique,)
+            One row of each composition, the first that has it, in rising order.
+        inverse : ndarray of shape (n_compositions,)
+            ``first[inverse[i]]`` is the row that stands for row ``i``.
+
+        Notes
+        -----
+        Compositions are equal if their fractions are, to the last bit: ``Fe2O3`` and ``Fe4O6``.
+        """
+        fractions, lengths = self.fractions, self.lengths
+        first = np.arange(len(self))
+        for n in np.unique(lengths):
+            rows = np.flatnonzero(lengths == n)
+            tokens = self.offsets[rows][:, None] + np.arange(n)
+            parts = [self.atomic_numbers[tokens].astype(np.float64), fractions[tokens]]
+            if beside is not None:
+                parts.append(beside[rows])
+            first[rows] = rows[_first_of_equal(np.hstack(parts))]
+        return np.unique(first, return_inverse=True)
+
     def to_sparse(self, *, fractions: bool = False) -> sparse.csr_array:
         """Return the element matrix, a copy: column ``z - 1`` is the element ``z``.
 
@@ -237,6 +267,17 @@ def _in_order_of_atomic_number(
     # The stable sort is quick on keys that are nearly in order, which these are.
     order = np.argsort(rows * (N_ELEMENTS + 1) + atomic_numbers, kind="stable")
     return Compositions(atomic_numbers[order], amounts[order], _offsets(lengths))
+
+
+def _first_of_equal(table: np.ndarray) -> np.ndarray:
+    """Return for each row of a matrix the position of the first row that equals it."""
+    # + 0.0 makes one of the two zeros; bytes of a row compare as one value.
+    table = np.ascontiguousarray(table + 0.0)
+    if not table.shape[1]:
+        return np.zeros(len(table), dtype=np.int64)
+    keys = table.view(np.dtype((np.void, table.itemsize * table.shape[1])))[:, 0]
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    return first[inverse]
 
 
 def _offsets(lengths: np.ndarray) -> np.ndarray:

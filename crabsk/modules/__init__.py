@@ -4,13 +4,13 @@ Nothing here knows formulas, scikit-learn or skorch.
 """
 
 from ._crabnet import CrabNet, Prediction
-from ._layers import (
-    Dropout,
-    EncoderLayer,
+from ._fractions import (
     FractionalEncoding,
-    PackedSelfAttention,
-    ResidualNetwork,
+    FractionStatistics,
+    StandardizedFractions,
+    fraction_statistics,
 )
+from ._layers import Dropout, EncoderLayer, PackedSelfAttention, ResidualNetwork
 from ._losses import LOSSES, WeightedLoss
 from ._packing import (
     Group,
@@ -25,6 +25,7 @@ __all__ = [
     "CrabNet",
     "Dropout",
     "EncoderLayer",
+    "FractionStatistics",
     "FractionalEncoding",
     "Group",
     "PackedBatch",
@@ -32,7 +33,9 @@ __all__ = [
     "PackedSelfAttention",
     "Prediction",
     "ResidualNetwork",
+    "StandardizedFractions",
     "WeightedLoss",
+    "fraction_statistics",
     "mean_over_elements",
     "spread_to_tokens",
 ]

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ._layers import EncoderLayer, FractionalEncoding, ResidualNetwork
+from ._fractions import FractionalEncoding, FractionStatistics, StandardizedFractions
+from ._layers import EncoderLayer, ResidualNetwork
 from ._packing import PackedBatch, mean_over_elements, spread_to_tokens
 
 # In units of the standardised target, no measurement is surer than exp(-10). Without a bound, a
@@ -44,6 +45,9 @@ class CrabNet(nn.Module):
     n_extra : int, default=0
         Number of extra features E (temperature, pressure, ...). They are embedded and added to
         every element before the encoder, so that they interact with the composition everywhere.
+    fraction_statistics : FractionStatistics, optional
+        Adds an encoding of fractions relative to what their elements have in the training
+        compositions, if there are elements whose fractions vary little there.
     d_model : int, default=512
         Model width; even, and a multiple of `n_heads`.
     n_layers, n_heads, dim_feedforward : int, default=3, 4, 2048
@@ -83,6 +87,7 @@ class CrabNet(nn.Module):
         *,
         n_outputs: int = 1,
         n_extra: int = 0,
+        fraction_statistics: FractionStatistics | None = None,
         d_model: int = 512,
         n_layers: int = 3,
         n_heads: int = 4,
@@ -104,6 +109,11 @@ class CrabNet(nn.Module):
         self.embedding_scale = nn.Parameter(torch.ones(1))
         self.linear_scale = nn.Parameter(torch.ones(1))
         self.log_scale = nn.Parameter(torch.ones(1))
+        self.standardized = (
+            None
+            if fraction_statistics is None or not fraction_statistics.narrowness.any()
+            else StandardizedFractions(element_vectors.shape[1], d_model, fraction_statistics)
+        )
         self.embed_extra = (
             nn.Sequential(nn.Linear(n_extra, d_model), nn.ReLU(), nn.Linear(d_model, d_model))
             if n_extra
@@ -142,6 +152,8 @@ class CrabNet(nn.Module):
             ],
             dim=1,
         )
+        if self.standardized is not None:
+            x = x + self.standardized(self.element_vectors, batch.atomic_numbers, batch.fractions)
         if self.embed_extra is not None:
             x = x + spread_to_tokens(self.embed_extra(batch.extra), batch.groups)
         for layer in self.encoder:

@@ -1,7 +1,5 @@
 """Layers on packed tokens. Shape letters as in `_packing`; h attention heads."""
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -37,60 +35,6 @@ class Dropout(nn.Module):
         words.random_(-(2**63), None, generator=self.generator)
         kept = words.view(torch.uint8)[: x.numel()].view(x.shape) >= self.threshold
         return x * kept * (256 / (256 - self.threshold))
-
-
-class FractionalEncoding(nn.Module):
-    """Sinusoidal encoding of atomic fractions, linear or logarithmic.
-
-    CrabNet's counterpart of a positional encoding [1]_: a table of `resolution` rows, looked up
-    at the rounded fraction.
-
-    Parameters
-    ----------
-    dim : int
-        Length of the encoding.
-    resolution : int, default=5000
-        Number of distinct fractions.
-    log : bool, default=False
-        Whether to encode ``min(1, 0.0025 log2(fraction)^2)``, which tells small fractions apart.
-
-    References
-    ----------
-    .. [1] Wang, Kauwe, Murdock, Sparks, "Compositionally restricted attention-based network for
-       materials property predictions", npj Comput. Mater. 7, 77 (2021), methods.
-    """
-
-    table: Tensor
-
-    def __init__(self, dim: int, resolution: int = 5000, log: bool = False) -> None:
-        super().__init__()
-        self.dim = dim
-        self.resolution = resolution
-        self.log = log
-        self.register_buffer("table", self._make_table(), persistent=False)
-
-    def _make_table(self) -> Tensor:
-        position = torch.arange(self.resolution, dtype=torch.float64).unsqueeze(1)
-        column = torch.arange(self.dim, dtype=torch.float64)
-        angle = position / 50 ** (2 * column / self.dim)
-        return torch.where(column.long() % 2 == 0, angle.sin(), angle.cos()).float()
-
-    def __getstate__(self) -> dict[str, Any]:
-        # The table would be most of a small network's pickle, and follows from two numbers.
-        state = self.__dict__.copy()
-        state["_buffers"] = {**state["_buffers"], "table": None}
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self.table = self._make_table()
-
-    def forward(self, fractions: Tensor) -> Tensor:
-        """Encode fractions. **Shape**: (T,) -> (T, dim)."""
-        if self.log:
-            fractions = (0.0025 * fractions.log2().square()).clamp_max(1.0)
-        fractions = fractions.clamp_min(1 / self.resolution)
-        return self.table[(fractions * self.resolution).round().long() - 1]
 
 
 class PackedSelfAttention(nn.Module):

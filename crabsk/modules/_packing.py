@@ -51,6 +51,42 @@ class PackedBatch:
             self.extra.to(device),
         )
 
+    def split(self, n_parts: int) -> list[tuple[Tensor, "PackedBatch"]]:
+        """Deal the compositions of each length out to parts of like cost.
+
+        Returns
+        -------
+        list of (Tensor, PackedBatch)
+            For each part that is not empty, which compositions of this batch it holds, and the
+            part.
+        """
+        parts = []
+        for k in range(n_parts):
+            groups, rows, tokens = [], [], []
+            row = token = 0
+            for n, m in self.groups:
+                start, end = m * k // n_parts, m * (k + 1) // n_parts
+                if start < end:
+                    groups.append(Group(n, end - start))
+                    rows.append(torch.arange(row + start, row + end))
+                    tokens.append(torch.arange(token + start * n, token + end * n))
+                row += m
+                token += n * m
+            if groups:
+                held, taken = torch.cat(rows), torch.cat(tokens)
+                parts.append(
+                    (
+                        held,
+                        PackedBatch(
+                            self.atomic_numbers[taken],
+                            self.fractions[taken],
+                            tuple(groups),
+                            self.extra[held],
+                        ),
+                    )
+                )
+        return parts
+
 
 class PackedCompositions:
     """All compositions of a data set as tensors, from which batches are cut.

@@ -22,14 +22,17 @@ from .._validation import (
     Interval,
     StrOptions,
     _fit_context,
+    stream_compositions,
     validate_compositions,
 )
 from ..embeddings import MISSING, load_embedding
-from ..modules import LOSSES, PackedCompositions
+from ..modules import LOSSES, FractionStatistics, PackedCompositions, fraction_statistics
 from ._progress import ProgressBar
 from ._targets import mean_and_scale
 from ._training import CompositionNet, LabelledCompositions, Targets, train_member
 
+# Rows of X that are read at a time, and compositions in a batch of a prediction.
+READING_CHUNK = 65_536
 PREDICTION_CHUNK = 4096
 _HISTORY = ("epoch", "train_loss", "valid_loss", "dur")
 
@@ -111,7 +114,13 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         return cls(**{**cls.presets[name], **overrides})
 
     @abstractmethod
-    def _build_module(self, element_vectors: Tensor, n_outputs: int, n_extra: int) -> nn.Module:
+    def _build_module(
+        self,
+        element_vectors: Tensor,
+        statistics: FractionStatistics,
+        n_outputs: int,
+        n_extra: int,
+    ) -> nn.Module:
         """Return the network that the parameters describe, with fresh weights."""
 
     @abstractmethod
@@ -173,6 +182,12 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         vectors = self._fit_inputs(table, rows, fit_scale=not previous)
         targets = self._encode_targets(y, weights, fit=not previous)
         training = LabelledCompositions(self._pack(table), targets, torch.from_numpy(rows))
+        if not previous:
+            labelled = (targets.weights > 0).any(dim=1).numpy()
+            seen = table.compositions.take(np.flatnonzero(labelled))
+            self._fraction_statistics = fraction_statistics(
+                torch.from_numpy(seen.atomic_numbers), torch.from_numpy(seen.fractions)
+            )
         validation = None
         if validation_data is not None:
             validation = self._validation_set(*validation_data)
@@ -189,8 +204,8 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         silent = not self.progress or multiprocessing.parent_process() is not None
         with ProgressBar(self.max_epochs * self.n_estimators, disable=silent) as bar:
             nets = _in_threads(
-                lambda stop, module, seed, own: self._train_member(
-                    module, training, validation, seed, own, bar, stop
+                lambda stop, threads, module, seed, own: self._train_member(
+                    module, training, validation, seed, own, bar, stop, threads
                 ),
                 list(zip(modules, seeds, callbacks, strict=True)),
             )
@@ -215,6 +230,7 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         callbacks: list,
         bar: ProgressBar,
         stop: threading.Event,
+        threads: int,
     ) -> CompositionNet:
         if self.early_stopping and validation is None:
             training, validation = training.split(self.validation_fraction, seed)
@@ -233,6 +249,7 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
             callbacks=[*callbacks, ("crabsk_progress_bar", bar)],
             device=_resolve_device(self.device),
             stop=stop,
+            threads=threads,
         )
 
     def _batch_size(self, n_rows: int) -> int:
@@ -241,7 +258,7 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
             return self.batch_size
         # A power of two near n / 32: enough steps an epoch for small sets, enough arithmetic a
         # step for large ones.
-        return int(np.clip(2 ** round(np.log2(n_rows) - 5), 16, 512))
+        return int(np.clip(2 ** round(np.log2(n_rows) - 5), 32, 512))
 
     def _fit_inputs(self, table: CompositionTable, rows: np.ndarray, *, fit_scale: bool) -> Tensor:
         """Load the element vectors, learn the scale of the extra features; return the vectors.
@@ -295,7 +312,7 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         with _INITIALISING, torch.random.fork_rng(devices=[]):
             # Not torch.manual_seed, which reseeds every GPU as well.
             torch.default_generator.manual_seed(seed)
-            module = self._build_module(vectors, n_outputs, n_extra)
+            module = self._build_module(vectors, self._fraction_statistics, n_outputs, n_extra)
         if previous:
             before = previous[0].module_.cpu()
             same_network = str(before) == str(module)
@@ -307,31 +324,41 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
             module.load_state_dict(copy.deepcopy(before.state_dict()))
         return module
 
-    def _member_outputs(self, X: Any) -> Iterator[tuple[np.ndarray, MemberOutputs]]:
-        """Yield rows and what the members say of them, in chunks of compositions of like length."""
+    def _member_outputs(self, X: Any) -> Iterator[tuple[slice, MemberOutputs]]:
+        """Yield rows of X, in order, and what the members say of them.
+
+        Memory is bounded by the chunks; in each, equal compositions are computed once.
+        """
         check_is_fitted(self)
-        table = validate_compositions(self, X, reset=False)
-        self._check_covered(table)
-        packed = self._pack(table)
-        order = packed.lengths.argsort(stable=True)
+        for rows, table in stream_compositions(self, X, READING_CHUNK):
+            try:
+                self._check_covered(table)
+            except ValueError:
+                # Raises for all rows that lack a vector, numbered as the user's are.
+                self._check_covered(validate_compositions(self, X, reset=False))
+                raise
+            distinct, inverse = table.compositions.unique(table.extra)
+            outputs = self._distinct_outputs(self._pack(table), torch.from_numpy(distinct))
+            yield rows, MemberOutputs(outputs.mean[:, inverse], outputs.sigma[:, inverse])
+
+    def _distinct_outputs(self, packed: PackedCompositions, rows: Tensor) -> MemberOutputs:
+        """Return what the members say of some rows, computed in batches of like length."""
+        by_length = rows[packed.lengths[rows].argsort(stable=True)]
+        position = torch.empty(len(packed), dtype=torch.int64)
+        position[rows] = torch.arange(len(rows))
         modules = [net.module_.to(net.device).eval() for net in self.nets_]
         device = self.nets_[0].device
+        mean = torch.empty(len(modules), len(rows), modules[0].n_outputs, dtype=torch.float64)
+        log_sigma = torch.empty_like(mean)
         with torch.inference_mode():
-            for start in range(0, len(order), PREDICTION_CHUNK):
-                chunk = order[start : start + PREDICTION_CHUNK]
-                for rows, batch in packed.batches(chunk, PREDICTION_CHUNK):
-                    outputs = [module(batch.to(device)) for module in modules]
-                    yield (
-                        rows.numpy(),
-                        MemberOutputs(
-                            torch.stack([o.mean for o in outputs]).cpu().double().numpy(),
-                            torch.stack([o.log_sigma for o in outputs])
-                            .cpu()
-                            .double()
-                            .exp()
-                            .numpy(),
-                        ),
-                    )
+            for batch_rows, batch in packed.batches(by_length, PREDICTION_CHUNK):
+                batch = batch.to(device)
+                where = position[batch_rows]
+                for k, module in enumerate(modules):
+                    output = module(batch)
+                    mean[k, where] = output.mean.double().cpu()
+                    log_sigma[k, where] = output.log_sigma.double().cpu()
+        return MemberOutputs(mean.numpy(), log_sigma.exp().numpy())
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "nets_")
@@ -391,9 +418,10 @@ def _resolve_device(device: str) -> str:
 
 
 def _in_threads(train: Callable, members: list[tuple]) -> list[CompositionNet]:
-    """Train members side by side, as many as torch has threads here, each with one thread.
+    """Train members side by side, as many as torch has threads here.
 
-    One thread each, whatever there is: sums in another order would make another model. Where
+    Matrices are multiplied by one thread each, whatever there is: sums in another order would make
+    another model. A member is told its share of the threads, for the parts of its batches. Where
     torch is limited to one thread (in the workers of a parallel search), members train one
     after the other. If one fails, or the user interrupts, the others are stopped and waited for.
     """
@@ -402,7 +430,7 @@ def _in_threads(train: Callable, members: list[tuple]) -> list[CompositionNet]:
 
     def limited(*member: Any) -> CompositionNet:
         torch.set_num_threads(1)
-        return train(stop, *member)
+        return train(stop, max(1, threads // len(members)), *member)
 
     try:
         with ThreadPoolExecutor(min(len(members), threads)) as pool:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from .._validation import HasMethods, Interval, StrOptions
-from ..modules import CrabNet
+from ..modules import CrabNet, FractionStatistics
 from ._base import BaseCompositionNetwork
 from ._regression import CompositionRegressor
 
@@ -47,6 +47,11 @@ class CrabNetRegressor(CompositionRegressor):
     dropout : float, default=0.1
         Dropout rate in the encoder, rounded to a multiple of 1/256.
 
+    standardize_fractions : bool, default=True
+        Whether the network also sees atomic fractions relative to what their elements usually have
+        in the training samples, where those vary little: the steels of a set, which differ by a
+        percent, would look alike without it.
+
     fraction_noise : float, default=0.02
         Standard deviation of the relative noise put on atomic fractions in training.
 
@@ -62,16 +67,16 @@ class CrabNetRegressor(CompositionRegressor):
         Number of passes over the training samples.
 
     batch_size : int or "auto", default="auto"
-        Compositions in a batch. "auto" takes the power of two nearest to n_samples / 32, from 16
+        Compositions in a batch. "auto" takes the power of two nearest to n_samples / 32, from 32
         to 512.
 
-    learning_rate : float, default=0.002
+    learning_rate : float, default=0.001
         Peak of the one-cycle schedule.
 
     weight_decay : float, default=0.01
         Decoupled weight decay of AdamW.
 
-    n_estimators : int, default=4
+    n_estimators : int, default=8
         Number of networks in the ensemble. They train side by side, each on one thread, as many
         at a time as torch has threads.
 
@@ -166,14 +171,16 @@ class CrabNetRegressor(CompositionRegressor):
             "head_widths": (128, 64),
             "n_estimators": 2,
             "max_epochs": 30,
+            "learning_rate": 2e-3,
         },
         "default": {},
-        "accurate": {"d_model": 256, "dim_feedforward": 512, "n_estimators": 8},
+        "accurate": {"n_estimators": 16, "max_epochs": 100},
         "paper": {
             "d_model": 512,
             "dim_feedforward": 2048,
             "head_widths": (1024, 512, 256, 128),
             "norm_first": False,
+            "standardize_fractions": False,
             "fraction_noise": 0.02,
             "loss": "robust_l1",
             "max_epochs": 300,
@@ -190,6 +197,7 @@ class CrabNetRegressor(CompositionRegressor):
         "dim_feedforward": [Interval(Integral, 1, None, closed="left")],
         "head_widths": [list, tuple],  # of positive integers: `_build_module` looks
         "norm_first": ["boolean"],
+        "standardize_fractions": ["boolean"],
         "target_transform": [
             StrOptions({"log", "yeo-johnson"}),
             None,
@@ -207,15 +215,16 @@ class CrabNetRegressor(CompositionRegressor):
         dim_feedforward: int = 256,
         head_widths: tuple[int, ...] = (256, 128),
         norm_first: bool = True,
+        standardize_fractions: bool = True,
         dropout: float = 0.1,
         fraction_noise: float = 0.02,
         loss: str = "absolute_error",
         target_transform: Any = None,
         max_epochs: int = 60,
         batch_size: int | str = "auto",
-        learning_rate: float = 2e-3,
+        learning_rate: float = 1e-3,
         weight_decay: float = 0.01,
-        n_estimators: int = 4,
+        n_estimators: int = 8,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
@@ -234,6 +243,7 @@ class CrabNetRegressor(CompositionRegressor):
         self.dim_feedforward = dim_feedforward
         self.head_widths = head_widths
         self.norm_first = norm_first
+        self.standardize_fractions = standardize_fractions
         self.dropout = dropout
         self.fraction_noise = fraction_noise
         self.loss = loss
@@ -254,7 +264,13 @@ class CrabNetRegressor(CompositionRegressor):
         self.warm_start = warm_start
         self.random_state = random_state
 
-    def _build_module(self, element_vectors: Tensor, n_outputs: int, n_extra: int) -> nn.Module:
+    def _build_module(
+        self,
+        element_vectors: Tensor,
+        statistics: FractionStatistics,
+        n_outputs: int,
+        n_extra: int,
+    ) -> nn.Module:
         widths = tuple(self.head_widths)
         if not widths or not all(isinstance(w, Integral) and w > 0 for w in widths):
             raise ValueError(f"head_widths={self.head_widths!r} must be one or more widths above 0")
@@ -262,6 +278,7 @@ class CrabNetRegressor(CompositionRegressor):
             element_vectors,
             n_outputs=n_outputs,
             n_extra=n_extra,
+            fraction_statistics=statistics if self.standardize_fractions else None,
             d_model=self.d_model,
             n_layers=self.n_layers,
             n_heads=self.n_heads,

@@ -45,14 +45,13 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
             If X cannot be read as compositions, differs in form from the X of `fit`, or holds
             elements that the embedding lacks (see `missing`).
         """
-        rows, means, stds = [], [], []
-        for chunk, outputs in self._member_outputs(X):
-            rows.append(chunk)
+        means, stds = [], []
+        for _, outputs in self._member_outputs(X):
             means.append(outputs.mean.mean(axis=0))
-            stds.append(np.sqrt((outputs.sigma**2).mean(axis=0) + outputs.mean.var(axis=0)))
-        order = np.concatenate(rows).argsort()
-        mean = np.concatenate(means)[order]
-        std = np.concatenate(stds)[order] if return_std else None
+            if return_std:
+                stds.append(np.sqrt((outputs.sigma**2).mean(axis=0) + outputs.mean.var(axis=0)))
+        mean = np.concatenate(means)
+        std = np.concatenate(stds) if return_std else None
         mean, std = self._scaler.inverse(mean, std)
         if not self._y_shape:
             mean, std = mean[:, 0], None if std is None else std[:, 0]

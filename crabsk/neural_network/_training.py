@@ -4,6 +4,7 @@ import copy
 import math
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -23,6 +24,10 @@ from ..modules import Dropout, PackedBatch, PackedCompositions, Prediction, Weig
 AVERAGING_HORIZON = 0.05
 # Peak of the one-cycle schedule, as a share of its length.
 WARM_UP = 0.2
+# Large networks cut each batch into parts that are computed side by side. A part has at least so
+# many weights times compositions (some 50 ms of arithmetic a step), and there are at most so many.
+SHARD_SIZE = 2**28
+MAX_SHARDS = 4
 
 
 @dataclass(frozen=True)
@@ -112,6 +117,11 @@ class CompositionNet(NeuralNet):
         Number of steps of the whole training.
     stop : threading.Event
         Ends the training with an error when it is set.
+    n_shards : int
+        Number of parts that each batch is cut into, whose gradients add up. A property of the
+        training, not of the machine: sums in another order would make another model.
+    pool : ThreadPoolExecutor
+        Where the parts are computed, if there is more than one.
     **kwargs
         Parameters of `skorch.NeuralNet`.
     """
@@ -124,12 +134,16 @@ class CompositionNet(NeuralNet):
         generator: torch.Generator | None = None,
         n_steps: int = 1,
         stop: threading.Event | None = None,
+        n_shards: int = 1,
+        pool: ThreadPoolExecutor | None = None,
         **kwargs: Any,
     ) -> None:
         self.fraction_noise = fraction_noise
         self.generator = generator
         self.n_steps = n_steps
         self.stop = stop
+        self.n_shards = n_shards
+        self.pool = pool
         super().__init__(module, *args, **kwargs)
 
     def initialize_module(self) -> "CompositionNet":
@@ -137,13 +151,22 @@ class CompositionNet(NeuralNet):
         super().initialize_module()
         self.online_ = copy.deepcopy(self.module_)
         self.module_.requires_grad_(False)
-        generator = self.generator
-        if generator is not None and torch.device(self.device).type != "cpu":
-            # A generator lives on one device; shuffling stays on the CPU.
-            generator = torch.Generator(self.device).manual_seed(generator.initial_seed())
-        for layer in self.online_.modules():
-            if isinstance(layer, Dropout):
-                layer.generator = generator
+        replicas = [self.online_]
+        for _ in range(self.n_shards - 1):
+            replicas.append(copy.deepcopy(self.online_).train())
+            for own, shared in zip(
+                replicas[-1].parameters(), self.online_.parameters(), strict=True
+            ):
+                own.data = shared.data
+        self._replicas = replicas
+        if self.generator is not None:
+            # Not the generator of shuffling: that one lives on the CPU, and has one user.
+            seed = self.generator.initial_seed()
+            for k, replica in enumerate(replicas):
+                generator = torch.Generator(self.device).manual_seed(seed + 1 + k)
+                for layer in replica.modules():
+                    if isinstance(layer, Dropout):
+                        layer.generator = generator
         return self
 
     def get_all_learnable_params(self) -> Iterator[tuple[str, nn.Parameter]]:
@@ -177,13 +200,37 @@ class CompositionNet(NeuralNet):
         average(list(self.module_.parameters()), list(self.online_.parameters()), 0)
         return step
 
+    def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
+        """Compute the loss of a batch and its gradients, in parts where there is a pool."""
+        if self.pool is None or self.n_shards == 1:
+            return super().train_step_single(batch, **fit_params)
+        self._set_training(True)
+        compositions, (values, weights) = batch
+
+        def backward(replica: nn.Module, part: tuple[Tensor, PackedBatch]) -> Tensor:
+            rows, packed = part
+            replica.zero_grad()
+            loss = self.criterion_(replica(packed), (values[rows], weights[rows]))
+            loss = loss * (len(rows) / len(compositions))
+            loss.backward()
+            return loss.detach()
+
+        parts = compositions.split(self.n_shards)
+        losses = list(self.pool.map(backward, self._replicas, parts))
+        for replica in self._replicas[1 : len(parts)]:
+            for total, own in zip(self.online_.parameters(), replica.parameters(), strict=True):
+                total.grad += own.grad
+        return {"loss": torch.stack(losses).sum(), "y_pred": None}
+
     def finish(self) -> None:
         """Drop what only training needs, so that a fitted net is its averaged weights."""
         self.trim_for_prediction()
         self.module: Any = type(self.module_)
         self.online_ = None
+        self._replicas = []
         self.generator = None
         self.stop = None
+        self.pool = None
 
 
 def one_cycle(step: int, n_steps: int) -> float:
@@ -195,6 +242,12 @@ def one_cycle(step: int, n_steps: int) -> float:
     if step < peak:
         return 0.04 + 0.96 * (1 - math.cos(math.pi * step / peak)) / 2
     return (1 + math.cos(math.pi * (step - peak) / (n_steps - peak))) / 2
+
+
+def count_shards(module: nn.Module, batch_size: int) -> int:
+    """Return into how many parts to cut each batch: as many as are worth a thread, 4 at most."""
+    n_weights = sum(weight.numel() for weight in module.parameters())
+    return max(1, min(MAX_SHARDS, n_weights * batch_size // SHARD_SIZE))
 
 
 def steps_per_epoch(n_rows: int, batch_size: int) -> int:
@@ -218,6 +271,7 @@ def train_member(
     callbacks: Sequence[Callback | tuple[str, Callback]],
     device: str,
     stop: threading.Event,
+    threads: int,
 ) -> CompositionNet:
     """Fit one network with AdamW and a one-cycle schedule.
 
@@ -252,26 +306,32 @@ def train_member(
                 EarlyStopping(patience=patience, threshold=0.0, load_best=True),
             )
         )
-    net = CompositionNet(
-        module,
-        criterion=WeightedLoss(loss),
-        optimizer=torch.optim.AdamW,
-        optimizer__fused=True,
-        optimizer__weight_decay=weight_decay,
-        lr=learning_rate,
-        max_epochs=max_epochs,
-        batch_size=batch_size,
-        train_split=None if validation is None else predefined_split(validation),
-        callbacks=[*built_in, *callbacks],
-        callbacks__print_log=None,
-        fraction_noise=fraction_noise,
-        generator=torch.Generator().manual_seed(seed),
-        n_steps=n_steps,
-        stop=stop,
-        device=device,
-        verbose=0,
-    )
-    net.fit(dataset, None)
+    n_shards = 1 if device != "cpu" else count_shards(module, batch_size)
+    with ThreadPoolExecutor(
+        min(n_shards, threads), initializer=partial(torch.set_num_threads, 1)
+    ) as pool:
+        net = CompositionNet(
+            module,
+            criterion=WeightedLoss(loss),
+            optimizer=torch.optim.AdamW,
+            optimizer__fused=True,
+            optimizer__weight_decay=weight_decay,
+            lr=learning_rate,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            train_split=None if validation is None else predefined_split(validation),
+            callbacks=[*built_in, *callbacks],
+            callbacks__print_log=None,
+            fraction_noise=fraction_noise,
+            generator=torch.Generator().manual_seed(seed),
+            n_steps=n_steps,
+            stop=stop,
+            n_shards=n_shards,
+            pool=pool,
+            device=device,
+            verbose=0,
+        )
+        net.fit(dataset, None)
     if not all(parameter.isfinite().all() for parameter in net.module_.parameters()):
         raise ValueError(
             f"training diverged: the weights are no longer finite after {len(net.history)} epochs; "

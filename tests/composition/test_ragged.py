@@ -224,3 +224,24 @@ def test_fractions_add_up_to_one_and_matrices_go_round(mappings):
     np.testing.assert_allclose(totals, 1, rtol=1e-12)
     assert_same(compositions_from_matrix(compositions.to_sparse().toarray()), compositions)
     assert isinstance(compositions, Compositions)
+
+
+def test_unique_finds_equal_fractions():
+    compositions = parse_formulas(["Fe2O3", "NaCl", "Fe4O6", "ClNa", "FeO", "Fe"])
+    first, inverse = compositions.unique()
+    assert first.tolist() == [0, 1, 4, 5]
+    assert inverse.tolist() == [0, 1, 0, 1, 2, 3]
+
+
+def test_unique_heeds_the_numbers_beside():
+    compositions = parse_formulas(["Fe", "Fe", "Fe"])
+    first, inverse = compositions.unique(np.array([[0.0], [300.0], [-0.0]]))
+    assert first.tolist() == [0, 1]
+    assert inverse.tolist() == [0, 1, 0]
+
+
+def test_unique_with_empty_compositions():
+    compositions = compositions_from_matrix(np.array([[0.0, 0], [1, 0], [0, 0]]))
+    first, inverse = compositions.unique()
+    assert first.tolist() == [0, 1]
+    assert inverse.tolist() == [0, 1, 0]

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from crabsk.modules import Dropout, FractionalEncoding
+from crabsk.modules import Dropout
 
 
 class TestDropout:
@@ -35,24 +35,3 @@ class TestDropout:
         y = self.make(0.25)(x)
         y.sum().backward()
         assert torch.equal(x.grad, y.detach())
-
-
-class TestFractionalEncoding:
-    def test_linear_index(self):
-        """Index round(5000 f) - 1, fractions below 1 / 5000 as 1 / 5000."""
-        encoding = FractionalEncoding(8)
-        got = encoding(torch.tensor([1.0, 0.5, 1 / 5000, 1e-7]))
-        assert torch.equal(got, encoding.table[[4999, 2499, 0, 0]])
-
-    def test_log_index(self):
-        """0.0025 log2(f)^2: 0 for a pure element, 0.04 at 1/16, 1 from 2^-20 down."""
-        encoding = FractionalEncoding(8, log=True)
-        got = encoding(torch.tensor([1.0, 1 / 16, 2.0**-20, 1e-9, 0.0]))
-        assert torch.equal(got, encoding.table[[0, 199, 4999, 4999, 4999]])
-
-    def test_table(self):
-        table = FractionalEncoding(6).table
-        assert table.shape == (5000, 6)
-        assert table[7, 0] == pytest.approx(torch.sin(torch.tensor(7.0)).item(), abs=1e-6)
-        angle = 7 / 50 ** (2 * 3 / 6)
-        assert table[7, 3] == pytest.approx(torch.cos(torch.tensor(angle)).item(), abs=1e-6)

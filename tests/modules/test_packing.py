@@ -82,3 +82,21 @@ def test_mean_and_spread():
     assert mean_over_elements(values, groups).tolist() == [[0.0], [1.0], [2.0], [5.0]]
     rows = torch.tensor([[9.0], [1.0], [2.0], [3.0]])
     assert spread_to_tokens(rows, groups).tolist() == [[1.0], [2.0], [3.0], [3.0], [3.0]]
+
+
+@pytest.mark.parametrize("n_parts", [1, 2, 3, 20])
+def test_split_deals_out_every_composition_once(n_parts):
+    _, batch = next(make(LENGTHS).batches(torch.arange(len(LENGTHS)), 100))
+    parts = batch.split(n_parts)
+    assert 1 <= len(parts) <= n_parts
+    for rows, part in parts:
+        assert torch.equal(part.extra, batch.extra[rows])
+        whole = [100 * int(i) + 1 + torch.arange(LENGTHS[int(i)]) for i in part.extra[:, 0]]
+        assert torch.equal(part.atomic_numbers, torch.cat(whole))
+        assert sum(m for _, m in part.groups) == len(part)
+    assert sorted(torch.cat([rows for rows, _ in parts]).tolist()) == list(range(len(LENGTHS)))
+
+
+def test_split_shares_out_the_work():
+    _, batch = next(make([2] * 64 + [5] * 64).batches(torch.arange(128), 128))
+    assert [len(part.atomic_numbers) for _, part in batch.split(4)] == [112] * 4

@@ -21,7 +21,7 @@ from tiny import tiny_crabnet
 
 from crabsk import CompositionTransformer, CrabNetRegressor
 from crabsk.composition import ELEMENTS, FormulaError
-from crabsk.modules import CrabNet
+from crabsk.modules import CrabNet, fraction_statistics
 from crabsk.neural_network import ConflictingTargetsWarning
 
 
@@ -623,7 +623,8 @@ class TestParameters:
     def test_presets(self):
         paper = CrabNetRegressor.from_preset("paper", random_state=3)
         assert paper.random_state == 3
-        module = paper._build_module(torch.zeros(118, 200), 1, 0)
+        statistics = fraction_statistics(torch.tensor([26, 6] * 9), torch.tensor([0.9, 0.1] * 9))
+        module = paper._build_module(torch.zeros(118, 200), statistics, 1, 0)
         assert isinstance(module, CrabNet)
         assert sum(p.numel() for p in module.parameters()) == 11_987_206
         default = CrabNetRegressor.from_preset("default")

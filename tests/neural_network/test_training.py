@@ -1,8 +1,16 @@
+import numpy as np
 import pytest
 import torch
+from tiny import tiny_crabnet
 
 from crabsk.modules import PackedCompositions
-from crabsk.neural_network._training import LabelledCompositions, Targets, one_cycle
+from crabsk.neural_network import _training
+from crabsk.neural_network._training import (
+    LabelledCompositions,
+    Targets,
+    count_shards,
+    one_cycle,
+)
 
 
 @pytest.mark.parametrize("n_steps", [1, 2, 5, 100])
@@ -30,3 +38,40 @@ def test_split_is_disjoint_and_complete():
         kept.rows.tolist()
         != LabelledCompositions(compositions, targets, rows).split(0.2, 2)[0].rows.tolist()
     )
+
+
+class TestShards:
+    """Large networks cut their batches into parts that threads share."""
+
+    @pytest.fixture
+    def fit(self, some_formulas, monkeypatch):
+        X, y = some_formulas
+        monkeypatch.setattr(_training, "SHARD_SIZE", 1)
+
+        def fit(threads, **settings):
+            torch.set_num_threads(threads)
+            return tiny_crabnet(**settings).fit(X, y)
+
+        return fit
+
+    @pytest.mark.parametrize("n_estimators", [1, 2])
+    def test_threads_change_nothing(self, fit, n_estimators, some_formulas):
+        settings = {"n_estimators": n_estimators, "dropout": 0.1}
+        one, two = (fit(threads, **settings).predict(some_formulas[0]) for threads in (1, 2))
+        np.testing.assert_array_equal(one, two)
+
+    def test_gradients_add_up(self, fit, some_formulas, monkeypatch):
+        """But for rounding, parts and the whole make the same steps."""
+        cut = fit(2, max_epochs=2)
+        monkeypatch.setattr(_training, "MAX_SHARDS", 1)
+        whole = fit(2, max_epochs=2)
+        np.testing.assert_allclose(
+            cut.predict(some_formulas[0]), whole.predict(some_formulas[0]), rtol=1e-3, atol=1e-4
+        )
+        assert cut.history_[0][-1]["train_loss"] == pytest.approx(
+            whole.history_[0][-1]["train_loss"], rel=1e-3
+        )
+
+    def test_only_large_networks_are_cut(self):
+        assert count_shards(torch.nn.Linear(100, 100), 128) == 1
+        assert count_shards(torch.nn.Linear(3000, 3000), 256) == 4

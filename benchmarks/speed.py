@@ -1,0 +1,824 @@
+"""How fast networks train and predict, one part a run: speed.py crabnet, efficiency, ...
+
+crabnet     Time per training epoch beside the public crabnet 2.0.8, both with the paper's
+            architecture and batch size, on the training rows of expt_gap (official fold 0), and on
+            these mixed with those of steels, which crabnet pads to 13 elements. Also how long each
+            takes to the MAE that is published for CrabNet on that fold.
+efficiency  Floating-point operations of the matrix products in a second of training, beside what
+            the machine's sgemm does at the same sizes and on large squares.
+predict     Formulas a second, from text to numbers, on all cores, and the memory that it takes.
+scaling     Time per epoch against the number of rows and the number of elements in a formula.
+gpu         Epochs, predictions and accuracy on a CUDA GPU beside the CPU.
+
+crabnet wants Python < 3.11 and many packages; it works in a virtual environment of its own, beside
+what crabsk needs:
+
+    python -m venv ENV && ENV/bin/pip install -c constraints.txt -e . matplotlib seaborn
+    ENV/bin/pip install --no-deps --ignore-requires-python crabnet==2.0.8
+    ENV/bin/python benchmarks/speed.py crabnet
+
+How it is made to be fair: crabnet and crabsk take turns, each time in a fresh process (with torch
+2.13, crabnet cannot be fitted twice in one), with as many threads set in torch, and the first epoch
+is not counted. crabnet's time is that of its method `_train`, one pass over all training rows. Its
+evaluations between epochs are left out, and its validation set, which `_train` predicts after every
+batch of each twentieth epoch, is one row, the fewest it takes. crabsk's time is the "dur" of
+`history_`. Both include shuffling, noise and the optimiser. crabnet drops out only in its first
+epoch (it never returns to training mode), so that the epochs counted are spared that work. crabsk
+trains a single network on one core, whatever the threads: `--threads 1 2` measures both ways.
+crabnet's time for 300 epochs is extrapolated from `--long-epochs`; it is an upper bound, because
+crabnet may stop early, after 80 epochs at the soonest (with 300, nothing is extrapolated).
+
+Operations are counted as torch runs them: 2 m n k for every product, attention's included, the
+scores that its backward pass computes again as well. "same sizes" are the products of the linear
+layers in the batch of median cost, run one after another, by as many threads as the networks used;
+each counts for its share of the operations. A fit's time is that of all its epochs, from the start
+of the first member's first to the end of the last member's last.
+
+Memory is that of a fresh process on Linux, before and at most during `predict`, which has already
+predicted a few formulas; the list of formulas itself is in both.
+"""
+
+import argparse
+import contextlib
+import importlib.util
+import math
+import multiprocessing
+import re
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from itertools import count, islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from _common import ROOT, argument_parser, read_data_set, spread, write_results
+from sklearn.base import clone
+from sklearn.metrics import mean_absolute_error
+from skorch.callbacks import Callback
+from torch.utils.flop_counter import (
+    FlopCounterMode,
+    sdpa_backward_flop_count,
+    sdpa_flop_count,
+)
+from tqdm import tqdm
+
+from crabsk import CrabNetRegressor
+from crabsk.composition import ELEMENTS, parse_formulas, reduced_formula
+from crabsk.datasets import matbench_folds
+from crabsk.neural_network import ConflictingTargetsWarning
+
+CRABNET_EPOCHS = 300  # crabnet's default
+PUBLISHED_MAE = 0.3476  # CrabNet on fold 0 of expt_gap, matbench_v0.1
+PAPER_BATCH = 256
+SQUARE = Counter({(2048, 2048, 2048): 1})
+SGEMM_SECONDS = 1.0
+SGEMM = {
+    "same_sizes": "same sizes",
+    "square": "square",
+    "square_all_threads": "square, all threads",
+}
+FIXED_BATCH = 128
+N_SYNTHETIC = 4096
+N_ELEMENTS = range(1, 13)
+N_FITTED = 2000  # rows for a model whose speed, not accuracy, is asked for
+DEVICES = ("cuda", "cpu")
+
+# Equal compositions with different targets are of no account for speed.
+warnings.simplefilter("ignore", ConflictingTargetsWarning)
+
+
+class Rows(NamedTuple):
+    """Formulas and their targets."""
+
+    X: np.ndarray
+    y: np.ndarray
+
+
+def read_rows(data: Path, name: str) -> Rows:
+    frame = read_data_set(data, f"matbench/{name}")
+    return Rows(frame["formula"].to_numpy(object), frame["target"].to_numpy(float))
+
+
+def fold_0(data: Path, name: str) -> tuple[Rows, Rows]:
+    """Return the training and test rows of the official fold 0."""
+    X, y = read_rows(data, name)
+    train, test = next(matbench_folds(name).split(X))
+    return Rows(X[train], y[train]), Rows(X[test], y[test])
+
+
+def distinct_rows(data: Path) -> Rows:
+    """Return mp_e_form with one row for each composition, in random order."""
+    X, y = read_rows(data, "mp_e_form")
+    first = np.flatnonzero(~pd.Series(reduced_formula(X)).duplicated())
+    kept = np.random.default_rng(0).permutation(first)
+    return Rows(X[kept], y[kept])
+
+
+def print_table(rows: list[dict[str, str]]) -> None:
+    """Print rows below the names of their cells, the first to the left, the others to the right."""
+    lines = [list(rows[0]), *(list(row.values()) for row in rows)]
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    print()
+    for line in lines:
+        cells = [cell.rjust(width) for cell, width in zip(line, widths, strict=True)]
+        print("  ".join([line[0].ljust(widths[0]), *cells[1:]]))
+    print()
+
+
+def three(figures: dict, form: str) -> str:
+    """Write median, minimum and maximum."""
+    return f"{figures['median']:{form}} ({figures['min']:{form}} - {figures['max']:{form}})"
+
+
+def in_fresh_process(function: Callable, *args: Any) -> Any:
+    """Call a function in a process of its own, with as many threads in torch as here."""
+    with ProcessPoolExecutor(
+        1,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=torch.set_num_threads,
+        initargs=(torch.get_num_threads(),),
+    ) as pool:
+        return pool.submit(function, *args).result()
+
+
+# crabnet
+
+
+class EnoughEpochs(Exception):
+    """Ends crabnet's training when all epochs asked for have been timed."""
+
+
+def crabnet_batch_size(n_rows: int) -> int:
+    return int(np.clip(2 ** round(np.log2(n_rows) - 4), 2**7, 2**12))
+
+
+def crabnet_epochs(rows: Rows, n_epochs: int) -> tuple[list[float], bool]:
+    """Train crabnet; return the seconds of each epoch, and whether its training came to an end."""
+    from crabnet.crabnet_ import CrabNet
+
+    durations: list[float] = []
+
+    class TimedCrabNet(CrabNet):
+        def _train(self) -> None:
+            start = time.perf_counter()
+            super()._train()
+            durations.append(time.perf_counter() - start)
+            if len(durations) == n_epochs < CRABNET_EPOCHS:
+                raise EnoughEpochs
+
+    model = TimedCrabNet(
+        compute_device="cpu", verbose=False, save=False, losscurve=False, learningcurve=False
+    )
+    train = pd.DataFrame({"formula": rows.X, "target": rows.y})
+    finished = False
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.chdir(folder),  # where it writes its learning curve
+        warnings.catch_warnings(),
+        contextlib.suppress(EnoughEpochs),
+    ):
+        warnings.simplefilter("ignore")  # about pinned memory and older versions of torch
+        model.fit(train, train.head(1).copy())
+        finished = True
+    if (model.train_len, model.batch_size) != (len(rows.X), crabnet_batch_size(len(rows.X))):
+        raise RuntimeError("crabnet was not trained on the same rows in the same batches")
+    return durations, finished
+
+
+def crabsk_epochs(model: CrabNetRegressor, rows: Rows, n_epochs: int) -> list[float]:
+    """Train a network; return the seconds of each epoch."""
+    model = clone(model).set_params(max_epochs=n_epochs).fit(*rows)
+    return [epoch["dur"] for epoch in model.history_[0]]
+
+
+def standardise(y: np.ndarray) -> np.ndarray:
+    return (y - y.mean()) / y.std()
+
+
+def compare_epochs(rows: Rows, options: argparse.Namespace) -> dict:
+    """Time epochs of both by turns; the first of each fit is not counted."""
+    n_elements = np.diff(parse_formulas(rows.X.tolist()).offsets)
+    batch_size = crabnet_batch_size(len(rows.X))
+    ours = CrabNetRegressor.from_preset(
+        "paper", batch_size=batch_size, device="cpu", random_state=0
+    )
+    runs: dict[str, list[list[float]]] = {"crabsk": [], "crabnet": []}
+    for _ in tqdm(range(options.repeats), unit="repeat"):
+        runs["crabsk"].append(in_fresh_process(crabsk_epochs, ours, rows, 1 + options.epochs))
+        runs["crabnet"].append(in_fresh_process(crabnet_epochs, rows, 1 + options.epochs)[0])
+    means = {name: [float(np.mean(run[1:])) for run in its] for name, its in runs.items()}
+    ratios = [t / o for o, t in zip(means["crabsk"], means["crabnet"], strict=True)]
+    return {
+        "n_rows": len(rows.X),
+        "batch_size": batch_size,
+        "mean_elements": float(n_elements.mean()),
+        "max_elements": int(n_elements.max()),
+        "crabsk_epoch_s": spread(means["crabsk"]),
+        "crabnet_epoch_s": spread(means["crabnet"]),
+        "ratio": spread(ratios),
+        "all_epochs_s": runs,
+    }
+
+
+def compare_time_to_accuracy(train: Rows, test: Rows, options: argparse.Namespace) -> dict:
+    """Time crabsk's default to the end, and crabnet to the end or extrapolated to it."""
+    theirs, finished = in_fresh_process(crabnet_epochs, train, options.long_epochs)
+    crabnet_s = sum(theirs)
+    if not finished:
+        crabnet_s = theirs[0] + (CRABNET_EPOCHS - 1) * float(np.mean(theirs[1:]))
+    fits = []
+    for seed in tqdm(options.seeds, unit="fit"):
+        start = time.perf_counter()
+        model = CrabNetRegressor(device="cpu", random_state=seed).fit(*train)
+        fit_s = time.perf_counter() - start
+        mae = mean_absolute_error(test.y, model.predict(test.X))
+        fits.append({"seed": seed, "fit_s": fit_s, "mae": mae})
+    return {
+        "published_mae": PUBLISHED_MAE,
+        "crabnet_epochs_measured": len(theirs),
+        "crabnet_extrapolated": not finished,
+        "crabnet_s": crabnet_s,
+        "crabsk_fits": fits,
+        "ratio": spread([crabnet_s / fit["fit_s"] for fit in fits]),
+    }
+
+
+def compare_with_crabnet(options: argparse.Namespace) -> dict:
+    if importlib.util.find_spec("crabnet") is None:
+        sys.exit("speed.py crabnet: crabnet cannot be imported; see speed.py --help for how to")
+    if options.long_epochs == 1:
+        sys.exit("speed.py crabnet: --long-epochs must be 2 or more, or 0")
+    gaps, test = fold_0(options.data, "expt_gap")
+    steels, _ = fold_0(options.data, "steels")
+    mixed = Rows(
+        np.concatenate([gaps.X, steels.X]),
+        np.concatenate([standardise(gaps.y), standardise(steels.y)]),
+    )
+    figures: dict = {"repeats": options.repeats, "epochs": options.epochs, "threads": {}}
+    table = []
+    for threads in options.threads or [torch.get_num_threads()]:
+        torch.set_num_threads(threads)
+        sets = {
+            "expt_gap": compare_epochs(gaps, options),
+            "expt_gap and steels": compare_epochs(mixed, options),
+        }
+        figures["threads"][threads] = {"epochs": sets}
+        table += [
+            {
+                "paper's architecture": name,
+                "threads": str(threads),
+                "rows": str(its["n_rows"]),
+                "mean elements": f"{its['mean_elements']:.2f}",
+                "most": str(its["max_elements"]),
+                "crabsk (s/epoch)": f"{its['crabsk_epoch_s']['median']:.2f}",
+                "crabnet (s/epoch)": f"{its['crabnet_epoch_s']['median']:.2f}",
+                "crabnet / crabsk": three(its["ratio"], ".2f"),
+            }
+            for name, its in sets.items()
+        ]
+        if options.long_epochs:
+            whole = compare_time_to_accuracy(gaps, test, options)
+            figures["threads"][threads]["time_to_published_mae"] = whole
+            print_time_to_accuracy(whole, threads)
+    print_table(table)
+    return figures
+
+
+def print_time_to_accuracy(whole: dict, threads: int) -> None:
+    kind = "extrapolated from" if whole["crabnet_extrapolated"] else "ended by itself after"
+    print(
+        f"\nexpt_gap fold 0, {threads} threads: crabnet {whole['crabnet_s']:.0f} s ({kind} "
+        f"{whole['crabnet_epochs_measured']} epochs), published MAE {PUBLISHED_MAE}"
+    )
+    for fit in whole["crabsk_fits"]:
+        print(f"crabsk's default, seed {fit['seed']}: {fit['fit_s']:.1f} s, MAE {fit['mae']:.4f}")
+    print(f"crabnet / crabsk: {three(whole['ratio'], '.1f')}")
+
+
+# efficiency
+
+
+class Step(NamedTuple):
+    """The matrix products of one batch.
+
+    `flops` is for all of them, `shapes` are (m, k, n) of the linear layers' and their number.
+    """
+
+    flops: int
+    shapes: Counter
+
+
+class MatmulCounter:
+    """Counts the matrix products between `start` and `stop`, which one thread calls."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+
+    def start(self, *_: Any) -> None:
+        """Begin a step; takes what a hook is given."""
+        self.thread = threading.get_ident()
+        self.n_threads = torch.get_num_threads()
+        self._shapes: Counter = Counter()
+        aten = torch.ops.aten
+        self._mode = FlopCounterMode(
+            display=False,
+            custom_mapping={
+                aten.mm: lambda a, b, **_: self._linear(a, b),
+                aten.addmm: lambda bias, a, b, **_: self._linear(a, b),
+                # torch's own list lacks the attention of the CPU.
+                aten._scaled_dot_product_flash_attention_for_cpu: (
+                    lambda q, k, v, *_, **__: sdpa_flop_count(q, k, v)
+                ),
+                aten._scaled_dot_product_flash_attention_for_cpu_backward: (
+                    lambda grad, q, k, v, *_, **__: sdpa_backward_flop_count(grad, q, k, v)
+                ),
+            },
+        )
+        self._mode.__enter__()
+
+    def stop(self, *_: Any) -> None:
+        """End the step; takes what a hook is given."""
+        self._mode.__exit__(None, None, None)
+        self.steps.append(Step(self._mode.get_total_flops(), self._shapes))
+
+    def _linear(self, a: Sequence[int], b: Sequence[int]) -> int:
+        shape = (*a, b[1])
+        self._shapes[shape] += 1
+        return 2 * math.prod(shape)
+
+
+class CountMatmuls(Callback):
+    """Counts the matrix products of each training step of a net."""
+
+    def initialize(self) -> "CountMatmuls":
+        """Start from nothing counted."""
+        self.counter = MatmulCounter()
+        return self
+
+    def on_batch_begin(self, net: Any, **kwargs: Any) -> None:
+        """Begin a step."""
+        self.counter.start()
+
+    def on_batch_end(self, net: Any, **kwargs: Any) -> None:
+        """End the step."""
+        self.counter.stop()
+
+
+class Clock(Callback):
+    """Notes when a net's training starts and ends, and with which threads."""
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        """Note the start and the threads."""
+        self.thread = threading.get_ident()
+        self.n_threads = torch.get_num_threads()
+        self.start = time.perf_counter()
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        """Note the end."""
+        self.end = time.perf_counter()
+
+
+class Threads(NamedTuple):
+    """How networks run: `workers` side by side, each with torch's `each`."""
+
+    workers: int
+    each: int
+
+
+def threads_of(recorders: Sequence[MatmulCounter | Clock]) -> Threads:
+    return Threads(len({recorder.thread for recorder in recorders}), recorders[0].n_threads)
+
+
+def median_step(steps: Sequence[Step]) -> Step:
+    return sorted(steps, key=lambda step: step.flops)[len(steps) // 2]
+
+
+def sgemm_rate(shapes: Counter, threads: Threads) -> float:
+    """Return the FLOP a second of matrix products of these shapes, run again and again."""
+    before = torch.get_num_threads()
+    ready = threading.Barrier(threads.workers)
+
+    def multiply() -> float:
+        torch.set_num_threads(threads.each)
+        products = [
+            (torch.randn(m, k), torch.randn(k, n), torch.empty(m, n))
+            for (m, k, n), number in shapes.items()
+            for _ in range(number)
+        ]
+        flops = sum(2 * math.prod(shape) * number for shape, number in shapes.items())
+        for a, b, out in products:
+            torch.mm(a, b, out=out)
+        ready.wait()
+        start = time.perf_counter()
+        rounds = 0
+        while (elapsed := time.perf_counter() - start) < SGEMM_SECONDS:
+            for a, b, out in products:
+                torch.mm(a, b, out=out)
+            rounds += 1
+        return rounds * flops / elapsed
+
+    try:
+        with ThreadPoolExecutor(threads.workers) as pool:
+            futures = [pool.submit(multiply) for _ in range(threads.workers)]
+            return sum(future.result() for future in futures)
+    finally:
+        torch.set_num_threads(before)
+
+
+def sgemm_rates(shapes: Counter, threads: Threads) -> dict[str, float]:
+    """Return FLOP a second at these shapes and on squares, and on squares with all threads."""
+    rates = [
+        sgemm_rate(shapes, threads),
+        sgemm_rate(SQUARE, threads),
+        sgemm_rate(SQUARE, Threads(1, torch.get_num_threads())),
+    ]
+    return dict(zip(SGEMM, rates, strict=True))
+
+
+def against_sgemm(rates: list[float], references: list[dict[str, float]]) -> dict:
+    """Summarise FLOP a second of repeats beside the sgemm rates of the same repeats."""
+    figures: dict = {"gflops": spread([rate / 1e9 for rate in rates])}
+    for name in SGEMM:
+        its = [reference[name] for reference in references]
+        figures[f"sgemm_{name}_gflops"] = spread([rate / 1e9 for rate in its])
+        shares = [rate / reference for rate, reference in zip(rates, its, strict=True)]
+        figures[f"share_of_{name}"] = spread(shares)
+    return figures
+
+
+def sgemm_cells(figures: dict) -> dict[str, str]:
+    cells = {"GFLOP/s": f"{figures['gflops']['median']:.1f}"}
+    for name, label in SGEMM.items():
+        cells[f"sgemm, {label}"] = f"{figures[f'sgemm_{name}_gflops']['median']:.1f}"
+        cells[f"of {label}"] = f"{figures[f'share_of_{name}']['median']:.0%}"
+    return cells
+
+
+def training_efficiency(
+    model: CrabNetRegressor, rows: Rows, options: argparse.Namespace
+) -> dict[str, Any]:
+    """Set the operations of a fit, all members together, against its time."""
+    counting = clone(model).set_params(n_estimators=1, max_epochs=1, callbacks=[CountMatmuls()])
+    steps = counting.fit(*rows).callbacks_[0][0].counter.steps
+    epoch_flops = sum(step.flops for step in steps)
+    n_epochs = 1 + options.epochs
+    timed = clone(model).set_params(max_epochs=n_epochs, callbacks=[Clock()])
+
+    rates, references, step_s = [], [], []
+    for _ in tqdm(range(options.repeats), unit="repeat"):
+        fitted = clone(timed).fit(*rows)
+        clocks = [own[0] for own in fitted.callbacks_]
+        wall = max(clock.end for clock in clocks) - min(clock.start for clock in clocks)
+        rates.append(model.n_estimators * n_epochs * epoch_flops / wall)
+        durations = [epoch["dur"] for member in fitted.history_ for epoch in member]
+        step_s.append(float(np.median(durations)) / len(steps))
+        threads = threads_of(clocks)
+        references.append(sgemm_rates(median_step(steps).shapes, threads))
+    return {
+        "n_rows": len(rows.X),
+        "n_estimators": model.n_estimators,
+        "workers": threads.workers,
+        "threads_each": threads.each,
+        "steps_per_epoch": len(steps),
+        "gflop_per_step": epoch_flops / len(steps) / 1e9,
+        "step_ms": spread([seconds * 1e3 for seconds in step_s]),
+        **against_sgemm(rates, references),
+    }
+
+
+def measure_efficiency(options: argparse.Namespace) -> dict:
+    rows, _ = fold_0(options.data, "expt_gap")
+    settings = {"device": "cpu", "random_state": 0}
+    models = {
+        "paper": CrabNetRegressor.from_preset("paper", batch_size=PAPER_BATCH, **settings),
+        "default": CrabNetRegressor(**settings),
+    }
+    figures = {name: training_efficiency(model, rows, options) for name, model in models.items()}
+    print_table(
+        [
+            {
+                "training on expt_gap": name,
+                "threads": f"{its['workers']} x {its['threads_each']}",
+                "GFLOP/step": f"{its['gflop_per_step']:.3f}",
+                "ms/step": f"{its['step_ms']['median']:.2f}",
+                **sgemm_cells(its),
+            }
+            for name, its in figures.items()
+        ]
+    )
+    return {
+        "data_set": "expt_gap, training rows of fold 0",
+        "repeats": options.repeats,
+        "epochs": options.epochs,
+        "torch_threads": torch.get_num_threads(),
+        "models": figures,
+    }
+
+
+# predict
+
+
+def count_predict(model: CrabNetRegressor, formulas: list[str]) -> list[MatmulCounter]:
+    """Return the matrix products of each member; a step is a chunk of formulas."""
+    counters, handles = [], []
+    for net in model.nets_:
+        counter = MatmulCounter()
+        handles.append(net.module_.register_forward_pre_hook(counter.start))
+        handles.append(net.module_.register_forward_hook(counter.stop))
+        counters.append(counter)
+    model.predict(formulas)
+    for handle in handles:
+        handle.remove()
+    return counters
+
+
+def predict_rate(model: CrabNetRegressor, formulas: list[str]) -> float:
+    """Return formulas a second."""
+    start = time.perf_counter()
+    model.predict(formulas)
+    return len(formulas) / (time.perf_counter() - start)
+
+
+def predict_efficiency(model: CrabNetRegressor, formulas: list[str], repeats: int) -> dict:
+    """Time predictions; counting their operations beforehand warms everything up."""
+    counters = count_predict(model, formulas)
+    steps = [step for counter in counters for step in counter.steps]
+    formula_flops = sum(step.flops for step in steps) / len(formulas)
+    threads = threads_of(counters)
+    rates, references = [], []
+    for _ in tqdm(range(repeats), unit="repeat"):
+        rates.append(predict_rate(model, formulas))
+        references.append(sgemm_rates(median_step(steps).shapes, threads))
+    return {
+        "n_formulas": len(formulas),
+        "formulas_per_s": spread(rates),
+        "mflop_per_formula": formula_flops / 1e6,
+        "workers": threads.workers,
+        "threads_each": threads.each,
+        **against_sgemm([rate * formula_flops for rate in rates], references),
+    }
+
+
+def varied_formulas(formulas: list[str]) -> Iterator[str]:
+    """Yield formulas without end, all different: pass p adds p hundredths of the first element."""
+    parts = [re.fullmatch(r"([A-Z][a-z]?)(\d*)(.*)", formula) for formula in formulas]
+    for extra in count():
+        for part in parts:
+            yield f"{part[1]}{int(part[2] or 1) + extra / 100:g}{part[3]}"
+
+
+def resident_mib(field: str) -> float:
+    """Return what Linux says of this process's memory: VmRSS now, VmHWM at most.
+
+    `resource.getrusage` is of no use here: its maximum includes that of the parent process.
+    """
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(rf"{field}:\s*(\d+) kB", status)[1]) / 1024
+
+
+def predict_memory(model: CrabNetRegressor, formulas: list[str], n: int) -> dict[str, float]:
+    """Return the memory before, and at most during, the prediction of `n` formulas."""
+    model.predict(formulas[:100])  # what is loaded and allocated once
+    varied = list(islice(varied_formulas(formulas), n))
+    Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts anew
+    before = resident_mib("VmRSS")
+    start = time.perf_counter()
+    model.predict(varied)
+    seconds = time.perf_counter() - start
+    peak = resident_mib("VmHWM")
+    return {
+        "n_formulas": n,
+        "peak_mib": peak,
+        "before_mib": before,
+        "added_mib": peak - before,
+        "formulas_per_s": n / seconds,
+    }
+
+
+def measure_predict(options: argparse.Namespace) -> dict:
+    rows = distinct_rows(options.data)
+    settings = {"max_epochs": 1, "device": "cpu", "random_state": 0}
+    models = {
+        "default, one member": CrabNetRegressor(n_estimators=1, **settings),
+        "fast": CrabNetRegressor.from_preset("fast", **settings),
+    }
+    formulas = rows.X.tolist()
+    figures: dict[str, dict] = {}
+    for name, model in models.items():
+        model.fit(rows.X[:N_FITTED], rows.y[:N_FITTED])
+        figures[name] = predict_efficiency(model, formulas, options.repeats)
+        figures[name]["memory"] = [
+            in_fresh_process(predict_memory, model, formulas, n)
+            for n in tqdm(options.memory_sizes, unit="size")
+        ]
+    print_table(
+        [
+            {
+                "mp_e_form": name,
+                "formulas": str(its["n_formulas"]),
+                "formulas/s": three(its["formulas_per_s"], ".0f"),
+                "MFLOP/formula": f"{its['mflop_per_formula']:.2f}",
+                "threads": f"{its['workers']} x {its['threads_each']}",
+                **sgemm_cells(its),
+            }
+            for name, its in figures.items()
+        ]
+    )
+    print_table(
+        [
+            {
+                "memory of a fresh process": name,
+                "formulas": str(memory["n_formulas"]),
+                "peak (MiB)": f"{memory['peak_mib']:.0f}",
+                "before predict": f"{memory['before_mib']:.0f}",
+                "added": f"{memory['added_mib']:.0f}",
+                "formulas/s": f"{memory['formulas_per_s']:.0f}",
+            }
+            for name, its in figures.items()
+            for memory in its["memory"]
+        ]
+    )
+    return {
+        "data_set": "mp_e_form, one formula for each composition",
+        "repeats": options.repeats,
+        "torch_threads": torch.get_num_threads(),
+        "models": figures,
+    }
+
+
+# scaling
+
+
+def synthetic_rows(n_elements: int) -> Rows:
+    """Return random compositions, the same number of elements in each; y is the mean number."""
+    rng = np.random.default_rng(n_elements)
+    numbers = rng.random((N_SYNTHETIC, 83)).argsort(axis=1)[:, :n_elements] + 1
+    amounts = rng.integers(1, 10, size=numbers.shape)
+    formulas = [
+        "".join(f"{ELEMENTS[z - 1]}{amount}" for z, amount in zip(*row, strict=True))
+        for row in zip(numbers.tolist(), amounts.tolist(), strict=True)
+    ]
+    means = (numbers * amounts).sum(axis=1) / amounts.sum(axis=1)
+    return Rows(np.array(formulas, object), means.round(6))
+
+
+def epoch_time(model: CrabNetRegressor, rows: Rows, n_epochs: int) -> float:
+    """Return the median time of an epoch after the first, over at least 8,000 rows."""
+    n_epochs = max(n_epochs, math.ceil(8000 / len(rows.X)))
+    return float(np.median(crabsk_epochs(model, rows, 1 + n_epochs)[1:]))
+
+
+def slope(x: Sequence[float], y: Sequence[float]) -> float:
+    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
+
+
+def scale_up(
+    label: str, sizes: Sequence[int], sets: Iterator[Rows], options: argparse.Namespace
+) -> dict:
+    """Time epochs for growing sets, with crabsk's batch size and a fixed one; fit the slopes."""
+    network = CrabNetRegressor(n_estimators=1, device="cpu", random_state=0)
+    models = {
+        'batch_size="auto"': network,
+        f"batch_size={FIXED_BATCH}": clone(network).set_params(batch_size=FIXED_BATCH),
+    }
+    times: dict[str, list[float]] = {name: [] for name in models}
+    for rows in tqdm(sets, total=len(sizes), unit="set"):
+        for name, model in models.items():
+            times[name].append(epoch_time(model, rows, options.epochs))
+    slopes = {name: slope(sizes, its) for name, its in times.items()}
+    lines = [*map(str, sizes), "log-log slope"]
+    cells = {
+        f"{name} (ms/epoch)": [*(f"{seconds * 1e3:.1f}" for seconds in its), f"{slopes[name]:.2f}"]
+        for name, its in times.items()
+    }
+    print_table(
+        [
+            {label: line, **{name: column[i] for name, column in cells.items()}}
+            for i, line in enumerate(lines)
+        ]
+    )
+    return {"sizes": list(sizes), "epoch_s": times, "slope": slopes}
+
+
+def measure_scaling(options: argparse.Namespace) -> dict:
+    rows = distinct_rows(options.data)
+    parts = (Rows(rows.X[:n], rows.y[:n]) for n in options.rows)
+    synthetic = (synthetic_rows(n) for n in N_ELEMENTS)
+    return {
+        "epochs": options.epochs,
+        "rows_of_mp_e_form": scale_up("rows", options.rows, parts, options),
+        "elements_of_synthetic_compositions": {
+            "n_rows": N_SYNTHETIC,
+            **scale_up("elements", N_ELEMENTS, synthetic, options),
+        },
+    }
+
+
+# gpu
+
+
+def measure_device(device: str, seed: int, train: Rows, test: Rows, formulas: list[str]) -> dict:
+    """Fit the default; return its times and its error."""
+    start = time.perf_counter()
+    model = CrabNetRegressor(device=device, random_state=seed).fit(*train)
+    fit_s = time.perf_counter() - start
+    predicted = model.predict(test.X)
+    return {
+        "fit_s": fit_s,
+        "epoch_s": float(np.median([epoch["dur"] for own in model.history_ for epoch in own])),
+        "mae": mean_absolute_error(test.y, predicted),
+        "formulas_per_s": predict_rate(model, formulas),
+    }
+
+
+def measure_gpu(options: argparse.Namespace) -> dict:
+    if not torch.cuda.is_available():
+        sys.exit("speed.py gpu: torch finds no CUDA GPU on this machine; nothing was measured")
+    train, test = fold_0(options.data, "expt_gap")
+    formulas = distinct_rows(options.data).X.tolist()
+    runs: dict[str, list[dict]] = {device: [] for device in DEVICES}
+    for seed in tqdm(options.seeds, unit="seed"):
+        for device in DEVICES:
+            paper = CrabNetRegressor.from_preset(
+                "paper", batch_size=PAPER_BATCH, device=device, random_state=seed
+            )
+            epochs = crabsk_epochs(paper, train, 1 + options.epochs)
+            runs[device].append(
+                {
+                    **measure_device(device, seed, train, test, formulas),
+                    "paper_epoch_s": float(np.mean(epochs[1:])),
+                }
+            )
+    summary = {
+        device: {key: spread([run[key] for run in its]) for key in its[0]}
+        for device, its in runs.items()
+    }
+    print_table(
+        [
+            {
+                "expt_gap fold 0": device,
+                "paper (s/epoch)": three(its["paper_epoch_s"], ".3f"),
+                "default (s/epoch)": three(its["epoch_s"], ".3f"),
+                "fit (s)": three(its["fit_s"], ".1f"),
+                "MAE (eV)": three(its["mae"], ".4f"),
+                "formulas/s": three(its["formulas_per_s"], ".0f"),
+            }
+            for device, its in summary.items()
+        ]
+    )
+    return {
+        "gpu": torch.cuda.get_device_name(),
+        "seeds": options.seeds,
+        "n_predicted": len(formulas),
+        "devices": summary,
+    }
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], dict]] = {
+    "crabnet": compare_with_crabnet,
+    "efficiency": measure_efficiency,
+    "predict": measure_predict,
+    "scaling": measure_scaling,
+    "gpu": measure_gpu,
+}
+
+
+def main() -> None:
+    parser = argument_parser(__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("part", choices=PARTS)
+    parser.add_argument("--repeats", type=int, default=3, help="crabnet, efficiency, predict")
+    parser.add_argument("--epochs", type=int, default=2, help="in a measurement, beside the first")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="crabnet, gpu")
+    parser.add_argument(
+        "--threads", type=int, nargs="+", help="crabnet: of torch, for both (default: as torch has)"
+    )
+    parser.add_argument(
+        "--long-epochs", type=int, default=20, help="crabnet: for its whole fit; 0 leaves that out"
+    )
+    parser.add_argument(
+        "--memory-sizes", type=int, nargs="*", default=[10**4, 10**5, 10**6], help="predict"
+    )
+    parser.add_argument(
+        "--rows", type=int, nargs="+", default=[250 * 2**i for i in range(9)], help="scaling"
+    )
+    options = parser.parse_args()
+
+    figures = PARTS[options.part](options)
+    packages = ("numpy", "scikit-learn", "skorch", "torch")
+    if options.part == "crabnet":
+        packages += ("crabnet",)
+    path = write_results(f"speed_{options.part}", figures, packages=packages)
+    print(f"{path.relative_to(ROOT)} written")
+
+
+if __name__ == "__main__":
+    main()

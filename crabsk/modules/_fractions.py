@@ -1,0 +1,148 @@
+"""Encodings of atomic fractions. Shape letters as in `_packing`."""
+
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# The spread of an element seen in few compositions leans on that of all elements, as if this share
+# of a token had it. Small, because the spread must be free to be small. The mean leans on five.
+SPREAD_PRIOR = 0.3
+MEAN_PRIOR = 5.0
+# Standard deviations beyond which `StandardizedFractions` flattens off.
+SOFT_LIMIT = 3.0
+
+
+class FractionStatistics(NamedTuple):
+    """How much there usually is of each element.
+
+    Shape
+    -----
+    mean, std : (118, 2), of the atomic fraction and of its natural logarithm, over the
+        compositions that hold the element
+    narrowness : (118,), from 0 for an element whose fraction varies at least half as much as
+        fractions do throughout the data, to 1 for one that hardly varies
+    """
+
+    mean: Tensor
+    std: Tensor
+    narrowness: Tensor
+
+
+def fraction_statistics(atomic_numbers: Tensor, fractions: Tensor) -> FractionStatistics:
+    """Take the statistics of tokens. **Shape**: (T,), (T,) -> see `FractionStatistics`."""
+    values = _scales(fractions.double())
+    element = atomic_numbers - 1
+    overall = values.mean(0) if len(values) else values.new_zeros(2)
+    variance = values.var(0, correction=0) if len(values) else values.new_ones(2)
+    variance[variance == 0] = 1.0
+    count = torch.bincount(element, minlength=118).unsqueeze(1).double()
+    total = values.new_zeros(118, 2).index_add_(0, element, values)
+    mean = (total + MEAN_PRIOR * overall) / (count + MEAN_PRIOR)
+    total = values.new_zeros(118, 2).index_add_(0, element, (values - mean[element]).square())
+    own = (total + SPREAD_PRIOR * variance) / (count + SPREAD_PRIOR)
+    # One token says nothing about a spread.
+    std = torch.where(count < 2, variance, own).sqrt()
+    narrowness = (1 - 2 * std[:, 0] / variance[0].sqrt()).clamp_min(0).square()
+    return FractionStatistics(mean.float(), std.float(), narrowness.float())
+
+
+def _scales(fractions: Tensor) -> Tensor:
+    """Return fractions and their logarithms. **Shape**: (T,) -> (T, 2)."""
+    smallest = torch.finfo(torch.float32).tiny
+    return torch.stack([fractions, fractions.clamp_min(smallest).log()], dim=1)
+
+
+class StandardizedFractions(nn.Module):
+    """Encodes how far an element's fraction lies from what it usually is in the data.
+
+    In a set of steels the fraction of iron runs from 0.6 to 0.8 and that of carbon from 0.0001 to
+    0.02; a table over the range from 0 to 1 makes those differences tiny or erratic. Here the
+    fraction and its logarithm are standardised element by element, and each moves the token along
+    a direction of its element, the further the narrower the range of the element is. Elements
+    that take all fractions, as in a set of compounds, are left alone.
+
+    Parameters
+    ----------
+    n_features : int
+        Length of the element vectors.
+    dim : int
+        Length of the encoding.
+    statistics : FractionStatistics
+        Of the training compositions.
+    """
+
+    mean: Tensor
+    std: Tensor
+    narrowness: Tensor
+
+    def __init__(self, n_features: int, dim: int, statistics: FractionStatistics) -> None:
+        super().__init__()
+        for name, values in statistics._asdict().items():
+            self.register_buffer(name, values)
+        self.directions = nn.Linear(n_features, 2 * dim, bias=False)
+
+    def forward(self, element_vectors: Tensor, atomic_numbers: Tensor, fractions: Tensor) -> Tensor:
+        """Encode. **Shape**: (118, n_features), (T,), (T,) -> (T, dim)."""
+        element = atomic_numbers - 1
+        deviation = (_scales(fractions) - self.mean[element]) / self.std[element]
+        # Far from the data, differences fade and never vanish.
+        deviation = deviation / (1 + (deviation / SOFT_LIMIT).square()).sqrt()
+        steps = deviation * self.narrowness[element].unsqueeze(1)
+        directions = F.embedding(element, self.directions(element_vectors))
+        return (directions.view(len(element), 2, -1) * steps.unsqueeze(2)).sum(1)
+
+
+class FractionalEncoding(nn.Module):
+    """Sinusoidal encoding of atomic fractions, linear or logarithmic.
+
+    CrabNet's counterpart of a positional encoding [1]_: a table of `resolution` rows, looked up
+    at the rounded fraction.
+
+    Parameters
+    ----------
+    dim : int
+        Length of the encoding.
+    resolution : int, default=5000
+        Number of distinct fractions.
+    log : bool, default=False
+        Whether to encode ``min(1, 0.0025 log2(fraction)^2)``, which tells small fractions apart.
+
+    References
+    ----------
+    .. [1] Wang, Kauwe, Murdock, Sparks, "Compositionally restricted attention-based network for
+       materials property predictions", npj Comput. Mater. 7, 77 (2021), methods.
+    """
+
+    table: Tensor
+
+    def __init__(self, dim: int, resolution: int = 5000, log: bool = False) -> None:
+        super().__init__()
+        self.dim = dim
+        self.resolution = resolution
+        self.log = log
+        self.register_buffer("table", self._make_table(), persistent=False)
+
+    def _make_table(self) -> Tensor:
+        position = torch.arange(self.resolution, dtype=torch.float64).unsqueeze(1)
+        column = torch.arange(self.dim, dtype=torch.float64)
+        angle = position / 50 ** (2 * column / self.dim)
+        return torch.where(column.long() % 2 == 0, angle.sin(), angle.cos()).float()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The table would be most of a small network's pickle, and follows from two numbers.
+        state = self.__dict__.copy()
+        state["_buffers"] = {**state["_buffers"], "table": None}
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.table = self._make_table()
+
+    def forward(self, fractions: Tensor) -> Tensor:
+        """Encode fractions. **Shape**: (T,) -> (T, dim)."""
+        if self.log:
+            fractions = (0.0025 * fractions.log2().square()).clamp_max(1.0)
+        fractions = fractions.clamp_min(1 / self.resolution)
+        return self.table[(fractions * self.resolution).round().long() - 1]
