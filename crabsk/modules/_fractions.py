@@ -10,6 +10,10 @@ from torch import Tensor, nn
 # of a token had it. Small, because the spread must be free to be small. The mean leans on five.
 SPREAD_PRIOR = 0.3
 MEAN_PRIOR = 5.0
+# Differences within so many standard deviations of the training noise are not told apart.
+NOISE_FLOOR = 3.0
+# Mean over tokens below which a data set has too few narrow elements to be worth an encoding.
+LEAST_NARROW = 0.01
 # Standard deviations beyond which `StandardizedFractions` flattens off.
 SOFT_LIMIT = 3.0
 
@@ -22,7 +26,8 @@ class FractionStatistics(NamedTuple):
     mean, std : (118, 2), of the atomic fraction and of its natural logarithm, over the
         compositions that hold the element
     narrowness : (118,), from 0 for an element whose fraction varies at least half as much as
-        fractions do throughout the data, to 1 for one that hardly varies
+        fractions do throughout the data, or less than the noise, to 1 for one that varies little;
+        all 0 where hardly any element is narrow
     """
 
     mean: Tensor
@@ -30,21 +35,42 @@ class FractionStatistics(NamedTuple):
     narrowness: Tensor
 
 
-def fraction_statistics(atomic_numbers: Tensor, fractions: Tensor) -> FractionStatistics:
-    """Take the statistics of tokens. **Shape**: (T,), (T,) -> see `FractionStatistics`."""
+def fraction_statistics(
+    atomic_numbers: Tensor, fractions: Tensor, noise: float = 0.0
+) -> FractionStatistics:
+    """Take the statistics of tokens.
+
+    Parameters
+    ----------
+    atomic_numbers, fractions : Tensor of shape (T,)
+        Tokens of the training compositions.
+    noise : float, default=0.0
+        Standard deviation of the relative noise that fractions will have in training.
+
+    Returns
+    -------
+    FractionStatistics
+    """
     values = _scales(fractions.double())
     element = atomic_numbers - 1
     overall = values.mean(0) if len(values) else values.new_zeros(2)
-    variance = values.var(0, correction=0) if len(values) else values.new_ones(2)
-    variance[variance == 0] = 1.0
+    variance = values.var(0, correction=0) if len(values) else values.new_zeros(2)
+    # Rounding makes a spread of 1e-16 where all fractions are equal.
+    constant = variance < 1e-12
+    variance[constant] = 1.0
     count = torch.bincount(element, minlength=118).unsqueeze(1).double()
     total = values.new_zeros(118, 2).index_add_(0, element, values)
     mean = (total + MEAN_PRIOR * overall) / (count + MEAN_PRIOR)
     total = values.new_zeros(118, 2).index_add_(0, element, (values - mean[element]).square())
     own = (total + SPREAD_PRIOR * variance) / (count + SPREAD_PRIOR)
     # One token says nothing about a spread.
-    std = torch.where(count < 2, variance, own).sqrt()
-    narrowness = (1 - 2 * std[:, 0] / variance[0].sqrt()).clamp_min(0).square()
+    own = torch.where(count < 2, variance, own)
+    blurred = (NOISE_FLOOR * noise) ** 2 * torch.stack([mean[:, 0].square(), torch.ones(118)], 1)
+    reliability = (own / (own + blurred))[:, 0]
+    std = (own + blurred).sqrt()
+    narrowness = (1 - 2 * std[:, 0] / variance[0].sqrt()).clamp_min(0).square() * reliability
+    if constant[0] or narrowness[element].mean() < LEAST_NARROW:
+        narrowness = torch.zeros_like(narrowness)
     return FractionStatistics(mean.float(), std.float(), narrowness.float())
 
 

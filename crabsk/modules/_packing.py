@@ -52,39 +52,34 @@ class PackedBatch:
         )
 
     def split(self, n_parts: int) -> list[tuple[Tensor, "PackedBatch"]]:
-        """Deal the compositions of each length out to parts of like cost.
+        """Deal the compositions out, one to each part in turn, to parts of like cost.
 
         Returns
         -------
         list of (Tensor, PackedBatch)
-            For each part that is not empty, which compositions of this batch it holds, and the
-            part.
+            For each part, which compositions of this batch it holds, and the part. No more parts
+            than there are compositions.
         """
+        lengths = torch.tensor([n for n, _ in self.groups]).repeat_interleave(
+            torch.tensor([m for _, m in self.groups])
+        )
+        starts = lengths.cumsum(0) - lengths
         parts = []
-        for k in range(n_parts):
-            groups, rows, tokens = [], [], []
-            row = token = 0
-            for n, m in self.groups:
-                start, end = m * k // n_parts, m * (k + 1) // n_parts
-                if start < end:
-                    groups.append(Group(n, end - start))
-                    rows.append(torch.arange(row + start, row + end))
-                    tokens.append(torch.arange(token + start * n, token + end * n))
-                row += m
-                token += n * m
-            if groups:
-                held, taken = torch.cat(rows), torch.cat(tokens)
-                parts.append(
-                    (
-                        held,
-                        PackedBatch(
-                            self.atomic_numbers[taken],
-                            self.fractions[taken],
-                            tuple(groups),
-                            self.extra[held],
-                        ),
-                    )
-                )
+        for k in range(min(n_parts, len(self))):
+            rows = torch.arange(k, len(self), n_parts)
+            sizes = lengths[rows]
+            ends = sizes.cumsum(0)
+            tokens = torch.repeat_interleave(starts[rows] - (ends - sizes), sizes)
+            tokens += torch.arange(len(tokens))
+            n_elements, n_compositions = sizes.unique(return_counts=True)
+            groups = zip(n_elements.tolist(), n_compositions.tolist(), strict=True)
+            part = PackedBatch(
+                self.atomic_numbers[tokens],
+                self.fractions[tokens],
+                tuple(Group(n, m) for n, m in groups),
+                self.extra[rows],
+            )
+            parts.append((rows, part))
         return parts
 
 
@@ -217,7 +212,8 @@ def mean_over_elements(values: Tensor, groups: tuple[Group, ...]) -> Tensor:
     means, token = [], 0
     for n, m in groups:
         if n == 0:
-            means.append(values.new_zeros(m, values.shape[1]))
+            # Zeros with a gradient (of zero), for a batch that holds nothing else.
+            means.append(values[:0].sum(0).expand(m, -1))
             continue
         means.append(values[token : token + n * m].view(m, n, -1).mean(1))
         token += n * m

@@ -186,7 +186,9 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
             labelled = (targets.weights > 0).any(dim=1).numpy()
             seen = table.compositions.take(np.flatnonzero(labelled))
             self._fraction_statistics = fraction_statistics(
-                torch.from_numpy(seen.atomic_numbers), torch.from_numpy(seen.fractions)
+                torch.from_numpy(seen.atomic_numbers),
+                torch.from_numpy(seen.fractions),
+                self.fraction_noise,
             )
         validation = None
         if validation_data is not None:

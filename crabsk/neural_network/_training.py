@@ -112,7 +112,7 @@ class CompositionNet(NeuralNet):
     fraction_noise : float
         Noise on atomic fractions while training.
     generator : torch.Generator
-        Source of shuffling, noise and dropout; nothing else is random.
+        Source of shuffling and noise, and of the seeds of dropout; nothing else is random.
     n_steps : int
         Number of steps of the whole training.
     stop : threading.Event
@@ -207,20 +207,26 @@ class CompositionNet(NeuralNet):
         self._set_training(True)
         compositions, (values, weights) = batch
 
-        def backward(replica: nn.Module, part: tuple[Tensor, PackedBatch]) -> Tensor:
+        def backward(replica: nn.Module, part: tuple[Tensor, PackedBatch]) -> Prediction:
             rows, packed = part
             replica.zero_grad()
-            loss = self.criterion_(replica(packed), (values[rows], weights[rows]))
-            loss = loss * (len(rows) / len(compositions))
-            loss.backward()
-            return loss.detach()
+            prediction = replica(packed)
+            loss = self.criterion_(prediction, (values[rows], weights[rows]))
+            (loss * (len(rows) / len(compositions))).backward()
+            return Prediction(*(output.detach() for output in prediction))
 
         parts = compositions.split(self.n_shards)
-        losses = list(self.pool.map(backward, self._replicas, parts))
+        predictions = list(self.pool.map(backward, self._replicas, parts))
         for replica in self._replicas[1 : len(parts)]:
             for total, own in zip(self.online_.parameters(), replica.parameters(), strict=True):
-                total.grad += own.grad
-        return {"loss": torch.stack(losses).sum(), "y_pred": None}
+                # A callback may have frozen a weight.
+                if total.requires_grad:
+                    total.grad += own.grad
+        order = torch.cat([rows for rows, _ in parts]).argsort()
+        prediction = Prediction(
+            *(torch.cat(part)[order] for part in zip(*predictions, strict=True))
+        )
+        return {"loss": self.get_loss(prediction, (values, weights)), "y_pred": prediction}
 
     def finish(self) -> None:
         """Drop what only training needs, so that a fitted net is its averaged weights."""
@@ -306,7 +312,9 @@ def train_member(
                 EarlyStopping(patience=patience, threshold=0.0, load_best=True),
             )
         )
-    n_shards = 1 if device != "cpu" else count_shards(module, batch_size)
+    n_shards = 1
+    if torch.device(device).type == "cpu":
+        n_shards = count_shards(module, min(batch_size, len(dataset)))
     with ThreadPoolExecutor(
         min(n_shards, threads), initializer=partial(torch.set_num_threads, 1)
     ) as pool:

@@ -56,6 +56,28 @@ class TestFractionStatistics:
         wide = fraction_statistics(torch.tensor([26, 6] * 100), compounds).narrowness
         assert not wide.any()
 
+    def test_noise_is_not_blown_up(self):
+        """Perovskites ABO3 differ in no fraction: all that would be encoded is noise."""
+        numbers = torch.tensor([22, 56, 8] * 200)
+        fractions = torch.tensor([0.2, 0.2, 0.6] * 200)
+        statistics = fraction_statistics(numbers, fractions, noise=0.02)
+        noise = 0.02 * statistics.mean[:, 0] / statistics.std[:, 0]
+        assert (noise * statistics.narrowness).max() < 0.1
+
+    def test_a_few_narrow_elements_are_not_worth_it(self):
+        share = torch.linspace(0.01, 0.99, 500)
+        compounds = torch.stack([1 - share, share], dim=1).flatten()
+        numbers = torch.cat([torch.tensor([26, 6] * 500), torch.tensor([79, 47])])
+        fractions = torch.cat([compounds, torch.tensor([0.5, 0.5])])
+        assert not fraction_statistics(numbers, fractions).narrowness.any()
+
+    def test_noise_is_part_of_the_spread(self):
+        numbers, fractions = torch.tensor([26, 6] * 50), torch.tensor([0.9, 0.1] * 50)
+        plain, noisy = (fraction_statistics(numbers, fractions, noise) for noise in (0.0, 0.1))
+        assert noisy.std[25, 0] ** 2 - plain.std[25, 0] ** 2 == pytest.approx(
+            (0.3 * plain.mean[25, 0].item()) ** 2, rel=1e-3
+        )
+
     @pytest.mark.parametrize(
         ("numbers", "fractions"), [([], []), ([26], [1.0]), ([8, 26] * 50, [0.4, 0.6] * 50)]
     )

@@ -100,3 +100,10 @@ def test_split_deals_out_every_composition_once(n_parts):
 def test_split_shares_out_the_work():
     _, batch = next(make([2] * 64 + [5] * 64).batches(torch.arange(128), 128))
     assert [len(part.atomic_numbers) for _, part in batch.split(4)] == [112] * 4
+
+
+def test_split_shares_out_odd_counts():
+    lengths = [n for n, m in {2: 30, 3: 55, 4: 30, 5: 9, 6: 3, 7: 1}.items() for _ in range(m)]
+    _, batch = next(make(lengths).batches(torch.arange(128), 128))
+    sizes = [len(part.atomic_numbers) for _, part in batch.split(4)]
+    assert max(sizes) - min(sizes) <= 5

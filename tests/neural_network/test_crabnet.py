@@ -3,6 +3,7 @@
 import pickle
 import random
 import threading
+import tracemalloc
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -512,6 +513,48 @@ class TestTraining:
         assert np.isfinite(tiny_crabnet().fit(X[:n], y[:n]).predict(X)).all()
 
 
+class TestAlloys:
+    """Steels that differ by a percent: fractions are standardised element by element."""
+
+    @pytest.fixture
+    def steels(self):
+        carbon = np.linspace(1e-4, 2e-2, 40)
+        X = np.array([f"Fe{0.8 - c:.5f}Cr0.2C{c:.5f}" for c in carbon], dtype=object)
+        return X, carbon * 1e4
+
+    def test_the_parameter_matters(self, steels):
+        X, y = steels
+        first = tiny_crabnet().fit(X, y).predict(X)
+        without = tiny_crabnet(standardize_fractions=False).fit(X, y).predict(X)
+        assert not np.allclose(first, without, rtol=1e-3)
+
+    def test_a_trend_within_two_percent_is_learnt(self, steels):
+        X, y = steels
+        model = tiny_crabnet(max_epochs=60, dropout=0.0).fit(X[::2], y[::2])
+        assert model.score(X[1::2], y[1::2]) > 0.9
+
+    def test_warm_start_keeps_the_statistics(self, steels):
+        X, y = steels
+        estimator = tiny_crabnet(warm_start=True).fit(X, y)
+        before = estimator.nets_[0].module_.standardized.mean.clone()
+        estimator.fit(X[:5], y[:5])
+        assert torch.equal(estimator.nets_[0].module_.standardized.mean, before)
+
+    def test_samples_of_weight_zero_do_not_count(self, steels):
+        X, y = steels
+        other = X.copy()
+        other[:10] = "Fe0.1Cr0.9"
+        weights = np.r_[np.zeros(10), np.ones(30)]
+        means = [
+            tiny_crabnet()
+            .fit(formulas, y, sample_weight=weights)
+            .nets_[0]
+            .module_.standardized.mean
+            for formulas in (X, other)
+        ]
+        assert torch.equal(*means)
+
+
 class TestPrediction:
     def test_rows_keep_their_order_and_number(self, formation_enthalpy, some_formulas):
         """More elements than in training, pure elements, repeats: each row by itself the same."""
@@ -529,6 +572,53 @@ class TestPrediction:
         expected = estimator.predict(X)
         monkeypatch.setattr("crabsk.neural_network._base.PREDICTION_CHUNK", 7)
         np.testing.assert_allclose(estimator.predict(X), expected, rtol=1e-5, atol=1e-6)
+        monkeypatch.setattr("crabsk.neural_network._base.READING_CHUNK", 11)
+        np.testing.assert_allclose(estimator.predict(X), expected, rtol=1e-5, atol=1e-6)
+
+    def test_chunks_of_a_matrix_and_of_extra_features(self, some_formulas, monkeypatch):
+        X, y = some_formulas
+        frame = pd.DataFrame({"formula": X, "T": np.linspace(0, 1, len(X))})
+        amounts = np.random.default_rng(0).random((60, 5))
+        for form in (frame, amounts):
+            estimator = tiny_crabnet().fit(form, y)
+            expected = estimator.predict(form)
+            with monkeypatch.context() as patch:
+                patch.setattr("crabsk.neural_network._base.READING_CHUNK", 11)
+                np.testing.assert_allclose(estimator.predict(form), expected, rtol=1e-5, atol=1e-6)
+
+    def test_errors_count_rows_of_the_whole_input(self, some_formulas, monkeypatch):
+        X, y = some_formulas
+        estimator = tiny_crabnet(embedding="megnet16").fit(X, y)
+        monkeypatch.setattr("crabsk.neural_network._base.READING_CHUNK", 11)
+        X[25], X[50] = "Xx", "Yy2"
+        with pytest.raises(FormulaError, match=r"2 of 60 .*\n  row 25: 'Xx'.*\n  row 50: 'Yy2'"):
+            estimator.predict(X)
+        X[25], X[50] = "OgO2", "Og"
+        with pytest.raises(ValueError, match=r"Og, in 2 of 60 rows \(row 25, 50\)"):
+            estimator.predict(X)
+
+    def test_equal_compositions_are_computed_once(self, some_formulas):
+        X, y = some_formulas
+        estimator = tiny_crabnet().fit(X, y)
+        seen = []
+        estimator.nets_[0].module_.register_forward_hook(
+            lambda module, inputs, output: seen.append(len(inputs[0]))
+        )
+        estimator.predict(["Fe2O3", "NaCl", "Fe4O6", "ClNa", "Fe2O3"])
+        assert seen == [2]
+
+    def test_memory_does_not_grow_with_the_rows(self, some_formulas):
+        X, y = some_formulas
+        estimator = tiny_crabnet().fit(X, y)
+        few, many = list(X) * 2000, list(X) * 10_000
+        peaks = []
+        for rows in (few, many):
+            tracemalloc.start()
+            estimator.predict(rows)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+        # For each row a reference and two floats, while means are joined.
+        assert peaks[1] - peaks[0] < 32 * (len(many) - len(few))
 
     def test_longer_formulas_are_not_truncated(self):
         """crabnet cuts formulas to the training set's number of elements."""

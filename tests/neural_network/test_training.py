@@ -1,6 +1,8 @@
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from skorch.callbacks import Callback, Freezer
 from tiny import tiny_crabnet
 
 from crabsk.modules import PackedCompositions
@@ -71,6 +73,31 @@ class TestShards:
         assert cut.history_[0][-1]["train_loss"] == pytest.approx(
             whole.history_[0][-1]["train_loss"], rel=1e-3
         )
+
+    def test_callbacks_see_the_whole_batch(self, fit):
+        class Sizes(Callback):
+            def on_batch_end(self, net, batch, training, y_pred, **kwargs):
+                self.sizes = len(batch[0]), len(y_pred.mean)
+
+        estimator = fit(2, callbacks=[Sizes(), Freezer("embed.*")], early_stopping=True)
+        (sizes, _) = estimator.callbacks_[0]
+        assert sizes.sizes[0] == sizes.sizes[1] > 1
+
+    def test_rows_without_elements(self, fit):
+        """scikit-learn's own machinery makes rows of zeros."""
+        matrix = np.zeros((5, 3))
+        matrix[4, 2] = 1.0
+        torch.set_num_threads(2)
+        for batch_size in (1, 5):
+            model = tiny_crabnet(batch_size=batch_size).fit(matrix, matrix[:, 2])
+            assert np.isfinite(model.predict(matrix)).all()
+
+    def test_extra_features(self, fit, some_formulas):
+        X, y = some_formulas
+        frame = pd.DataFrame({"formula": X, "T": np.linspace(0, 1, len(X))})
+        one = tiny_crabnet().fit(frame, y).predict(frame)
+        torch.set_num_threads(2)
+        np.testing.assert_array_equal(tiny_crabnet().fit(frame, y).predict(frame), one)
 
     def test_only_large_networks_are_cut(self):
         assert count_shards(torch.nn.Linear(100, 100), 128) == 1
