@@ -3,8 +3,7 @@
 Two suites: the regression tasks of Matbench v0.1 with their five official folds, and the extended
 sets of the CrabNet paper with the paper's split, whose train and val rows are trained on and whose
 test rows serve for the score alone. Every model gets these training rows and nothing else; the
-settings are the package's defaults or presets. Their sizes go back to trial runs that had looked at
-fold 0 of expt_gap; nothing was chosen on the other folds and data sets.
+settings are the package's defaults or presets. docs/benchmarks.md says how these were chosen.
 
 A run is one data set, model, fold and seed, and has its own file in results/accuracy. A run whose
 file is there, with the parameters that the model has today, is not repeated: an interrupted

@@ -5,7 +5,8 @@ that are not the paper's test rows. Of these, a random fifth is held out to scor
 test rows are never looked at. Each variant changes one thing of the default.
 
 A run is one variant, data set and split, and has its own file in results/front; a run whose file is
-there, with the parameters that the variant has today, is not repeated. The scores of smaller
+there, with the parameters that the variant has today, is not repeated, and other files count for
+nothing. The scores of smaller
 ensembles come from the first members of the largest. Without --table-only it measures first; then
 it prints the table, and with --plot draws it into docs/images/front.png.
 """
@@ -128,38 +129,50 @@ def run_all(options: argparse.Namespace) -> None:
         tqdm.write(f"{name}, {variant}, split {split}: {scores}")
 
 
-def read_points() -> pd.DataFrame:
-    """Return one row for each data set, variant and ensemble size, means over splits."""
-    points = []
+def read_results() -> list[dict]:
+    """Read what was measured of the variants as they are today."""
+    results = []
     for path in sorted((RESULTS / "front").glob("*/*/*.json")):
         result = json.loads(path.read_text())
-        for n, mae in result["mae"].items():
-            points.append(
-                {
-                    "data set": result["data_set"],
-                    "variant": result["variant"],
-                    "networks": int(n),
-                    "split": result["split"],
-                    "MAE": mae,
-                    "CPU s": result["cpu_s_per_member"] * int(n),
-                }
-            )
-    frame = pd.DataFrame(points)
-    # Variants are compared on the splits that all of a data set's runs have in common.
+        model = make_model(result["variant"], result["n_train"], result["split"])
+        if result["parameters"] == parameters(model):
+            results.append(result)
+    return results
+
+
+def read_points() -> pd.DataFrame:
+    """Return MAE and CPU time for each data set, variant and number of networks.
+
+    Both are means over the splits that the variant has, and beside them stand the default's
+    figures on the same splits.
+    """
+    frame = pd.DataFrame(
+        {
+            "data set": result["data_set"],
+            "variant": result["variant"],
+            "split": result["split"],
+            "networks": int(n),
+            "MAE": mae,
+            "CPU s": result["cpu_s_per_member"] * int(n),
+        }
+        for result in read_results()
+        for n, mae in result["mae"].items()
+    )
+    default = frame[frame["variant"] == "default"].drop(columns="variant")
+    keys = ["data set", "split", "networks"]
+    paired = frame.merge(default, on=keys, suffixes=("", " of default"))
     keys = ["data set", "variant", "networks"]
-    return frame.groupby(keys, sort=False).mean().drop(columns="split").reset_index()
+    return paired.groupby(keys, sort=False).mean().drop(columns="split").reset_index()
 
 
 def make_table(points: pd.DataFrame) -> pd.DataFrame:
-    """Return the MAE of two networks relative to the default's two, in percent."""
-    two = points[points["networks"] == 2].pivot(index="variant", columns="data set", values="MAE")
-    relative = 100 * (two / two.loc["default"] - 1)
-    cost = points[points["networks"] == 2].pivot(
-        index="variant", columns="data set", values="CPU s"
-    )
-    relative["CPU time (times)"] = (cost / cost.loc["default"]).mean(axis=1)
-    order = [name for name in VARIANTS if name in relative.index]
-    return relative.loc[order]
+    """Return how two networks of each variant differ from two of the default, in percent."""
+    two = points[points["networks"] == 2].copy()
+    two["change"] = 100 * (two["MAE"] / two["MAE of default"] - 1)
+    two["cost"] = two["CPU s"] / two["CPU s of default"]
+    table = two.pivot(index="variant", columns="data set", values="change")
+    table["CPU time (times)"] = two.groupby("variant")["cost"].mean()
+    return table.loc[[name for name in VARIANTS if name in table.index]]
 
 
 def draw(points: pd.DataFrame) -> None:

@@ -23,14 +23,13 @@ is not counted. crabnet's time is that of its method `_train`, one pass over all
 evaluations between epochs are left out, and its validation set, which `_train` predicts after every
 batch of each twentieth epoch, is one row, the fewest it takes. crabsk's time is the "dur" of
 `history_`. Both include shuffling, noise and the optimiser. crabnet drops out only in its first
-epoch (it never returns to training mode), so that the epochs counted are spared that work. crabsk
-trains a single network on one core, whatever the threads: `--threads 1 2` measures both ways.
+epoch (it never returns to training mode), so that the epochs counted are spared that work.
 crabnet's time for 300 epochs is extrapolated from `--long-epochs`; it is an upper bound, because
 crabnet may stop early, after 80 epochs at the soonest (with 300, nothing is extrapolated).
 
 Operations are counted as torch runs them: 2 m n k for every product, attention's included, the
 scores that its backward pass computes again as well. "same sizes" are the products of the linear
-layers in the batch of median cost, run one after another, by as many threads as the networks used;
+layers in the batch of median cost, run one after another, on all cores at once;
 each counts for its share of the operations. A fit's time is that of all its epochs, from the start
 of the first member's first to the end of the last member's last.
 
@@ -55,6 +54,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from itertools import count, islice
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -73,7 +73,7 @@ from tqdm import tqdm
 from crabsk import CrabNetRegressor
 from crabsk.composition import ELEMENTS, parse_formulas, reduced_formula
 from crabsk.datasets import matbench_folds
-from crabsk.neural_network import ConflictingTargetsWarning
+from crabsk.neural_network import ConflictingTargetsWarning, _training
 
 CRABNET_EPOCHS = 300  # crabnet's default
 PUBLISHED_MAE = 0.3476  # CrabNet on fold 0 of expt_gap, matbench_v0.1
@@ -324,8 +324,6 @@ class MatmulCounter:
 
     def start(self, *_: Any) -> None:
         """Begin a step; takes what a hook is given."""
-        self.thread = threading.get_ident()
-        self.n_threads = torch.get_num_threads()
         self._shapes: Counter = Counter()
         aten = torch.ops.aten
         self._mode = FlopCounterMode(
@@ -373,12 +371,10 @@ class CountMatmuls(Callback):
 
 
 class Clock(Callback):
-    """Notes when a net's training starts and ends, and with which threads."""
+    """Notes when a net's training starts and ends."""
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
-        """Note the start and the threads."""
-        self.thread = threading.get_ident()
-        self.n_threads = torch.get_num_threads()
+        """Note the start."""
         self.start = time.perf_counter()
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
@@ -391,10 +387,6 @@ class Threads(NamedTuple):
 
     workers: int
     each: int
-
-
-def threads_of(recorders: Sequence[MatmulCounter | Clock]) -> Threads:
-    return Threads(len({recorder.thread for recorder in recorders}), recorders[0].n_threads)
 
 
 def median_step(steps: Sequence[Step]) -> Step:
@@ -467,10 +459,14 @@ def training_efficiency(
 ) -> dict[str, Any]:
     """Set the operations of a fit, all members together, against its time."""
     counting = clone(model).set_params(n_estimators=1, max_epochs=1, callbacks=[CountMatmuls()])
-    steps = counting.fit(*rows).callbacks_[0][0].counter.steps
+    # What other threads compute is not counted: here, batches are not cut into parts.
+    with mock.patch.object(_training, "MAX_SHARDS", 1):
+        steps = counting.fit(*rows).callbacks_[0][0].counter.steps
     epoch_flops = sum(step.flops for step in steps)
     n_epochs = 1 + options.epochs
     timed = clone(model).set_params(max_epochs=n_epochs, callbacks=[Clock()])
+    # Members, or the parts of a large network's batches, keep all cores busy, one thread each.
+    threads = Threads(torch.get_num_threads(), 1)
 
     rates, references, step_s = [], [], []
     for _ in tqdm(range(options.repeats), unit="repeat"):
@@ -480,7 +476,6 @@ def training_efficiency(
         rates.append(model.n_estimators * n_epochs * epoch_flops / wall)
         durations = [epoch["dur"] for member in fitted.history_ for epoch in member]
         step_s.append(float(np.median(durations)) / len(steps))
-        threads = threads_of(clocks)
         references.append(sgemm_rates(median_step(steps).shapes, threads))
     return {
         "n_rows": len(rows.X),
@@ -552,7 +547,7 @@ def predict_efficiency(model: CrabNetRegressor, formulas: list[str], repeats: in
     counters = count_predict(model, formulas)
     steps = [step for counter in counters for step in counter.steps]
     formula_flops = sum(step.flops for step in steps) / len(formulas)
-    threads = threads_of(counters)
+    threads = Threads(1, torch.get_num_threads())
     rates, references = [], []
     for _ in tqdm(range(repeats), unit="repeat"):
         rates.append(predict_rate(model, formulas))

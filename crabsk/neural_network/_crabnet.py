@@ -77,8 +77,8 @@ class CrabNetRegressor(CompositionRegressor):
         Decoupled weight decay of AdamW.
 
     n_estimators : int, default=8
-        Number of networks in the ensemble. They train side by side, each on one thread, as many
-        at a time as torch has threads.
+        Number of networks in the ensemble. They train side by side, as many at a time as torch has
+        threads. A large network (the paper's) shares out each batch to up to four threads.
 
     early_stopping : bool, default=False
         Whether to stop when the validation loss has not improved for `n_iter_no_change` epochs, and

@@ -43,7 +43,8 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
         ------
         ValueError
             If X cannot be read as compositions, differs in form from the X of `fit`, or holds
-            elements that the embedding lacks (see `missing`).
+            elements that the embedding lacks (see `missing`). X is read as it is predicted, in
+            chunks: in a long X, a bad row is met when its turn comes.
         """
         means, stds = [], []
         for _, outputs in self._member_outputs(X):
