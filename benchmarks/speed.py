@@ -567,7 +567,8 @@ def varied_formulas(formulas: list[str]) -> Iterator[str]:
     parts = [re.fullmatch(r"([A-Z][a-z]?)(\d*)(.*)", formula) for formula in formulas]
     for extra in count():
         for part in parts:
-            yield f"{part[1]}{int(part[2] or 1) + extra / 100:g}{part[3]}"
+            # In brackets: 12.1 before H2O would be taken for a hydrate.
+            yield f"({part[1]}{int(part[2] or 1) + extra / 100:g}){part[3]}"
 
 
 def resident_mib(field: str) -> float:
