@@ -60,17 +60,13 @@ class PackedBatch:
             For each part, which compositions of this batch it holds, and the part. No more parts
             than there are compositions.
         """
-        lengths = torch.tensor([n for n, _ in self.groups]).repeat_interleave(
-            torch.tensor([m for _, m in self.groups])
-        )
+        lengths = _lengths(self.groups)
         starts = lengths.cumsum(0) - lengths
         parts = []
         for k in range(min(n_parts, len(self))):
             rows = torch.arange(k, len(self), n_parts)
             sizes = lengths[rows]
-            ends = sizes.cumsum(0)
-            tokens = torch.repeat_interleave(starts[rows] - (ends - sizes), sizes)
-            tokens += torch.arange(len(tokens))
+            tokens = _positions(starts[rows], sizes)
             n_elements, n_compositions = sizes.unique(return_counts=True)
             groups = zip(n_elements.tolist(), n_compositions.tolist(), strict=True)
             part = PackedBatch(
@@ -168,9 +164,7 @@ class PackedCompositions:
         order, lengths = order[permutation], lengths[permutation]
         counts = torch.bincount(key, minlength=n_batches * width).view(n_batches, width).tolist()
 
-        ends = lengths.cumsum(0)
-        tokens = torch.repeat_interleave(self.offsets[order] - (ends - lengths), lengths)
-        tokens += torch.arange(len(tokens))
+        tokens = _positions(self.offsets[order], lengths)
         atomic_numbers, fractions = self.atomic_numbers[tokens], self.fractions[tokens]
         if fraction_noise:
             noise = torch.randn(fractions.shape, generator=generator)
@@ -228,6 +222,17 @@ def spread_to_tokens(values: Tensor, groups: tuple[Group, ...]) -> Tensor:
     values : (B, K)
     returns : (T, K)
     """
-    lengths = torch.tensor([n for n, _ in groups], device=values.device)
-    counts = torch.tensor([m for _, m in groups], device=values.device)
-    return values.repeat_interleave(lengths.repeat_interleave(counts), dim=0)
+    return values.repeat_interleave(_lengths(groups).to(values.device), dim=0)
+
+
+def _lengths(groups: tuple[Group, ...]) -> Tensor:
+    """Return the number of elements of each composition. **Shape**: (B,)."""
+    lengths, counts = torch.tensor(groups).unbind(1)
+    return lengths.repeat_interleave(counts)
+
+
+def _positions(starts: Tensor, lengths: Tensor) -> Tensor:
+    """Return the positions of tokens that lie in runs. **Shape**: (B,), (B,) -> (T,)."""
+    before = lengths.cumsum(0) - lengths
+    positions = torch.repeat_interleave(starts - before, lengths)
+    return positions + torch.arange(len(positions))
