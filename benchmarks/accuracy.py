@@ -133,14 +133,17 @@ def last_step(model: Any) -> Any:
     return model[-1] if isinstance(model, Pipeline) else model
 
 
-def parameters(model: Any) -> dict:
-    """Return what must be equal for a result to stand for this model, as JSON gives it back."""
+def parameters(model: Any, n_train: int) -> dict:
+    """Return what must be equal for a result to stand for this model, as JSON gives it back.
+
+    The length of training stands as it is for so many rows, also where it is left to the model.
+    """
     last = last_step(model)
     facts = {"class": type(last).__name__}
     if isinstance(model, Pipeline):
         facts |= {"features": repr(model[0]), "n_estimators": last.n_estimators}
     else:
-        facts |= last.get_params(deep=False)
+        facts |= last.get_params(deep=False) | {"max_epochs": last._n_epochs(n_train)}
     return json.loads(json.dumps(facts, default=repr))
 
 
@@ -213,7 +216,7 @@ def measure(run: Run, data: Data, *, trial: bool) -> dict:
         "fit_cpu_s": fit_cpu_s,
         "predict_s": predict_s,
         "n_threads": torch.get_num_threads(),
-        "parameters": parameters(model),
+        "parameters": parameters(model, len(train)),
     }
 
 
@@ -225,7 +228,7 @@ def read_results(folder: Path, *, trial: bool) -> dict[Run, dict]:
         result = json.loads(path.read_text())
         run = Run(*(result[field] for field in Run._fields))
         if run.model in MODELS and result["parameters"] == parameters(
-            make_model(run.model, run.seed, trial=trial)
+            make_model(run.model, run.seed, trial=trial), result["n_train"]
         ):
             results[run] = result
         else:
@@ -259,7 +262,8 @@ def estimate_minutes(
     minutes: dict[str, float] = defaultdict(float)
     for run in runs:
         model = make_model(run.model, run.seed, trial=options.trial)
-        fit_s = n_train[run.data_set] * passes(parameters(model)) * seconds[run.model]
+        n = n_train[run.data_set]
+        fit_s = n * passes(parameters(model, n)) * seconds[run.model]
         minutes[run.data_set] += fit_s / 60
     return dict(sorted(minutes.items(), key=lambda item: item[1]))
 

@@ -99,7 +99,7 @@ def measure(variant: str, name: str, split: int, X: np.ndarray, y: np.ndarray) -
         "n_train": len(train),
         "mae": errors,
         "cpu_s_per_member": cpu_s / len(members),
-        "parameters": parameters(model),
+        "parameters": parameters(model, len(train)),
     }
 
 
@@ -118,8 +118,9 @@ def run_all(options: argparse.Namespace) -> None:
     for variant, name, split in tqdm(runs, unit="fit"):
         path = RESULTS / "front" / f"{result_path(variant, name, split)}.json"
         X, y = load_rows(options.data, name)
-        model = make_model(variant, len(X) - len(X) // 5, split)
-        if path.exists() and json.loads(path.read_text())["parameters"] == parameters(model):
+        n = len(X) - len(X) // 5
+        known = parameters(make_model(variant, n, split), n)
+        if path.exists() and json.loads(path.read_text())["parameters"] == known:
             continue
         result = measure(variant, name, split, X, y)
         write_results(
@@ -135,7 +136,7 @@ def read_results() -> list[dict]:
     for path in sorted((RESULTS / "front").glob("*/*/*.json")):
         result = json.loads(path.read_text())
         model = make_model(result["variant"], result["n_train"], result["split"])
-        if result["parameters"] == parameters(model):
+        if result["parameters"] == parameters(model, result["n_train"]):
             results.append(result)
     return results
 

@@ -34,6 +34,9 @@ from ._training import CompositionNet, LabelledCompositions, Targets, train_memb
 # Rows of X that are read at a time, and compositions in a batch of a prediction.
 READING_CHUNK = 65_536
 PREDICTION_CHUNK = 4096
+# Passes over the training samples of a set of up to so many rows.
+EPOCHS = 60
+FULL_LENGTH = 10_000
 _HISTORY = ("epoch", "train_loss", "valid_loss", "dur")
 
 # torch draws initial weights from one generator of the whole process.
@@ -69,7 +72,7 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "fraction_noise": [Interval(Real, 0, None, closed="left")],
         "loss": [StrOptions(set(LOSSES))],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
@@ -204,7 +207,8 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         callbacks = [_clone_callbacks(self.callbacks) for _ in seeds]
         # A search in worker processes would draw one bar over the other.
         silent = not self.progress or multiprocessing.parent_process() is not None
-        with ProgressBar(self.max_epochs * self.n_estimators, disable=silent) as bar:
+        n_epochs = self._n_epochs(len(rows)) * self.n_estimators
+        with ProgressBar(n_epochs, disable=silent) as bar:
             nets = _in_threads(
                 lambda stop, threads, module, seed, own: self._train_member(
                     module, training, validation, seed, own, bar, stop, threads
@@ -234,6 +238,7 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         stop: threading.Event,
         threads: int,
     ) -> CompositionNet:
+        max_epochs = self._n_epochs(len(training))
         if self.early_stopping and validation is None:
             training, validation = training.split(self.validation_fraction, seed)
         return train_member(
@@ -242,7 +247,7 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
             validation,
             seed=seed,
             loss=self.loss,
-            max_epochs=self.max_epochs,
+            max_epochs=max_epochs,
             batch_size=self._batch_size(len(training)),
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
@@ -261,6 +266,14 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         # A power of two near n / 32: enough steps an epoch for small sets, enough arithmetic a
         # step for large ones.
         return int(np.clip(2 ** round(np.log2(n_rows) - 5), 32, 512))
+
+    def _n_epochs(self, n_rows: int) -> int:
+        """Return the most passes over the training samples."""
+        if self.max_epochs != "auto":
+            return self.max_epochs
+        # Large sets are learnt in fewer passes: beyond FULL_LENGTH rows the number of steps grows
+        # with the square root of n only.
+        return round(EPOCHS * min(1.0, (FULL_LENGTH / n_rows) ** 0.5))
 
     def _fit_inputs(self, table: CompositionTable, rows: np.ndarray, *, fit_scale: bool) -> Tensor:
         """Load the element vectors, learn the scale of the extra features; return the vectors.

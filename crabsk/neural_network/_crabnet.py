@@ -63,8 +63,9 @@ class CrabNetRegressor(CompositionRegressor):
     target_transform : {"log", "yeo-johnson"} or transformer, default=None
         What to apply to the targets before they are standardised; for skewed targets.
 
-    max_epochs : int, default=60
-        Number of passes over the training samples.
+    max_epochs : int or "auto", default="auto"
+        Number of passes over the training samples. "auto" takes 60 for up to 10,000 samples, and
+        ``60 * sqrt(10_000 / n_samples)`` beyond.
 
     batch_size : int or "auto", default="auto"
         Compositions in a batch. "auto" takes the power of two nearest to n_samples / 32, from 32
@@ -220,7 +221,7 @@ class CrabNetRegressor(CompositionRegressor):
         fraction_noise: float = 0.02,
         loss: str = "absolute_error",
         target_transform: Any = None,
-        max_epochs: int = 60,
+        max_epochs: int | str = "auto",
         batch_size: int | str = "auto",
         learning_rate: float = 1e-3,
         weight_decay: float = 0.01,
