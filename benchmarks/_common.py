@@ -1,20 +1,33 @@
-"""What the benchmarks share: where the data lie, and how figures are written down."""
+"""What the benchmarks share: where the data lie, how figures are taken, and how written down."""
 
 import argparse
 import json
+import multiprocessing
 import os
 import platform
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from importlib import metadata
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator, clone
 
 import crabsk
+from crabsk.datasets import matbench_folds
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 DATA = ROOT / ".." / "shared" / "data"
+
+
+class Rows(NamedTuple):
+    """Formulas and their targets."""
+
+    X: np.ndarray
+    y: np.ndarray
 
 
 def argument_parser(description: str) -> argparse.ArgumentParser:
@@ -33,6 +46,37 @@ def read_data_set(data: Path, name: str) -> pd.DataFrame:
     """Return the table `name`, such as "matbench/steels", of the folder `data`."""
     # Without keep_default_na=False, the formula NaN (sodium and nitrogen) would be a missing value.
     return pd.read_csv(data / f"{name}.csv.gz", keep_default_na=False)
+
+
+def read_rows(data: Path, name: str) -> Rows:
+    frame = read_data_set(data, f"matbench/{name}")
+    return Rows(frame["formula"].to_numpy(object), frame["target"].to_numpy(float))
+
+
+def fold_0(data: Path, name: str) -> tuple[Rows, Rows]:
+    """Return the training and test rows of the official fold 0."""
+    X, y = read_rows(data, name)
+    train, test = next(matbench_folds(name).split(X))
+    return Rows(X[train], y[train]), Rows(X[test], y[test])
+
+
+def in_fresh_process(function: Callable, *args: Any) -> Any:
+    """Call a function in a process of its own, with as many threads in torch as here."""
+    import torch  # here, because some benchmarks measure what runs without it
+
+    with ProcessPoolExecutor(
+        1,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=torch.set_num_threads,
+        initargs=(torch.get_num_threads(),),
+    ) as pool:
+        return pool.submit(function, *args).result()
+
+
+def crabsk_epochs(model: BaseEstimator, rows: Rows, n_epochs: int) -> list[float]:
+    """Train a network; return the seconds of each epoch."""
+    model = clone(model).set_params(max_epochs=n_epochs).fit(*rows)
+    return [epoch["dur"] for epoch in model.history_[0]]
 
 
 def machine() -> dict:
@@ -58,6 +102,22 @@ def spread(values: list[float]) -> dict:
         "min": float(np.min(values)),
         "max": float(np.max(values)),
     }
+
+
+def three(figures: dict, form: str) -> str:
+    """Write median, minimum and maximum."""
+    return f"{figures['median']:{form}} ({figures['min']:{form}} - {figures['max']:{form}})"
+
+
+def print_table(rows: list[dict[str, str]]) -> None:
+    """Print rows below the names of their cells, the first to the left, the others to the right."""
+    lines = [list(rows[0]), *(list(row.values()) for row in rows)]
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    print()
+    for line in lines:
+        cells = [cell.rjust(width) for cell, width in zip(line, widths, strict=True)]
+        print("  ".join([line[0].ljust(widths[0]), *cells[1:]]))
+    print()
 
 
 def write_results(

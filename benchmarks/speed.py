@@ -1,31 +1,10 @@
-"""How fast networks train and predict, one part a run: speed.py crabnet, efficiency, ...
+"""How fast networks train and predict, one part a run: speed.py efficiency, predict, ...
 
-crabnet     Time per training epoch beside the public crabnet 2.0.8, both with the paper's
-            architecture and batch size, on the training rows of expt_gap (official fold 0), and on
-            these mixed with those of steels, which crabnet pads to 13 elements. Also how long each
-            takes to the MAE that is published for CrabNet on that fold.
 efficiency  Floating-point operations of the matrix products in a second of training, beside what
             the machine's sgemm does at the same sizes and on large squares.
 predict     Formulas a second, from text to numbers, on all cores, and the memory that it takes.
 scaling     Time per epoch against the number of rows and the number of elements in a formula.
 gpu         Epochs, predictions and accuracy on a CUDA GPU beside the CPU.
-
-crabnet wants Python < 3.11 and many packages; it works in a virtual environment of its own, beside
-what crabsk needs:
-
-    python -m venv ENV && ENV/bin/pip install -c constraints.txt -e . matplotlib seaborn
-    ENV/bin/pip install --no-deps --ignore-requires-python crabnet==2.0.8
-    ENV/bin/python benchmarks/speed.py crabnet
-
-How it is made to be fair: crabnet and crabsk take turns, each time in a fresh process (with torch
-2.13, crabnet cannot be fitted twice in one), with as many threads set in torch, and the first epoch
-is not counted. crabnet's time is that of its method `_train`, one pass over all training rows. Its
-evaluations between epochs are left out, and its validation set, which `_train` predicts after every
-batch of each twentieth epoch, is one row, the fewest it takes. crabsk's time is the "dur" of
-`history_`. Both include shuffling, noise and the optimiser. crabnet drops out only in its first
-epoch (it never returns to training mode), so that the epochs counted are spared that work.
-crabnet's time for 300 epochs is extrapolated from `--long-epochs`; it is an upper bound, because
-crabnet may stop early, after 80 epochs at the soonest (with 300, nothing is extrapolated).
 
 Operations are counted as torch runs them: 2 m n k for every product, attention's included, the
 scores that its backward pass computes again as well. "same sizes" are the products of the linear
@@ -38,19 +17,15 @@ predicted a few formulas; the list of formulas itself is in both.
 """
 
 import argparse
-import contextlib
-import importlib.util
 import math
-import multiprocessing
 import re
 import sys
-import tempfile
 import threading
 import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count, islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -59,7 +34,19 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 import torch
-from _common import ROOT, argument_parser, read_data_set, spread, write_results
+from _common import (
+    ROOT,
+    Rows,
+    argument_parser,
+    crabsk_epochs,
+    fold_0,
+    in_fresh_process,
+    print_table,
+    read_rows,
+    spread,
+    three,
+    write_results,
+)
 from sklearn.base import clone
 from sklearn.metrics import mean_absolute_error
 from skorch.callbacks import Callback
@@ -71,12 +58,9 @@ from torch.utils.flop_counter import (
 from tqdm import tqdm
 
 from crabsk import CrabNetRegressor
-from crabsk.composition import ELEMENTS, parse_formulas, reduced_formula
-from crabsk.datasets import matbench_folds
+from crabsk.composition import ELEMENTS, reduced_formula
 from crabsk.neural_network import ConflictingTargetsWarning, _training
 
-CRABNET_EPOCHS = 300  # crabnet's default
-PUBLISHED_MAE = 0.3476  # CrabNet on fold 0 of expt_gap, matbench_v0.1
 PAPER_BATCH = 256
 SQUARE = Counter({(2048, 2048, 2048): 1})
 SGEMM_SECONDS = 1.0
@@ -90,28 +74,10 @@ N_SYNTHETIC = 4096
 N_ELEMENTS = range(1, 13)
 N_FITTED = 2000  # rows for a model whose speed, not accuracy, is asked for
 DEVICES = ("cuda", "cpu")
+PACKAGES = ("numpy", "scikit-learn", "skorch", "torch")
 
 # Equal compositions with different targets are of no account for speed.
 warnings.simplefilter("ignore", ConflictingTargetsWarning)
-
-
-class Rows(NamedTuple):
-    """Formulas and their targets."""
-
-    X: np.ndarray
-    y: np.ndarray
-
-
-def read_rows(data: Path, name: str) -> Rows:
-    frame = read_data_set(data, f"matbench/{name}")
-    return Rows(frame["formula"].to_numpy(object), frame["target"].to_numpy(float))
-
-
-def fold_0(data: Path, name: str) -> tuple[Rows, Rows]:
-    """Return the training and test rows of the official fold 0."""
-    X, y = read_rows(data, name)
-    train, test = next(matbench_folds(name).split(X))
-    return Rows(X[train], y[train]), Rows(X[test], y[test])
 
 
 def distinct_rows(data: Path) -> Rows:
@@ -120,187 +86,6 @@ def distinct_rows(data: Path) -> Rows:
     first = np.flatnonzero(~pd.Series(reduced_formula(X)).duplicated())
     kept = np.random.default_rng(0).permutation(first)
     return Rows(X[kept], y[kept])
-
-
-def print_table(rows: list[dict[str, str]]) -> None:
-    """Print rows below the names of their cells, the first to the left, the others to the right."""
-    lines = [list(rows[0]), *(list(row.values()) for row in rows)]
-    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
-    print()
-    for line in lines:
-        cells = [cell.rjust(width) for cell, width in zip(line, widths, strict=True)]
-        print("  ".join([line[0].ljust(widths[0]), *cells[1:]]))
-    print()
-
-
-def three(figures: dict, form: str) -> str:
-    """Write median, minimum and maximum."""
-    return f"{figures['median']:{form}} ({figures['min']:{form}} - {figures['max']:{form}})"
-
-
-def in_fresh_process(function: Callable, *args: Any) -> Any:
-    """Call a function in a process of its own, with as many threads in torch as here."""
-    with ProcessPoolExecutor(
-        1,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=torch.set_num_threads,
-        initargs=(torch.get_num_threads(),),
-    ) as pool:
-        return pool.submit(function, *args).result()
-
-
-# crabnet
-
-
-class EnoughEpochs(Exception):
-    """Ends crabnet's training when all epochs asked for have been timed."""
-
-
-def crabnet_batch_size(n_rows: int) -> int:
-    return int(np.clip(2 ** round(np.log2(n_rows) - 4), 2**7, 2**12))
-
-
-def crabnet_epochs(rows: Rows, n_epochs: int) -> tuple[list[float], bool]:
-    """Train crabnet; return the seconds of each epoch, and whether its training came to an end."""
-    from crabnet.crabnet_ import CrabNet
-
-    durations: list[float] = []
-
-    class TimedCrabNet(CrabNet):
-        def _train(self) -> None:
-            start = time.perf_counter()
-            super()._train()
-            durations.append(time.perf_counter() - start)
-            if len(durations) == n_epochs < CRABNET_EPOCHS:
-                raise EnoughEpochs
-
-    model = TimedCrabNet(
-        compute_device="cpu", verbose=False, save=False, losscurve=False, learningcurve=False
-    )
-    train = pd.DataFrame({"formula": rows.X, "target": rows.y})
-    finished = False
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        contextlib.chdir(folder),  # where it writes its learning curve
-        warnings.catch_warnings(),
-        contextlib.suppress(EnoughEpochs),
-    ):
-        warnings.simplefilter("ignore")  # about pinned memory and older versions of torch
-        model.fit(train, train.head(1).copy())
-        finished = True
-    if (model.train_len, model.batch_size) != (len(rows.X), crabnet_batch_size(len(rows.X))):
-        raise RuntimeError("crabnet was not trained on the same rows in the same batches")
-    return durations, finished
-
-
-def crabsk_epochs(model: CrabNetRegressor, rows: Rows, n_epochs: int) -> list[float]:
-    """Train a network; return the seconds of each epoch."""
-    model = clone(model).set_params(max_epochs=n_epochs).fit(*rows)
-    return [epoch["dur"] for epoch in model.history_[0]]
-
-
-def standardise(y: np.ndarray) -> np.ndarray:
-    return (y - y.mean()) / y.std()
-
-
-def compare_epochs(rows: Rows, options: argparse.Namespace) -> dict:
-    """Time epochs of both by turns; the first of each fit is not counted."""
-    n_elements = np.diff(parse_formulas(rows.X.tolist()).offsets)
-    batch_size = crabnet_batch_size(len(rows.X))
-    ours = CrabNetRegressor.from_preset(
-        "paper", batch_size=batch_size, device="cpu", random_state=0
-    )
-    runs: dict[str, list[list[float]]] = {"crabsk": [], "crabnet": []}
-    for _ in tqdm(range(options.repeats), unit="repeat"):
-        runs["crabsk"].append(in_fresh_process(crabsk_epochs, ours, rows, 1 + options.epochs))
-        runs["crabnet"].append(in_fresh_process(crabnet_epochs, rows, 1 + options.epochs)[0])
-    means = {name: [float(np.mean(run[1:])) for run in its] for name, its in runs.items()}
-    ratios = [t / o for o, t in zip(means["crabsk"], means["crabnet"], strict=True)]
-    return {
-        "n_rows": len(rows.X),
-        "batch_size": batch_size,
-        "mean_elements": float(n_elements.mean()),
-        "max_elements": int(n_elements.max()),
-        "crabsk_epoch_s": spread(means["crabsk"]),
-        "crabnet_epoch_s": spread(means["crabnet"]),
-        "ratio": spread(ratios),
-        "all_epochs_s": runs,
-    }
-
-
-def compare_time_to_accuracy(train: Rows, test: Rows, options: argparse.Namespace) -> dict:
-    """Time crabsk's default to the end, and crabnet to the end or extrapolated to it."""
-    theirs, finished = in_fresh_process(crabnet_epochs, train, options.long_epochs)
-    crabnet_s = sum(theirs)
-    if not finished:
-        crabnet_s = theirs[0] + (CRABNET_EPOCHS - 1) * float(np.mean(theirs[1:]))
-    fits = []
-    for seed in tqdm(options.seeds, unit="fit"):
-        start = time.perf_counter()
-        model = CrabNetRegressor(device="cpu", random_state=seed).fit(*train)
-        fit_s = time.perf_counter() - start
-        mae = mean_absolute_error(test.y, model.predict(test.X))
-        fits.append({"seed": seed, "fit_s": fit_s, "mae": mae})
-    return {
-        "published_mae": PUBLISHED_MAE,
-        "crabnet_epochs_measured": len(theirs),
-        "crabnet_extrapolated": not finished,
-        "crabnet_s": crabnet_s,
-        "crabsk_fits": fits,
-        "ratio": spread([crabnet_s / fit["fit_s"] for fit in fits]),
-    }
-
-
-def compare_with_crabnet(options: argparse.Namespace) -> dict:
-    if importlib.util.find_spec("crabnet") is None:
-        sys.exit("speed.py crabnet: crabnet cannot be imported; see speed.py --help for how to")
-    if options.long_epochs == 1:
-        sys.exit("speed.py crabnet: --long-epochs must be 2 or more, or 0")
-    gaps, test = fold_0(options.data, "expt_gap")
-    steels, _ = fold_0(options.data, "steels")
-    mixed = Rows(
-        np.concatenate([gaps.X, steels.X]),
-        np.concatenate([standardise(gaps.y), standardise(steels.y)]),
-    )
-    figures: dict = {"repeats": options.repeats, "epochs": options.epochs, "threads": {}}
-    table = []
-    for threads in options.threads or [torch.get_num_threads()]:
-        torch.set_num_threads(threads)
-        sets = {
-            "expt_gap": compare_epochs(gaps, options),
-            "expt_gap and steels": compare_epochs(mixed, options),
-        }
-        figures["threads"][threads] = {"epochs": sets}
-        table += [
-            {
-                "paper's architecture": name,
-                "threads": str(threads),
-                "rows": str(its["n_rows"]),
-                "mean elements": f"{its['mean_elements']:.2f}",
-                "most": str(its["max_elements"]),
-                "crabsk (s/epoch)": f"{its['crabsk_epoch_s']['median']:.2f}",
-                "crabnet (s/epoch)": f"{its['crabnet_epoch_s']['median']:.2f}",
-                "crabnet / crabsk": three(its["ratio"], ".2f"),
-            }
-            for name, its in sets.items()
-        ]
-        if options.long_epochs:
-            whole = compare_time_to_accuracy(gaps, test, options)
-            figures["threads"][threads]["time_to_published_mae"] = whole
-            print_time_to_accuracy(whole, threads)
-    print_table(table)
-    return figures
-
-
-def print_time_to_accuracy(whole: dict, threads: int) -> None:
-    kind = "extrapolated from" if whole["crabnet_extrapolated"] else "ended by itself after"
-    print(
-        f"\nexpt_gap fold 0, {threads} threads: crabnet {whole['crabnet_s']:.0f} s ({kind} "
-        f"{whole['crabnet_epochs_measured']} epochs), published MAE {PUBLISHED_MAE}"
-    )
-    for fit in whole["crabsk_fits"]:
-        print(f"crabsk's default, seed {fit['seed']}: {fit['fit_s']:.1f} s, MAE {fit['mae']:.4f}")
-    print(f"crabnet / crabsk: {three(whole['ratio'], '.1f')}")
 
 
 # efficiency
@@ -779,7 +564,6 @@ def measure_gpu(options: argparse.Namespace) -> dict:
 
 
 PARTS: dict[str, Callable[[argparse.Namespace], dict]] = {
-    "crabnet": compare_with_crabnet,
     "efficiency": measure_efficiency,
     "predict": measure_predict,
     "scaling": measure_scaling,
@@ -791,15 +575,9 @@ def main() -> None:
     parser = argument_parser(__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("part", choices=PARTS)
-    parser.add_argument("--repeats", type=int, default=3, help="crabnet, efficiency, predict")
+    parser.add_argument("--repeats", type=int, default=3, help="efficiency, predict")
     parser.add_argument("--epochs", type=int, default=2, help="in a measurement, beside the first")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="crabnet, gpu")
-    parser.add_argument(
-        "--threads", type=int, nargs="+", help="crabnet: of torch, for both (default: as torch has)"
-    )
-    parser.add_argument(
-        "--long-epochs", type=int, default=20, help="crabnet: for its whole fit; 0 leaves that out"
-    )
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="gpu")
     parser.add_argument(
         "--memory-sizes", type=int, nargs="*", default=[10**4, 10**5, 10**6], help="predict"
     )
@@ -809,10 +587,7 @@ def main() -> None:
     options = parser.parse_args()
 
     figures = PARTS[options.part](options)
-    packages = ("numpy", "scikit-learn", "skorch", "torch")
-    if options.part == "crabnet":
-        packages += ("crabnet",)
-    path = write_results(f"speed_{options.part}", figures, packages=packages)
+    path = write_results(f"speed_{options.part}", figures, packages=PACKAGES)
     print(f"{path.relative_to(ROOT)} written")
 
 

@@ -11,22 +11,44 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .feature_extraction import CompositionTransformer
-    from .neural_network import CrabNetRegressor
+    from .neural_network import (
+        CrabNetClassifier,
+        CrabNetRegressor,
+        ElemNetClassifier,
+        ElemNetRegressor,
+        RoostClassifier,
+        RoostRegressor,
+    )
 
 _HOME = {
     "CompositionTransformer": "feature_extraction",
+    "CrabNetClassifier": "neural_network",
     "CrabNetRegressor": "neural_network",
+    "ElemNetClassifier": "neural_network",
+    "ElemNetRegressor": "neural_network",
+    "RoostClassifier": "neural_network",
+    "RoostRegressor": "neural_network",
 }
 _ROOMS = (
     "composition",
     "datasets",
     "embeddings",
     "feature_extraction",
+    "metrics",
     "modules",
     "neural_network",
 )
 
-__all__ = ["CompositionTransformer", "CrabNetRegressor", "__version__"]
+__all__ = [
+    "CompositionTransformer",
+    "CrabNetClassifier",
+    "CrabNetRegressor",
+    "ElemNetClassifier",
+    "ElemNetRegressor",
+    "RoostClassifier",
+    "RoostRegressor",
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -59,6 +59,11 @@ def test_estimators_load_no_plotting_stack():
             "import crabsk.datasets",
             "torch crabsk.composition crabsk.modules crabsk.neural_network crabsk.embeddings",
         ),
+        (
+            "import crabsk.metrics",
+            "torch skorch matplotlib crabsk.composition crabsk.modules crabsk.neural_network "
+            "crabsk.embeddings crabsk.datasets",
+        ),
     ],
 )
 def test_floors(statement, blocked):

@@ -1,33 +1,18 @@
 """CrabNet on packed tokens. Shape letters as in `_packing`."""
 
-from typing import NamedTuple
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from ._fractions import FractionalEncoding, FractionStatistics, StandardizedFractions
-from ._layers import EncoderLayer, ResidualNetwork
+from ._heads import MixtureOfExpertsHead, SharedHead
+from ._layers import EncoderLayer
+from ._network import LOG_SIGMA_BOUND, CompositionNetwork, Prediction
 from ._packing import PackedBatch, mean_over_elements, spread_to_tokens
 
-# In units of the standardised target, no measurement is surer than exp(-10). Without a bound, a
-# target that can be met exactly drives a robust loss to minus infinity.
-LOG_SIGMA_BOUND = 10.0
 
-
-class Prediction(NamedTuple):
-    """What a network says of each composition, in units of the scaled target.
-
-    Shape
-    -----
-    mean : (B, K)
-    log_sigma : (B, K), logarithm of the standard deviation
-    """
-
-    mean: Tensor
-    log_sigma: Tensor
-
-
-class CrabNet(nn.Module):
+class CrabNet(CompositionNetwork):
     """A transformer over the elements of a composition [1]_.
 
     Element vectors and fractional encodings are added up, pass an encoder, and a residual network
@@ -57,7 +42,10 @@ class CrabNet(nn.Module):
     norm_first : bool, default=False
         Whether the encoder normalises before its blocks (pre-norm, trains faster) or after.
     head_widths : tuple of int, default=(1024, 512, 256, 128)
-        Widths of the residual network.
+        Widths of the residual network that reads off the contributions.
+    n_experts : int, default=0
+        Number of residual networks in a multi-gate mixture of experts; 0 for one that all targets
+        share.
     detach_uncertainty : bool, default=False
         Whether the uncertainty is read off the last hidden layer without sending gradients into
         it, so that learning it cannot change the mean.
@@ -79,7 +67,7 @@ class CrabNet(nn.Module):
     torch.Size([1, 1])
     """
 
-    element_vectors: Tensor
+    heads: ClassVar[tuple[str, ...]] = ("head",)
 
     def __init__(
         self,
@@ -95,14 +83,12 @@ class CrabNet(nn.Module):
         dropout: float = 0.1,
         norm_first: bool = False,
         head_widths: tuple[int, ...] = (1024, 512, 256, 128),
+        n_experts: int = 0,
         detach_uncertainty: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(element_vectors, n_outputs, d_model)
         if d_model % 2 or d_model % n_heads:
             raise ValueError(f"d_model={d_model} must be even and a multiple of n_heads={n_heads}")
-        self.detach_uncertainty = detach_uncertainty
-        self.n_outputs = n_outputs
-        self.register_buffer("element_vectors", element_vectors.float())
         self.embed = nn.Linear(element_vectors.shape[1], d_model)
         self.linear_encoding = FractionalEncoding(d_model // 2)
         self.log_encoding = FractionalEncoding(d_model // 2, log=True)
@@ -125,8 +111,8 @@ class CrabNet(nn.Module):
         )
         # Pre-norm layers leave an unnormalised sum behind.
         self.encoder_norm = nn.LayerNorm(d_model) if norm_first else nn.Identity()
-        self.residual = ResidualNetwork(d_model, head_widths)
-        self.out = nn.Linear(head_widths[-1], 3 * n_outputs)
+        head = (d_model, head_widths, n_outputs, detach_uncertainty)
+        self.head = MixtureOfExpertsHead(*head, n_experts) if n_experts else SharedHead(*head)
 
     def forward(self, batch: PackedBatch) -> Prediction:
         """Predict the properties of each composition. **Shape**: see `Prediction`."""
@@ -136,7 +122,13 @@ class CrabNet(nn.Module):
             mean_over_elements(log_sigma, batch.groups).clamp(-LOG_SIGMA_BOUND, LOG_SIGMA_BOUND),
         )
 
-    def encode(self, batch: PackedBatch, weights: list[list[Tensor]] | None = None) -> Tensor:
+    def encode(self, batch: PackedBatch) -> Tensor:
+        """Return each composition's mean over its encoded elements. **Shape**: (B, d)."""
+        return mean_over_elements(self.encode_elements(batch), batch.groups)
+
+    def encode_elements(
+        self, batch: PackedBatch, weights: list[list[Tensor]] | None = None
+    ) -> Tensor:
         """Return the encoded tokens. **Shape**: (T, d).
 
         Where a list is given as `weights`, each layer appends its list of attention weights, one
@@ -172,15 +164,7 @@ class CrabNet(nn.Module):
         -----
         returns : (T, K), (T, K)
         """
-        hidden = self.residual(self.encode(batch))
-        k = self.n_outputs
-        if self.detach_uncertainty:
-            weight, bias = self.out.weight, self.out.bias
-            value = nn.functional.linear(hidden, weight[:k], bias[:k])
-            gate = nn.functional.linear(hidden, weight[2 * k :], bias[2 * k :])
-            log_sigma = nn.functional.linear(hidden.detach(), weight[k : 2 * k], bias[k : 2 * k])
-        else:
-            value, log_sigma, gate = self.out(hidden).split(k, dim=1)
+        value, log_sigma, gate = self.head(self.encode_elements(batch))
         return value * gate.sigmoid(), log_sigma
 
     def attention_weights(self, batch: PackedBatch) -> list[list[Tensor]]:
@@ -192,5 +176,5 @@ class CrabNet(nn.Module):
             weights that an element (row) gives to the others (columns) add up to 1
         """
         weights: list[list[Tensor]] = []
-        self.encode(batch, weights)
+        self.encode_elements(batch, weights)
         return weights

@@ -1,5 +1,9 @@
 """Layers on packed tokens. Shape letters as in `_packing`; h attention heads."""
 
+import copy
+from collections.abc import Callable
+from typing import TypeVar
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -24,10 +28,19 @@ class Dropout(nn.Module):
         super().__init__()
         self.threshold = round(p * 256)
         self.generator: torch.Generator | None = None
+        self.sampled = False
+        self._mask: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Drop values while training. **Shape**: any, kept."""
-        if not self.training or not self.threshold:
+        """Drop values while training, or those of a sampled mask. **Shape**: (..., d), kept."""
+        if self.sampled:
+            if self._mask is None:
+                self._mask = self._drop(torch.ones_like(x[:1]))
+            return x * self._mask
+        return self._drop(x) if self.training else x
+
+    def _drop(self, x: Tensor) -> Tensor:
+        if not self.threshold:
             return x
         if self.threshold == 256:
             return torch.zeros_like(x)
@@ -35,6 +48,31 @@ class Dropout(nn.Module):
         words.random_(-(2**63), None, generator=self.generator)
         kept = words.view(torch.uint8)[: x.numel()].view(x.shape) >= self.threshold
         return x * kept * (256 / (256 - self.threshold))
+
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def sample_subnetwork(network: Network, seed: int) -> Network:
+    """Return a copy of a network in which each dropout layer drops the same features of all rows.
+
+    A draw from the distribution of networks that dropout stands for [1]_, with masks that are
+    shared by all inputs [2]_: what it says of a row does not depend on the rows beside it.
+
+    References
+    ----------
+    .. [1] Gal & Ghahramani, "Dropout as a Bayesian approximation", ICML 2016.
+    .. [2] Kirsch, van Amersfoort, Gal, "BatchBALD", NeurIPS 2019, section 3.2 (consistent MC
+       dropout).
+    """
+    sample = copy.deepcopy(network)
+    layers = [layer for layer in sample.modules() if isinstance(layer, Dropout)]
+    if layers:
+        generator = torch.Generator(next(sample.parameters()).device).manual_seed(seed)
+    for layer in layers:
+        layer.sampled = True
+        layer.generator = generator
+    return sample
 
 
 class PackedSelfAttention(nn.Module):
@@ -121,7 +159,10 @@ class EncoderLayer(nn.Module):
         self.narrow = nn.Linear(dim_feedforward, d_model)
         self.attention_norm = nn.LayerNorm(d_model)
         self.feedforward_norm = nn.LayerNorm(d_model)
-        self.dropout = Dropout(dropout)
+        # A layer for each place, so that each has a mask of its own where masks are sampled.
+        self.attention_dropout = Dropout(dropout)
+        self.hidden_dropout = Dropout(dropout)
+        self.feedforward_dropout = Dropout(dropout)
 
     def extra_repr(self) -> str:
         """Show what the weights' shapes do not."""
@@ -132,19 +173,20 @@ class EncoderLayer(nn.Module):
     ) -> Tensor:
         """Encode tokens. **Shape**: (T, d) -> (T, d)."""
         if self.norm_first:
-            x = x + self.dropout(self.attention(self.attention_norm(x), groups, weights))
+            x = x + self.attention_dropout(self.attention(self.attention_norm(x), groups, weights))
             return x + self._feedforward(self.feedforward_norm(x))
-        x = self.attention_norm(x + self.dropout(self.attention(x, groups, weights)))
+        x = self.attention_norm(x + self.attention_dropout(self.attention(x, groups, weights)))
         return self.feedforward_norm(x + self._feedforward(x))
 
     def _feedforward(self, x: Tensor) -> Tensor:
-        return self.dropout(self.narrow(self.dropout(F.relu(self.widen(x)))))
+        hidden = self.hidden_dropout(F.relu(self.widen(x)))
+        return self.feedforward_dropout(self.narrow(hidden))
 
 
 class ResidualNetwork(nn.Module):
-    """Fully connected layers with LeakyReLU, each beside a linear skip without bias.
+    """Fully connected layers, each beside a linear skip without bias.
 
-    The output network of Roost and CrabNet, without its last linear layer.
+    The output network of Roost [1]_ (with ReLU) and of CrabNet, without its last linear layer.
 
     Parameters
     ----------
@@ -152,6 +194,8 @@ class ResidualNetwork(nn.Module):
         Width of the input.
     widths : sequence of int
         Width of each layer.
+    activation : callable, default=leaky_relu
+        What each layer, but not its skip, goes through.
 
     References
     ----------
@@ -159,8 +203,14 @@ class ResidualNetwork(nn.Module):
        Commun. 11, 6280 (2020).
     """
 
-    def __init__(self, in_features: int, widths: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        in_features: int,
+        widths: tuple[int, ...],
+        activation: Callable[[Tensor], Tensor] = F.leaky_relu,
+    ) -> None:
         super().__init__()
+        self.activation = activation
         sizes = list(zip((in_features, *widths[:-1]), widths, strict=True))
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in sizes)
         self.skips = nn.ModuleList(
@@ -170,5 +220,5 @@ class ResidualNetwork(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Transform features. **Shape**: (T, in_features) -> (T, widths[-1])."""
         for layer, skip in zip(self.layers, self.skips, strict=True):
-            x = F.leaky_relu(layer(x)) + skip(x)
+            x = self.activation(layer(x)) + skip(x)
         return x

@@ -1,4 +1,4 @@
-"""Losses of a mean and a log sigma. Shape letters as in `_packing`.
+"""Losses of what networks predict. Shape letters as in `_packing`.
 
 The robust ones are negative logarithms of a density, up to a constant: they learn an uncertainty.
 """
@@ -6,9 +6,10 @@ The robust ones are negative logarithms of a density, up to a constant: they lea
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ._crabnet import Prediction
+from ._network import Prediction
 
 
 def robust_l1(error: Tensor, log_sigma: Tensor) -> Tensor:
@@ -76,4 +77,34 @@ class WeightedLoss(nn.Module):
         loss = self.loss(error, prediction.log_sigma)
         if self.training and self.beside is not None:
             loss = loss + self.beside(error.detach(), prediction.log_sigma)
+        return (loss * weight).mean()
+
+
+class LogLoss(nn.Module):
+    """Mean negative log likelihood of classes, each sample with its weight.
+
+    The mean of a prediction holds logits: of classes that exclude each other (softmax), or of
+    labels that are each there or not (sigmoid).
+
+    Parameters
+    ----------
+    exclusive : bool
+        Whether a sample is of one class only.
+    """
+
+    def __init__(self, exclusive: bool) -> None:
+        super().__init__()
+        self.exclusive = exclusive
+
+    def forward(self, prediction: Prediction, target: tuple[Tensor, Tensor]) -> Tensor:
+        """Return the loss.
+
+        **Shape**: prediction and indicator of the classes (B, K), weight (B, K), or (B, 1) of
+        exclusive classes -> ().
+        """
+        indicator, weight = target
+        if self.exclusive:
+            loss = -(indicator * prediction.mean.log_softmax(1)).sum(1, keepdim=True)
+        else:
+            loss = F.binary_cross_entropy_with_logits(prediction.mean, indicator, reduction="none")
         return (loss * weight).mean()

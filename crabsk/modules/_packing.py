@@ -60,7 +60,7 @@ class PackedBatch:
             For each part, which compositions of this batch it holds, and the part. No more parts
             than there are compositions.
         """
-        lengths = _lengths(self.groups)
+        lengths = count_elements(self.groups)
         starts = lengths.cumsum(0) - lengths
         parts = []
         for k in range(min(n_parts, len(self))):
@@ -222,10 +222,10 @@ def spread_to_tokens(values: Tensor, groups: tuple[Group, ...]) -> Tensor:
     values : (B, K)
     returns : (T, K)
     """
-    return values.repeat_interleave(_lengths(groups).to(values.device), dim=0)
+    return values.repeat_interleave(count_elements(groups).to(values.device), dim=0)
 
 
-def _lengths(groups: tuple[Group, ...]) -> Tensor:
+def count_elements(groups: tuple[Group, ...]) -> Tensor:
     """Return the number of elements of each composition. **Shape**: (B,)."""
     lengths, counts = torch.tensor(groups).unbind(1)
     return lengths.repeat_interleave(counts)

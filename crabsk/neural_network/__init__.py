@@ -1,6 +1,16 @@
 """scikit-learn estimators that hold networks."""
 
 from ._base import ConflictingTargetsWarning
-from ._crabnet import CrabNetRegressor
+from ._crabnet import CrabNetClassifier, CrabNetRegressor
+from ._elemnet import ElemNetClassifier, ElemNetRegressor
+from ._roost import RoostClassifier, RoostRegressor
 
-__all__ = ["ConflictingTargetsWarning", "CrabNetRegressor"]
+__all__ = [
+    "ConflictingTargetsWarning",
+    "CrabNetClassifier",
+    "CrabNetRegressor",
+    "ElemNetClassifier",
+    "ElemNetRegressor",
+    "RoostClassifier",
+    "RoostRegressor",
+]

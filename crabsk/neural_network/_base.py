@@ -1,6 +1,7 @@
 """What all networks share: from X and y to fitted skorch nets, and back to outputs."""
 
 import copy
+import inspect
 import multiprocessing
 import threading
 import warnings
@@ -13,8 +14,10 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
+from skorch.callbacks import Callback, Freezer, Unfreezer
 from torch import Tensor, nn
 
 from .._validation import (
@@ -26,7 +29,15 @@ from .._validation import (
     validate_compositions,
 )
 from ..embeddings import MISSING, load_embedding
-from ..modules import LOSSES, FractionStatistics, PackedCompositions, fraction_statistics
+from ..modules import (
+    CompositionNetwork,
+    FractionStatistics,
+    PackedBatch,
+    PackedCompositions,
+    copy_encoder,
+    fraction_statistics,
+)
+from ._docstrings import SHARED_SECTIONS
 from ._progress import ProgressBar
 from ._targets import mean_and_scale
 from ._training import CompositionNet, LabelledCompositions, Targets, train_member
@@ -48,7 +59,10 @@ class ConflictingTargetsWarning(UserWarning):
 
 
 class MemberOutputs(NamedTuple):
-    """What the members of an ensemble say of a chunk of rows, each (n_members, n_rows, K)."""
+    """What the members of an ensemble say of a chunk of rows, each (n_members, n_rows, K).
+
+    The mean of a classifier is a logit, and its sigma means nothing.
+    """
 
     mean: np.ndarray
     sigma: np.ndarray
@@ -58,8 +72,11 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
     """Base of the estimators that train an ensemble of networks on compositions.
 
     A concrete class spells out its hyper-parameters in `__init__` and says in `_build_module`
-    which network they make; a mixin for its kind of target supplies `_validate_targets`,
-    `_encode_targets` and `predict`.
+    which network they make; a base for its kind of target supplies `_validate_targets`,
+    `_encode_targets`, `_criterion` and `predict`.
+
+    In the docstrings of concrete classes, the parts that are the same for all stand as names in
+    braces; `_docstrings` holds their text.
     """
 
     nets_: list[CompositionNet]
@@ -69,9 +86,7 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "embedding": "no_validation",
-        "dropout": [Interval(Real, 0, 1, closed="left")],
         "fraction_noise": [Interval(Real, 0, None, closed="left")],
-        "loss": [StrOptions(set(LOSSES))],
         "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
@@ -80,6 +95,8 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "init_from": "no_validation",
+        "freeze": [Interval(Integral, 0, None, closed="left")],
         "missing": [StrOptions(set(MISSING))],
         "formula_column": "no_validation",
         "device": [str],
@@ -88,6 +105,14 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
     }
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.__doc__:
+            text = inspect.cleandoc(cls.__doc__)
+            for name, section in SHARED_SECTIONS.items():
+                text = text.replace(f"{{{name}}}", section)
+            cls.__doc__ = text
 
     @classmethod
     def from_preset(cls, name: str, **overrides: Any) -> Self:
@@ -123,8 +148,17 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         statistics: FractionStatistics,
         n_outputs: int,
         n_extra: int,
-    ) -> nn.Module:
+    ) -> CompositionNetwork:
         """Return the network that the parameters describe, with fresh weights."""
+
+    def _detaches_uncertainty(self) -> bool:
+        """Whether the uncertainty is learnt beside the mean, and not together with it."""
+        # The robust losses weigh errors by their uncertainty.
+        return not getattr(self, "loss", "").startswith("robust")
+
+    @abstractmethod
+    def _criterion(self) -> nn.Module:
+        """Return the loss of a prediction against encoded targets."""
 
     @abstractmethod
     def _validate_targets(
@@ -153,7 +187,7 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
             Compositions of the samples. In a DataFrame, numeric columns beside the formulas are
             extra features; a non-negative numeric matrix is read as element amounts.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets. NaN in a 2-D `y` is a missing label.
+            Targets. In the 2-D `y` of a regressor, NaN is a missing label.
         sample_weight : array-like of shape (n_samples,), optional
             Weights of the samples in the loss.
         validation_data : tuple (X, y), optional
@@ -193,17 +227,20 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
                 torch.from_numpy(seen.fractions),
                 self.fraction_noise,
             )
+        seeds = random_state.randint(np.iinfo(np.int32).max, size=self.n_estimators).tolist()
         validation = None
         if validation_data is not None:
             validation = self._validation_set(*validation_data)
+        elif self._needs_held_out():
+            training, validation = training.split(self.validation_fraction, seeds[0])
 
-        seeds = random_state.randint(np.iinfo(np.int32).max, size=self.n_estimators).tolist()
         modules = [
             self._initial_module(
-                seed, previous[k : k + 1], vectors, y.shape[1], table.extra.shape[1]
+                seed, previous[k : k + 1], vectors, targets.values.shape[1], table.extra.shape[1]
             )
             for k, seed in enumerate(seeds)
         ]
+        freezing = [] if previous else self._take_over(modules)
         callbacks = [_clone_callbacks(self.callbacks) for _ in seeds]
         # A search in worker processes would draw one bar over the other.
         silent = not self.progress or multiprocessing.parent_process() is not None
@@ -211,7 +248,7 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         with ProgressBar(n_epochs, disable=silent) as bar:
             nets = _in_threads(
                 lambda stop, threads, module, seed, own: self._train_member(
-                    module, training, validation, seed, own, bar, stop, threads
+                    module, training, validation, seed, [*freezing, *own], bar, stop, threads
                 ),
                 list(zip(modules, seeds, callbacks, strict=True)),
             )
@@ -225,11 +262,19 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         for net in nets:
             net.finish()
         self.nets_ = nets
+        self._learn_from_held_out(validation)
         return self
+
+    def _needs_held_out(self) -> bool:
+        """Whether no member may train on some of the samples."""
+        return False
+
+    def _learn_from_held_out(self, held_out: LabelledCompositions | None) -> None:
+        """Learn what only samples can teach that no member was trained on."""
 
     def _train_member(
         self,
-        module: nn.Module,
+        module: CompositionNetwork,
         training: LabelledCompositions,
         validation: LabelledCompositions | None,
         seed: int,
@@ -246,7 +291,7 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
             training,
             validation,
             seed=seed,
-            loss=self.loss,
+            criterion=self._criterion(),
             max_epochs=max_epochs,
             batch_size=self._batch_size(len(training)),
             learning_rate=self.learning_rate,
@@ -322,7 +367,7 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         vectors: Tensor,
         n_outputs: int,
         n_extra: int,
-    ) -> nn.Module:
+    ) -> CompositionNetwork:
         """Return a network with fresh weights, or those of the previous fit."""
         with _INITIALISING, torch.random.fork_rng(devices=[]):
             # Not torch.manual_seed, which reseeds every GPU as well.
@@ -339,12 +384,79 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
             module.load_state_dict(copy.deepcopy(before.state_dict()))
         return module
 
-    def _member_outputs(self, X: Any) -> Iterator[tuple[slice, MemberOutputs]]:
-        """Yield rows of X, in order, and what the members say of them.
+    def _take_over(self, modules: list[CompositionNetwork]) -> list[Callback]:
+        """Give networks the encoders of `init_from`; return what freezes them in training."""
+        if self.init_from is None:
+            if self.freeze:
+                raise ValueError(
+                    f"freeze={self.freeze} needs init_from: there is nothing else to freeze"
+                )
+            return []
+        donor = self.init_from
+        if isinstance(donor, FrozenEstimator):
+            donor = donor.estimator
+        if not isinstance(donor, BaseCompositionNetwork) or not hasattr(donor, "nets_"):
+            raise ValueError(
+                f"init_from={self.init_from!r} must be a fitted estimator of the same network; in "
+                "a grid of parameters, where estimators are cloned, wrap it in FrozenEstimator"
+            )
+        for k, module in enumerate(modules):
+            network = donor.nets_[k % len(donor.nets_)].module_
+            try:
+                copied = copy_encoder(network.cpu(), module)
+            except ValueError as error:
+                raise ValueError(f"init_from has another network: {error}") from error
+        if not self.freeze:
+            return []
+        # Counted in epochs from 1.
+        return [Freezer(copied), Unfreezer(copied, at=self.freeze + 1)]
 
-        Memory is bounded by the chunks; in each, equal compositions are computed once.
+    def encode(self, X: Any, member: int = 0) -> np.ndarray:
+        """Return each sample as the vector that the head of a network reads.
+
+        For search, clustering, or as features for another estimator, for example through
+        ``FunctionTransformer(model.encode)``. Near in this space is what is alike for the target
+        that was learnt.
+
+        Parameters
+        ----------
+        X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
+            Samples, in the form that `fit` was given.
+        member : int, default=0
+            Which network of the ensemble; the spaces of two have nothing to do with each other.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features), float32
+            The mean over a sample's encoded elements (CrabNet, with n_features `d_model`), its
+            pooled vector (Roost), or its last hidden layer (ElemNet).
+
+        Raises
+        ------
+        ValueError
+            As `predict`.
+        IndexError
+            If there is no such member.
         """
         check_is_fitted(self)
+        network = self._networks()[member]
+        vectors = []
+        for _, table in self._stream(X):
+            distinct, inverse = table.compositions.unique(table.extra)
+            rows = torch.from_numpy(distinct)
+            encoded = torch.empty(len(rows), network.n_features)
+            with torch.inference_mode():
+                for where, batch in self._batches(self._pack(table), rows):
+                    encoded[where] = network.encode(batch).cpu()
+            vectors.append(encoded.numpy()[inverse])
+        return np.concatenate(vectors)
+
+    def _networks(self) -> list[CompositionNetwork]:
+        """Return the members' networks, ready to predict."""
+        return [net.module_.to(net.device).eval() for net in self.nets_]
+
+    def _stream(self, X: Any) -> Iterator[tuple[slice, CompositionTable]]:
+        """Yield rows of X, in order, and what stands in them."""
         for rows, table in stream_compositions(self, X, READING_CHUNK):
             try:
                 self._check_covered(table)
@@ -352,28 +464,50 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
                 # Raises for all rows that lack a vector, numbered as the user's are.
                 self._check_covered(validate_compositions(self, X, reset=False))
                 raise
-            distinct, inverse = table.compositions.unique(table.extra)
-            outputs = self._distinct_outputs(self._pack(table), torch.from_numpy(distinct))
-            yield rows, MemberOutputs(outputs.mean[:, inverse], outputs.sigma[:, inverse])
+            yield rows, table
 
-    def _distinct_outputs(self, packed: PackedCompositions, rows: Tensor) -> MemberOutputs:
-        """Return what the members say of some rows, computed in batches of like length."""
+    def _batches(
+        self, packed: PackedCompositions, rows: Tensor
+    ) -> Iterator[tuple[Tensor, PackedBatch]]:
+        """Yield batches of like length, each with which of `rows` it holds."""
         by_length = rows[packed.lengths[rows].argsort(stable=True)]
         position = torch.empty(len(packed), dtype=torch.int64)
         position[rows] = torch.arange(len(rows))
-        modules = [net.module_.to(net.device).eval() for net in self.nets_]
         device = self.nets_[0].device
-        mean = torch.empty(len(modules), len(rows), modules[0].n_outputs, dtype=torch.float64)
+        for batch_rows, batch in packed.batches(by_length, PREDICTION_CHUNK):
+            yield position[batch_rows], batch.to(device)
+
+    def _member_outputs(
+        self, X: Any, networks: list[CompositionNetwork]
+    ) -> Iterator[tuple[slice, MemberOutputs]]:
+        """Yield rows of X, in order, and what the networks say of them.
+
+        Memory is bounded by the chunks; in each, equal compositions are computed once.
+        """
+        for rows, table in self._stream(X):
+            distinct, inverse = table.compositions.unique(table.extra)
+            outputs = self._outputs(self._pack(table), torch.from_numpy(distinct), networks)
+            yield rows, MemberOutputs(outputs.mean[:, inverse], outputs.sigma[:, inverse])
+
+    def _outputs(
+        self, packed: PackedCompositions, rows: Tensor, networks: list[CompositionNetwork]
+    ) -> MemberOutputs:
+        """Return what networks say of some rows."""
+        mean = torch.empty(len(networks), len(rows), networks[0].n_outputs, dtype=torch.float64)
         log_sigma = torch.empty_like(mean)
         with torch.inference_mode():
-            for batch_rows, batch in packed.batches(by_length, PREDICTION_CHUNK):
-                batch = batch.to(device)
-                where = position[batch_rows]
-                for k, module in enumerate(modules):
-                    output = module(batch)
+            for where, batch in self._batches(packed, rows):
+                for k, network in enumerate(networks):
+                    output = network(batch)
                     mean[k, where] = output.mean.double().cpu()
                     log_sigma[k, where] = output.log_sigma.double().cpu()
         return MemberOutputs(mean.numpy(), log_sigma.exp().numpy())
+
+    def __sklearn_clone__(self) -> Self:
+        # A clone of a fitted estimator is not fitted, and would have no weights to give.
+        twin = super().__sklearn_clone__()
+        twin.init_from = self.init_from
+        return twin
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "nets_")
@@ -414,6 +548,14 @@ def _warn_of_conflicts(table: CompositionTable, y: np.ndarray) -> None:
             ConflictingTargetsWarning,
             stacklevel=4,
         )
+
+
+def check_widths(name: str, widths: Any) -> tuple[int, ...]:
+    """Return the widths of layers as a tuple; refuse what are none."""
+    widths = tuple(widths)
+    if not widths or not all(isinstance(w, int | np.integer) and w > 0 for w in widths):
+        raise ValueError(f"{name}={widths!r} must be one or more widths above 0")
+    return widths
 
 
 def _clone_callbacks(callbacks: Any) -> list[Any]:

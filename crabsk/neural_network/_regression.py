@@ -1,20 +1,39 @@
 """Real-valued targets: what the regressors share beyond training."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from sklearn.base import RegressorMixin
 from sklearn.utils import Tags
-from sklearn.utils.validation import _check_sample_weight, check_array, check_consistent_length
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+)
+from torch import nn
 
-from ._base import BaseCompositionNetwork
-from ._targets import TargetScaler
-from ._training import Targets
+from .._validation import HasMethods, StrOptions
+from ..modules import LOSSES, CompositionNetwork, WeightedLoss, sample_subnetwork
+from ._base import BaseCompositionNetwork, MemberOutputs
+from ._targets import TargetScaler, calibration_factor
+from ._training import LabelledCompositions, Targets
 
 
 class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
     """Base of the regressors; see `BaseCompositionNetwork`."""
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseCompositionNetwork._parameter_constraints,
+        "loss": [StrOptions(set(LOSSES))],
+        "target_transform": [
+            StrOptions({"log", "yeo-johnson"}),
+            None,
+            HasMethods(["fit", "transform", "inverse_transform"]),
+        ],
+        "calibration": ["boolean"],
+    }
 
     def predict(
         self, X: Any, return_std: bool = False
@@ -37,7 +56,7 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
             Only with ``return_std=True``. Standard deviation of the mixture of the members'
             distributions, by the law of total variance: the mean of the members' own variances
             (the scatter of the data) plus the variance of their means (what the ensemble does
-            not agree on).
+            not agree on). With ``calibration=True`` it is multiplied by `calibration_factor_`.
 
         Raises
         ------
@@ -46,17 +65,47 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
             elements that the embedding lacks (see `missing`). X is read as it is predicted, in
             chunks: in a long X, a bad row is met when its turn comes.
         """
+        check_is_fitted(self)
+        networks = self._networks()
+        sampled = self._sampled_networks() if return_std else []
         means, stds = [], []
-        for _, outputs in self._member_outputs(X):
-            means.append(outputs.mean.mean(axis=0))
-            if return_std:
-                stds.append(np.sqrt((outputs.sigma**2).mean(axis=0) + outputs.mean.var(axis=0)))
+        for _, outputs in self._member_outputs(X, [*networks, *sampled]):
+            means.append(outputs.mean[: len(networks)].mean(axis=0))
+            stds.append(_total_std(outputs, len(networks)))
         mean = np.concatenate(means)
-        std = np.concatenate(stds) if return_std else None
+        std = np.concatenate(stds) * self.calibration_factor_ if return_std else None
         mean, std = self._scaler.inverse(mean, std)
         if not self._y_shape:
             mean, std = mean[:, 0], None if std is None else std[:, 0]
         return mean if std is None else (mean, std)
+
+    def _sampled_networks(self) -> list[CompositionNetwork]:
+        """Return what dropout draws from the members, the same at every call."""
+        # Networks without dropout have no such parameter.
+        n_samples = getattr(self, "mc_dropout", 0)
+        return [
+            sample_subnetwork(network, seed)
+            for network in (self._networks() if n_samples else [])
+            for seed in range(n_samples)
+        ]
+
+    def _criterion(self) -> nn.Module:
+        return WeightedLoss(self.loss)
+
+    def _needs_held_out(self) -> bool:
+        return self.calibration
+
+    def _learn_from_held_out(self, held_out: LabelledCompositions | None) -> None:
+        self.calibration_factor_ = np.ones(len(self._scaler.mean_))
+        if not self.calibration or held_out is None:
+            return
+        networks = self._networks()
+        rows = held_out.rows
+        outputs = self._outputs(held_out.compositions, rows, [*networks, *self._sampled_networks()])
+        error = held_out.targets.values[rows].numpy() - outputs.mean[: len(networks)].mean(axis=0)
+        self.calibration_factor_ = calibration_factor(
+            error / _total_std(outputs, len(networks)), held_out.targets.weights[rows].numpy()
+        )
 
     def _validate_targets(
         self, y: Any, sample_weight: Any, n_samples: int, *, fit: bool
@@ -110,3 +159,13 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
         tags.target_tags.multi_output = True
         tags.target_tags.single_output = True
         return tags
+
+
+def _total_std(outputs: MemberOutputs, n_networks: int) -> np.ndarray:
+    """Return the standard deviation of what networks say, by the law of total variance.
+
+    The first `n_networks` are the members; if more follow, drawn from them, it is these whose
+    means scatter.
+    """
+    scatter = outputs.mean[n_networks:] if len(outputs.mean) > n_networks else outputs.mean
+    return np.sqrt((outputs.sigma[:n_networks] ** 2).mean(axis=0) + scatter.var(axis=0))

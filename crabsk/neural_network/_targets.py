@@ -142,3 +142,26 @@ class TargetScaler(BaseEstimator):
         if self.target_transform == "yeo-johnson":
             return PowerTransformer("yeo-johnson", standardize=False)
         return clone(self.target_transform)
+
+
+def calibration_factor(ratios: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return what standard deviations must be multiplied by to fit the errors made.
+
+    The factor of a target is the maximum of its likelihood for normal errors, the root of the mean
+    square of error over standard deviation [1]_. A target without labels keeps its own.
+
+    Parameters
+    ----------
+    ratios : ndarray of shape (n_samples, n_outputs)
+        Error over standard deviation.
+    weights : ndarray of the same shape
+        0 where there is no label.
+
+    References
+    ----------
+    .. [1] Laves, Ihler, Fast, Kahrs, Ortmaier, "Well-calibrated regression uncertainty in medical
+       imaging with deep learning", MIDL 2020, equation 11.
+    """
+    total = weights.sum(axis=0)
+    squares = (weights * ratios**2).sum(axis=0) / np.where(total == 0, 1.0, total)
+    return np.where((total > 0) & (squares > 0), np.sqrt(squares), 1.0)

@@ -18,7 +18,7 @@ from skorch.helper import predefined_split
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from ..modules import Dropout, PackedBatch, PackedCompositions, Prediction, WeightedLoss
+from ..modules import Dropout, PackedBatch, PackedCompositions, Prediction
 
 # The averaged weights forget over this share of the training's steps.
 AVERAGING_HORIZON = 0.05
@@ -267,7 +267,7 @@ def train_member(
     validation: LabelledCompositions | None,
     *,
     seed: int,
-    loss: str,
+    criterion: nn.Module,
     max_epochs: int,
     batch_size: int,
     learning_rate: float,
@@ -320,7 +320,7 @@ def train_member(
     ) as pool:
         net = CompositionNet(
             module,
-            criterion=WeightedLoss(loss),
+            criterion=criterion,
             optimizer=torch.optim.AdamW,
             optimizer__fused=True,
             optimizer__weight_decay=weight_decay,

@@ -83,9 +83,9 @@ def copy_weights(network: CrabNet, reference: PaddedCrabNet) -> None:
     """Give the reference the packed network's weights; every one of both must be met."""
     pairs = [
         (network.embed, reference.fc),
-        (network.out, reference.out),
-        *zip(network.residual.layers, reference.fcs, strict=True),
-        *zip(network.residual.skips, reference.skips, strict=True),
+        (network.head.out, reference.out),
+        *zip(network.head.residual.layers, reference.fcs, strict=True),
+        *zip(network.head.residual.skips, reference.skips, strict=True),
     ]
     if isinstance(network.encoder_norm, nn.LayerNorm):
         pairs.append((network.encoder_norm, reference.encoder.norm))
@@ -262,7 +262,9 @@ def test_attention_weights():
     with torch.no_grad():
         weights = network.attention_weights(batch)
         collecting: list = []
-        torch.testing.assert_close(network.encode(batch, collecting), network.encode(batch))
+        torch.testing.assert_close(
+            network.encode_elements(batch, collecting), network.encode_elements(batch)
+        )
     assert len(weights) == N_LAYERS
     for layer in weights:
         for (n, m), group in zip(batch.groups, layer, strict=True):
@@ -308,9 +310,9 @@ def test_uncertainty_sends_no_gradient_into_the_mean():
     _, batch = next(random_compositions(10).batches(torch.arange(10), 10))
     network(batch).log_sigma.sum().backward()
     moved = {name for name, p in network.named_parameters() if p.grad is not None and p.grad.any()}
-    assert moved == {"out.weight", "out.bias"}
-    assert not network.out.weight.grad[:2].any()
-    assert not network.out.weight.grad[4:].any()
+    assert moved == {"head.out.weight", "head.out.bias"}
+    assert not network.head.out.weight.grad[:2].any()
+    assert not network.head.out.weight.grad[4:].any()
 
 
 def test_every_weight_learns_from_the_start():

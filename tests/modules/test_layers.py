@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from crabsk.modules import Dropout
+from crabsk.modules import Dropout, sample_subnetwork
 
 
 class TestDropout:
@@ -35,3 +35,31 @@ class TestDropout:
         y = self.make(0.25)(x)
         y.sum().backward()
         assert torch.equal(x.grad, y.detach())
+
+
+class TestSampledSubnetwork:
+    def make(self):
+        torch.manual_seed(0)
+        return torch.nn.Sequential(torch.nn.Linear(5, 64), Dropout(0.5), torch.nn.Linear(64, 1))
+
+    def test_drops_the_same_features_of_all_rows(self):
+        sample = sample_subnetwork(self.make(), seed=0).eval()
+        x = torch.randn(9, 5)
+        whole = sample(x)
+        torch.testing.assert_close(sample(x[:1]), whole[:1])
+        torch.testing.assert_close(sample(x[3:]), whole[3:])
+
+    def test_samples_scatter_about_the_network(self):
+        network = self.make().eval()
+        x = torch.randn(9, 5)
+        samples = torch.stack([sample_subnetwork(network, seed)(x) for seed in range(400)])
+        standard_error = samples.std(0) / 20
+        assert (standard_error > 0).all()
+        assert ((samples.mean(0) - network(x)).abs() < 5 * standard_error).all()
+
+    def test_leaves_the_network_alone(self):
+        network = self.make().eval()
+        x = torch.randn(9, 5)
+        before = network(x)
+        sample_subnetwork(network, seed=0)(x)
+        assert torch.equal(network(x), before)

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from crabsk.modules import LOSSES, Prediction, WeightedLoss
+from crabsk.modules import LOSSES, LogLoss, Prediction, WeightedLoss
 
 
 def prediction(mean, log_sigma):
@@ -44,3 +44,31 @@ def test_missing_labels_send_no_gradient(name):
     WeightedLoss(name)(output, (torch.zeros(2, 2), weight)).backward()
     for gradient in (output.mean.grad, output.log_sigma.grad):
         assert (gradient != 0).tolist() == [[True, False], [True, True]]
+
+
+class TestLogLoss:
+    def test_of_exclusive_classes(self):
+        torch.manual_seed(0)
+        logits, classes = torch.randn(9, 4), torch.arange(9) % 4
+        weight = torch.rand(9, 1)
+        indicator = torch.eye(4)[classes]
+        loss = LogLoss(exclusive=True)(Prediction(logits, logits), (indicator, weight))
+        single = torch.nn.functional.cross_entropy(logits, classes, reduction="none")
+        torch.testing.assert_close(loss, (single * weight[:, 0]).mean())
+
+    def test_of_labels(self):
+        torch.manual_seed(0)
+        logits, labels = torch.randn(9, 2), torch.randint(2, (9, 2)).float()
+        weight = torch.rand(9, 2)
+        loss = LogLoss(exclusive=False)(Prediction(logits, logits), (labels, weight))
+        p = torch.where(labels > 0, logits.sigmoid(), 1 - logits.sigmoid())
+        torch.testing.assert_close(loss, (-p.log() * weight).mean())
+
+    @pytest.mark.parametrize("exclusive", [False, True])
+    def test_weight_zero_sends_no_gradient(self, exclusive):
+        logits = torch.randn(3, 2, requires_grad=True)
+        weight = torch.tensor([[1.0], [0.0], [1.0]]).expand(3, 1 if exclusive else 2)
+        target = torch.eye(2)[[0, 1, 0]]
+        LogLoss(exclusive)(Prediction(logits, logits), (target, weight)).backward()
+        assert not logits.grad[1].any()
+        assert logits.grad[0].any()

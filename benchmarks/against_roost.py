@@ -1,0 +1,274 @@
+"""Accuracy beside Roost, trained by aviary's own loop in the time that a CrabNet fit takes.
+
+Both get the same training rows of the official folds of Matbench, the same threads (those of torch;
+OMP_NUM_THREADS sets them) and the same seconds: on each fold `CrabNetRegressor()` is fitted and
+timed first, then Roost trains for as long. Roost begins epochs while time is left, so that it gets
+up to an epoch more. Formulas are parsed within the time of both.
+
+Roost is that of aviary-models with the settings of its example: matscholar200 element vectors,
+three message layers of three heads, robust L1 loss, AdamW with a constant learning rate of 3e-4,
+batches of 128, one network. It learns from all training rows, and the network after the last epoch
+is scored, again as in the example: the training loop of aviary-models 1.2.1 wants no validation
+rows, and keeps no best epoch if given some. The seconds may be more or fewer than the example's 100
+epochs take; `--epochs 100` fits a second Roost of that length, however long that takes.
+
+aviary-models (not aviary, which is another package) wants dozens of packages; it works in a virtual
+environment of its own, beside what crabsk needs. On Linux, install the CPU build of torch there
+before all else (README.md says how), or gigabytes of CUDA come along:
+
+    python -m venv ENV && ENV/bin/pip install -c constraints.txt -e .
+    ENV/bin/pip install -c constraints.txt aviary-models==1.2.1
+    ENV/bin/python benchmarks/against_roost.py
+"""
+
+import argparse
+import importlib.util
+import math
+import sys
+import time
+import warnings
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import torch
+from _common import RESULTS, ROOT, Rows, argument_parser, read_rows, write_results
+from sklearn.metrics import mean_absolute_error
+from torch.utils.data import DataLoader
+
+from crabsk import CrabNetRegressor
+from crabsk.datasets import matbench_folds
+from crabsk.neural_network import ConflictingTargetsWarning
+
+DATA_SETS = ("expt_gap", "jdft2d")
+SEED = 0
+TASKS = {"target": "regression"}
+LOSSES = {"target": "L1"}
+# aviary asks for momentum whatever the optimiser; AdamW has none.
+OPTIMISER = {"optim": "AdamW", "learning_rate": 3e-4, "weight_decay": 1e-6, "momentum": 0.9}
+BATCH_SIZE = 128
+PACKAGES = (
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "skorch",
+    "torch",
+    "elementembeddings",
+    "aviary-models",
+    "pymatgen-core",
+)
+
+
+# ----------------------------------------------------------------------------------------- models
+
+
+class RoostRegressor:
+    """Roost with `fit` and `predict`; trains until `max_epochs` are done or `seconds` are over."""
+
+    def __init__(self, *, seconds: float = math.inf, max_epochs: float = math.inf) -> None:
+        self.seconds = seconds
+        self.max_epochs = max_epochs
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
+        """Train a network, epoch by epoch."""
+        from aviary.utils import init_normalizers, initialize_losses, initialize_optim
+
+        start = time.perf_counter()
+        torch.manual_seed(SEED)
+        self.model_ = make_roost()
+        normalizers = init_normalizers(TASKS, "cpu")
+        self.normalizer_ = normalizers["target"]
+        self.normalizer_.fit(torch.Tensor(y))
+        optimizer, scheduler = initialize_optim(self.model_, device="cpu", **OPTIMISER)
+        training = {
+            "train_loader": make_loader(X, y, batch_size=BATCH_SIZE, shuffle=True),
+            "val_loader": None,
+            "optimizer": optimizer,
+            "scheduler": scheduler,
+            "loss_dict": initialize_losses(TASKS, LOSSES, robust=True),
+            "normalizer_dict": normalizers,
+            "model_name": "roost",
+            "run_id": 0,
+            "checkpoint": False,
+            "verbose": False,
+        }
+        # Each call goes on where the one before ended: the learning rate is constant, and all
+        # else that training remembers is in the model and the optimiser.
+        while self.model_.epoch < self.max_epochs and time.perf_counter() - start < self.seconds:
+            self.model_.fit(epochs=1, **training)
+        return self
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """Return the means of the predicted distributions."""
+        # aviary wants targets here as well; it gets none of the true ones to see.
+        loader = make_loader(X, np.zeros(len(X)), batch_size=16 * BATCH_SIZE)
+        _, (outputs,), _ = self.model_.predict(loader)
+        mean, _ = outputs.unbind(dim=1)
+        return self.normalizer_.denorm(mean).numpy()
+
+
+def make_roost() -> Any:
+    from aviary.roost.model import Roost
+
+    # Its other defaults are the example's settings.
+    return Roost(robust=True, n_targets=[1], task_dict=TASKS, device="cpu")
+
+
+def make_loader(X: np.ndarray, y: np.ndarray, **options: Any) -> DataLoader:
+    from aviary.roost.data import CompositionData, collate_batch
+
+    # A formula may stand in several rows, so that it cannot be the id as well.
+    frame = pd.DataFrame({"material_id": np.arange(len(X)), "composition": X, "target": y})
+    return DataLoader(CompositionData(frame, TASKS), collate_fn=collate_batch, **options)
+
+
+def make_crabnet(*, trial: bool) -> CrabNetRegressor:
+    model = CrabNetRegressor(device="cpu", random_state=SEED)
+    return model.set_params(max_epochs=1) if trial else model
+
+
+def roost_settings() -> dict:
+    model = make_roost()
+    return {
+        **model.model_params,
+        **OPTIMISER,
+        "loss": LOSSES["target"],
+        "batch_size": BATCH_SIZE,
+        "n_parameters": model.num_params,
+    }
+
+
+# ------------------------------------------------------------------------------------ measurement
+
+
+def measure(model: Any, train: Rows, test: Rows) -> dict:
+    start, start_cpu = time.perf_counter(), time.process_time()
+    model.fit(*train)
+    fit_s, fit_cpu_s = time.perf_counter() - start, time.process_time() - start_cpu
+    mae = mean_absolute_error(test.y, model.predict(test.X))
+    return {"mae": mae, "fit_s": fit_s, "fit_cpu_s": fit_cpu_s}
+
+
+def compare(train: Rows, test: Rows, options: argparse.Namespace) -> dict[str, dict]:
+    """Return what each model did on a fold; `mae_ratio` is its error over CrabNet's."""
+    crabnet = make_crabnet(trial=options.trial)
+    results = {"crabnet": measure(crabnet, train, test)}
+    results["crabnet"] |= {"epochs": crabnet.max_epochs, "networks": crabnet.n_estimators}
+
+    roosts = {"roost_same_seconds": RoostRegressor(seconds=results["crabnet"]["fit_s"])}
+    if options.epochs:
+        roosts[f"roost_{options.epochs}_epochs"] = RoostRegressor(max_epochs=options.epochs)
+    for name, roost in roosts.items():
+        results[name] = measure(roost, train, test)
+        results[name] |= {"epochs": roost.model_.epoch, "networks": 1}
+
+    for result in results.values():
+        result["mae_ratio"] = result["mae"] / results["crabnet"]["mae"]
+    return results
+
+
+def warm_up() -> None:
+    """Do what only the first fit in a process does: late imports and element tables."""
+    X, y = np.array(["NaCl", "KCl", "NaBr", "KBr"], dtype=object), np.arange(4.0)
+    for model in (make_crabnet(trial=True), RoostRegressor(max_epochs=1)):
+        model.fit(X, y)
+
+
+def average(runs: list[dict]) -> dict[str, dict[str, dict[str, float]]]:
+    """Return the means over the folds, by data set and model."""
+    frame = pd.DataFrame(runs)
+    columns = ["mae", "mae_ratio", "fit_s", "epochs"]
+    return {
+        data_set: its.groupby("model", sort=False)[columns].mean().to_dict("index")
+        for data_set, its in frame.groupby("data_set", sort=False)
+    }
+
+
+def print_results(title: str, results: dict[str, dict]) -> None:
+    print(title)
+    for name, result in results.items():
+        print(
+            f"  {name:20} MAE {result['mae']:<8.4g} {result['mae_ratio']:.3f} of CrabNet's, "
+            f"{result['fit_s']:.0f} s, {result['epochs']:g} epochs"
+        )
+
+
+def run_all(options: argparse.Namespace) -> None:
+    folder = ROOT / "build" if options.trial else RESULTS
+    figures = {"n_threads": torch.get_num_threads(), "seed": SEED, "roost": roost_settings()}
+    runs: list[dict] = []
+    warm_up()
+    for name in options.data_sets:
+        X, y = read_rows(options.data, name)
+        folds = list(matbench_folds(name).split(X))
+        for fold in options.folds:
+            train, test = (Rows(X[part], y[part]) for part in folds[fold])
+            results = compare(train, test, options)
+            print_results(f"{name}, fold {fold}", results)
+            where = {"data_set": name, "fold": fold}
+            runs += [{**where, "model": model, **result} for model, result in results.items()]
+            # After each fold: what is measured outlives a benchmark that is killed.
+            path = write_results(
+                "against_roost",
+                {**figures, "means": average(runs), "runs": runs},
+                packages=PACKAGES,
+                folder=folder,
+            )
+    for name, means in average(runs).items():
+        print_results(f"{name}, mean of folds {', '.join(map(str, options.folds))}", means)
+    print(f"{path.relative_to(ROOT)} written")
+
+
+# ------------------------------------------------------------------------------------------- main
+
+
+def read_options() -> argparse.Namespace:
+    parser = argument_parser(__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument(
+        "--data-sets",
+        nargs="+",
+        choices=DATA_SETS,
+        default=DATA_SETS,
+        metavar="NAME",
+        help=f"of {', '.join(DATA_SETS)} (default: all)",
+    )
+    parser.add_argument(
+        "--folds",
+        type=int,
+        nargs="+",
+        choices=range(5),
+        default=[0],
+        metavar="FOLD",
+        help="from 0 to 4 (default: 0)",
+    )
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        metavar="N",
+        help="fit another Roost for N epochs, without regard to time (aviary's example: 100)",
+    )
+    parser.add_argument(
+        "--trial",
+        action="store_true",
+        help="does everything run? CrabNet does one epoch; the results go to build",
+    )
+    options = parser.parse_args()
+    if options.epochs is not None and options.epochs < 1:
+        parser.error("--epochs must be 1 or more")
+    if importlib.util.find_spec("aviary") is None:
+        parser.error("aviary cannot be imported; --help says how to install it")
+    return options
+
+
+def main() -> None:
+    options = read_options()
+    # Each fold is printed at once, even into a file.
+    sys.stdout.reconfigure(line_buffering=True)
+    # Different structures of equal composition are part of jdft2d.
+    warnings.simplefilter("ignore", ConflictingTargetsWarning)
+    run_all(options)
+
+
+if __name__ == "__main__":
+    main()

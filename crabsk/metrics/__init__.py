@@ -1,0 +1,42 @@
+"""Metrics that scikit-learn lacks: of predicted uncertainties, and of targets with missing labels.
+
+They are called as those of `sklearn.metrics` are. ``y_true`` and its predictions have shape
+(n_samples,) or (n_samples, n_outputs), in any unit; a NaN in ``y_true`` is a missing label, which
+counts for nothing. The scorers are for ``scoring=`` in `GridSearchCV` and its like:
+
+* `masked_neg_mean_absolute_error_scorer`: minus `masked_mean_absolute_error`
+* `masked_neg_root_mean_squared_error_scorer`: minus `masked_root_mean_squared_error`
+* `masked_r2_scorer`: `masked_r2_score`
+"""
+
+from ._masked import (
+    masked_mean_absolute_error,
+    masked_neg_mean_absolute_error_scorer,
+    masked_neg_root_mean_squared_error_scorer,
+    masked_r2_score,
+    masked_r2_scorer,
+    masked_root_mean_squared_error,
+)
+from ._uncertainty import (
+    confidence_curve,
+    coverage,
+    coverage_curve,
+    gaussian_nll,
+    miscalibration_area,
+    sharpness,
+)
+
+__all__ = [
+    "confidence_curve",
+    "coverage",
+    "coverage_curve",
+    "gaussian_nll",
+    "masked_mean_absolute_error",
+    "masked_neg_mean_absolute_error_scorer",
+    "masked_neg_root_mean_squared_error_scorer",
+    "masked_r2_score",
+    "masked_r2_scorer",
+    "masked_root_mean_squared_error",
+    "miscalibration_area",
+    "sharpness",
+]

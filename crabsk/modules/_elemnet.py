@@ -1,0 +1,124 @@
+"""ElemNet on packed compositions. Shape letters as in `_packing`."""
+
+from typing import ClassVar
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ._layers import Dropout
+from ._network import LOG_SIGMA_BOUND, CompositionNetwork, Prediction
+from ._packing import PackedBatch, count_elements
+
+# Hydrogen to plutonium without He, Ne, Ar, Po, At, Rn, Fr and Ra.
+ELEMNET_ELEMENTS = tuple(z for z in range(1, 95) if z not in {2, 10, 18, 84, 85, 86, 87, 88})
+
+
+class ElemNet(CompositionNetwork):
+    """A deep fully connected network on atomic fractions [1]_.
+
+    It sees the mean of the vectors of a composition's elements, weighted with their fractions.
+    With one-hot vectors those are the fractions themselves.
+
+    The defaults are the paper's 17 layers, which have their 86 inputs where the vectors are
+    ``torch.eye(118)[:, [z - 1 for z in ELEMNET_ELEMENTS]]``. The logarithm of the uncertainty,
+    which the paper's network has not, is a second linear map of the last hidden layer. Weights
+    start as in the public code: Glorot's uniform distribution, biases zero.
+
+    Parameters
+    ----------
+    element_vectors : Tensor of shape (118, n_features)
+        A fixed vector for each element, row ``z - 1`` for atomic number ``z``.
+    n_outputs : int, default=1
+        Number of targets K.
+    n_extra : int, default=0
+        Number of extra features E (temperature, pressure, ...). They enter the first layer beside
+        the composition, so that they interact with it in all others.
+    widths : tuple of tuple of int
+        Widths of the hidden layers, block by block.
+    dropout : tuple of float, default=(0.2, 0.1, 0.3, 0.2)
+        Dropout rates after the first blocks; no more than there are blocks.
+    detach_uncertainty : bool, default=False
+        Whether the uncertainty is read off the last hidden layer without sending gradients into
+        it, so that learning it cannot change the mean.
+
+    References
+    ----------
+    .. [1] Jha, Ward, Paul, Liao, Choudhary, Wolverton, Agrawal, "ElemNet: deep learning the
+       chemistry of materials from only elemental composition", Sci. Rep. 8, 17593 (2018).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from crabsk.modules import ElemNet, PackedCompositions
+    >>> network = ElemNet(torch.eye(118), widths=((16, 16), (8,)), dropout=(0.2,))
+    >>> salt = PackedCompositions(
+    ...     torch.tensor([11, 17]), torch.tensor([0.5, 0.5]), torch.tensor([0, 2]))
+    >>> rows, batch = next(salt.batches(torch.tensor([0]), batch_size=1))
+    >>> network(batch).mean.shape, network.encode(batch).shape
+    (torch.Size([1, 1]), torch.Size([1, 8]))
+    """
+
+    heads: ClassVar[tuple[str, ...]] = ("mean", "log_sigma")
+
+    def __init__(
+        self,
+        element_vectors: Tensor,
+        *,
+        n_outputs: int = 1,
+        n_extra: int = 0,
+        widths: tuple[tuple[int, ...], ...] = (
+            (1024, 1024, 1024, 1024),
+            (512, 512, 512),
+            (256, 256, 256),
+            (128, 128, 128),
+            (64, 64),
+            (32,),
+        ),
+        dropout: tuple[float, ...] = (0.2, 0.1, 0.3, 0.2),
+        detach_uncertainty: bool = False,
+    ) -> None:
+        super().__init__(element_vectors, n_outputs, widths[-1][-1])
+        if len(dropout) > len(widths):
+            raise ValueError(f"{len(dropout)} dropout rates for {len(widths)} blocks of widths")
+        self.detach_uncertainty = detach_uncertainty
+        width = widths[0][0]
+        self.embed = nn.Linear(element_vectors.shape[1], width)
+        self.embed_extra = nn.Linear(n_extra, width, bias=False) if n_extra else None
+        layers: list[nn.Module] = [nn.ReLU()]
+        for k, block in enumerate((widths[0][1:], *widths[1:])):
+            for next_width in block:
+                layers += [nn.Linear(width, next_width), nn.ReLU()]
+                width = next_width
+            if k < len(dropout):
+                layers.append(Dropout(dropout[k]))
+        self.hidden = nn.Sequential(*layers)
+        self.mean = nn.Linear(width, n_outputs)
+        self.log_sigma = nn.Linear(width, n_outputs)
+        for layer in self.modules():
+            if isinstance(layer, nn.Linear):
+                nn.init.xavier_uniform_(layer.weight)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+
+    def forward(self, batch: PackedBatch) -> Prediction:
+        """Predict the properties of each composition. **Shape**: see `Prediction`."""
+        hidden = self.encode(batch)
+        log_sigma = self.log_sigma(hidden.detach() if self.detach_uncertainty else hidden)
+        return Prediction(self.mean(hidden), log_sigma.clamp(-LOG_SIGMA_BOUND, LOG_SIGMA_BOUND))
+
+    def encode(self, batch: PackedBatch) -> Tensor:
+        """Return the last hidden layer. **Shape**: (B, widths[-1][-1])."""
+        # A weighted sum of projections is the projection of the weighted sum, and elements are
+        # fewer than compositions.
+        vectors = F.linear(self.element_vectors, self.embed.weight)
+        lengths = count_elements(batch.groups).to(vectors.device)
+        x = self.embed.bias + F.embedding_bag(
+            batch.atomic_numbers - 1,
+            vectors,
+            lengths.cumsum(0) - lengths,
+            mode="sum",
+            per_sample_weights=batch.fractions,
+        )
+        if self.embed_extra is not None:
+            x = x + self.embed_extra(batch.extra)
+        return self.hidden(x)

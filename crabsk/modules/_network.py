@@ -1,0 +1,61 @@
+"""What every network on compositions is and says. Shape letters as in `_packing`."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, NamedTuple
+
+from torch import Tensor, nn
+
+from ._packing import PackedBatch
+
+# In units of the standardised target, no measurement is surer than exp(-10). Without a bound, a
+# target that can be met exactly drives a robust loss to minus infinity.
+LOG_SIGMA_BOUND = 10.0
+
+
+class Prediction(NamedTuple):
+    """What a network says of each composition, in units of the scaled target.
+
+    Shape
+    -----
+    mean : (B, K); of a classifier, logits
+    log_sigma : (B, K), logarithm of the standard deviation
+    """
+
+    mean: Tensor
+    log_sigma: Tensor
+
+
+class CompositionNetwork(nn.Module, ABC):
+    """Base of the networks: an encoder of compositions and a head that reads off the targets.
+
+    Parameters
+    ----------
+    element_vectors : Tensor of shape (118, n_features)
+        A fixed vector for each element, row ``z - 1`` for atomic number ``z``.
+    n_outputs : int
+        Number of targets K.
+    n_features : int
+        Length of what `encode` returns.
+
+    Attributes
+    ----------
+    heads : tuple of str
+        Names of the submodules that read off the targets; all others are the encoder.
+    """
+
+    heads: ClassVar[tuple[str, ...]]
+    element_vectors: Tensor
+
+    def __init__(self, element_vectors: Tensor, n_outputs: int, n_features: int) -> None:
+        super().__init__()
+        self.register_buffer("element_vectors", element_vectors.float())
+        self.n_outputs: int = n_outputs
+        self.n_features: int = n_features
+
+    @abstractmethod
+    def forward(self, batch: PackedBatch) -> Prediction:
+        """Predict the properties of each composition. **Shape**: see `Prediction`."""
+
+    @abstractmethod
+    def encode(self, batch: PackedBatch) -> Tensor:
+        """Return each composition as one vector. **Shape**: (B, n_features)."""

@@ -1,0 +1,53 @@
+"""What one network takes over from another that was trained on other targets."""
+
+import torch
+
+from ._network import CompositionNetwork
+
+# Parts of an encoder that a network has or lacks by the data it was made for.
+OPTIONAL = ("embed_extra", "standardized")
+
+
+def copy_encoder(donor: CompositionNetwork, network: CompositionNetwork) -> list[str]:
+    """Give a network the weights of another's encoder; its head stays as it is.
+
+    An encoding of what the donor's data lacked (extra features, fractions of narrow range) stays
+    as it is, too.
+
+    Parameters
+    ----------
+    donor, network : CompositionNetwork
+        Networks of one class. Its `heads` are the submodules that are no part of the encoder.
+
+    Returns
+    -------
+    list of str
+        Names of the weights that were copied.
+
+    Raises
+    ------
+    ValueError
+        If the networks differ in kind, in their elements' vectors or in a weight's shape.
+    """
+    if type(donor) is not type(network):
+        raise ValueError(f"{type(donor).__name__} gives nothing to {type(network).__name__}")
+    heads = network.heads
+    if not torch.equal(donor.element_vectors, network.element_vectors):
+        raise ValueError("the embedding of the elements differs")
+    weights = dict(donor.named_parameters())
+    own = dict(network.named_parameters())
+    copied = []
+    for name, weight in own.items():
+        part = name.partition(".")[0]
+        if part in heads or (part in OPTIONAL and name not in weights):
+            continue
+        if name not in weights or weights[name].shape != weight.shape:
+            raise ValueError(f"the encoders differ in {name}")
+        copied.append(name)
+    for name in set(weights) - set(own):
+        if name.partition(".")[0] not in (*heads, "standardized"):
+            raise ValueError(f"the encoders differ in {name}")
+    with torch.no_grad():
+        for name in copied:
+            own[name].copy_(weights[name])
+    return copied

@@ -1,0 +1,229 @@
+"""Classes: what the classifiers share beyond training."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from scipy.special import log_expit, log_softmax, logsumexp
+from sklearn.base import ClassifierMixin
+from sklearn.utils import Tags, check_array, column_or_1d, compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    _num_samples,
+    check_consistent_length,
+    check_is_fitted,
+)
+from torch import nn
+
+from .._validation import StrOptions
+from ..modules import LogLoss
+from ._base import BaseCompositionNetwork
+from ._training import Targets
+
+
+class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
+    """Base of the classifiers; see `BaseCompositionNetwork`.
+
+    Two classes are one logit, more are one each with a softmax over them. Several labels a sample
+    are one logit each.
+    """
+
+    classes_: np.ndarray
+    _multilabel: bool
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseCompositionNetwork._parameter_constraints,
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the class of each sample.
+
+        Parameters
+        ----------
+        X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
+            Samples, in the form that `fit` was given.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
+            The most probable class; of several labels, 1 for those more probable than not.
+
+        Raises
+        ------
+        ValueError
+            If X cannot be read as compositions, differs in form from the X of `fit`, or holds
+            elements that the embedding lacks (see `missing`).
+        """
+        decision = self.decision_function(X)
+        if self._multilabel:
+            return (decision > 0).astype(int)
+        chosen = (decision > 0).astype(int) if decision.ndim == 1 else decision.argmax(axis=1)
+        return self.classes_[chosen]
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Predict the probability of each class: the mean over the members.
+
+        Parameters
+        ----------
+        X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
+            Samples, in the form that `fit` was given.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`; of several labels, the probability of each.
+
+        Raises
+        ------
+        ValueError
+            As `predict`.
+        """
+        return np.exp(self.predict_log_proba(X))
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Predict the logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
+            Samples, in the form that `fit` was given.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`; finite where the probability itself is rounded to 0.
+
+        Raises
+        ------
+        ValueError
+            As `predict`.
+        """
+        present, absent = self._log_probabilities(X)
+        if self._multilabel or absent is None:
+            return present
+        return np.hstack([absent, present])
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return how far the members, taken together, tend to each class.
+
+        Parameters
+        ----------
+        X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
+            Samples, in the form that `fit` was given.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Of two classes the log odds of the second, of more the logarithm of each one's
+            probability, and of several labels the log odds of each.
+
+        Raises
+        ------
+        ValueError
+            As `predict`.
+        """
+        present, absent = self._log_probabilities(X)
+        if absent is None:
+            return present
+        odds = present - absent
+        return odds if self._multilabel else odds[:, 0]
+
+    def _log_probabilities(self, X: Any) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return log p of each logit's class, and of its absence where classes are not exclusive.
+
+        Each is the logarithm of the members' mean probability.
+        """
+        check_is_fitted(self)
+        present, absent = [], []
+        for _, outputs in self._member_outputs(X, self._networks()):
+            logits = outputs.mean
+            if self._exclusive:
+                present.append(_log_mean_exp(log_softmax(logits, axis=2)))
+            else:
+                present.append(_log_mean_exp(log_expit(logits)))
+                absent.append(_log_mean_exp(log_expit(-logits)))
+        return np.concatenate(present), None if self._exclusive else np.concatenate(absent)
+
+    @property
+    def _exclusive(self) -> bool:
+        """Whether there is a logit for each of several classes that exclude each other."""
+        return not self._multilabel and len(self.classes_) != 2
+
+    def _criterion(self) -> nn.Module:
+        return LogLoss(self._exclusive)
+
+    def _validate_targets(
+        self, y: Any, sample_weight: Any, n_samples: int, *, fit: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        name = type(self).__name__
+        if y is None:
+            raise ValueError(f"{name} requires y to be passed, but the target y is None")
+        check_classification_targets(y)
+        multilabel = type_of_target(y) == "multilabel-indicator"
+        if not fit and multilabel != self._multilabel:
+            raise ValueError(f"{name} was fitted to y with {'' if multilabel else 'no '}one label")
+        check_consistent_length(np.empty(n_samples), y)
+        weights = _check_sample_weight(
+            sample_weight, np.empty(_num_samples(y)), dtype=np.float64, ensure_non_negative=True
+        )
+        if fit:
+            self._multilabel = multilabel
+        if multilabel:
+            return self._validate_labels(y, fit=fit), weights
+        return self._validate_classes(y, weights, fit=fit)
+
+    def _validate_labels(self, y: Any, *, fit: bool) -> np.ndarray:
+        if self.class_weight is not None:
+            raise ValueError("class_weight is for one label a sample; y has several")
+        indicator = check_array(y, accept_sparse="csr", dtype=np.float64, input_name="y")
+        indicator = indicator.toarray() if hasattr(indicator, "toarray") else indicator
+        if fit:
+            self.classes_ = np.arange(indicator.shape[1])
+        elif indicator.shape[1] != len(self.classes_):
+            raise ValueError(
+                f"y has {indicator.shape[1]} labels, but {type(self).__name__} is fitted to "
+                f"{len(self.classes_)}"
+            )
+        return indicator
+
+    def _validate_classes(
+        self, y: Any, weights: np.ndarray, *, fit: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        y = column_or_1d(y, warn=fit)
+        if fit:
+            self.classes_ = np.unique(y)
+            counted = np.unique(y[weights > 0])
+            of_class = dict(
+                zip(
+                    counted,
+                    compute_class_weight(self.class_weight, classes=counted, y=y[weights > 0]),
+                    strict=True,
+                )
+            )
+            self._class_weights = np.array([of_class.get(c, 1.0) for c in self.classes_])
+        elif unknown := sorted(set(np.unique(y).tolist()) - set(self.classes_.tolist())):
+            raise ValueError(f"y holds classes that were not there in training: {unknown}")
+        position = np.searchsorted(self.classes_, y)
+        return np.eye(len(self.classes_))[position], weights * self._class_weights[position]
+
+    def _encode_targets(self, y: np.ndarray, weights: np.ndarray, *, fit: bool) -> Targets:
+        values = y if self._multilabel or self._exclusive else y[:, 1:]
+        # Weights of mean 1 over those that count leave the scale of the loss alone.
+        scaled = weights * ((weights > 0).sum() / weights.sum())
+        n_columns = 1 if self._exclusive else values.shape[1]
+        return Targets(
+            torch.from_numpy(values.astype(np.float32)),
+            torch.from_numpy(np.tile(scaled[:, None], n_columns).astype(np.float32)),
+        )
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+def _log_mean_exp(values: np.ndarray) -> np.ndarray:
+    """Return the logarithm of the mean of exponentials over the first axis."""
+    return logsumexp(values, axis=0) - np.log(len(values))

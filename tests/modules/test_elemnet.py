@@ -1,0 +1,254 @@
+"""The packed network against a dense one, written here from the paper."""
+
+import itertools
+
+import pytest
+import torch
+from torch import nn
+
+from crabsk.modules import (
+    ELEMNET_ELEMENTS,
+    Dropout,
+    ElemNet,
+    Group,
+    PackedBatch,
+    PackedCompositions,
+)
+
+WIDTHS = ((14, 14), (12, 12), (8,))
+
+
+def walk(network, numbers, fractions, extra):
+    """Return mean and log sigma of one composition, by way of its dense vector."""
+    amounts = torch.zeros(118).double()
+    for z, f in zip(numbers, fractions, strict=True):
+        amounts[z - 1] += f
+    x, weight = amounts @ network.element_vectors, network.embed.weight
+    if network.embed_extra is not None:
+        x = torch.cat([x, extra])
+        weight = torch.cat([weight, network.embed_extra.weight], dim=1)
+    x = torch.relu(weight @ x + network.embed.bias)
+    for layer in network.hidden:
+        if isinstance(layer, nn.Linear):
+            x = torch.relu(layer.weight @ x + layer.bias)
+    return (
+        network.mean.weight @ x + network.mean.bias,
+        network.log_sigma.weight @ x + network.log_sigma.bias,
+    )
+
+
+def walks(network, compositions):
+    """Return mean and log sigma of each composition."""
+    spans = itertools.pairwise(compositions.offsets)
+    return [
+        walk(network, compositions.atomic_numbers[i:j], compositions.fractions[i:j], extra)
+        for (i, j), extra in zip(spans, compositions.extra, strict=True)
+    ]
+
+
+def make_network(**settings) -> ElemNet:
+    torch.manual_seed(0)
+    settings = {
+        "n_outputs": 2,
+        "n_extra": 2,
+        "widths": WIDTHS,
+        "dropout": (0.25, 0.5),
+        **settings,
+    }
+    network = ElemNet(torch.randn(118, 11), **settings).double().eval()
+    for parameter in network.parameters():
+        # Fresh biases are zero: an error in them would not show.
+        parameter.data.add_(0.05 * torch.randn_like(parameter))
+    return network
+
+
+def random_compositions(n: int = 30, n_extra: int = 2) -> PackedCompositions:
+    generator = torch.Generator().manual_seed(0)
+    lengths = torch.arange(n) % 6 + 1
+    offsets = torch.cat([torch.zeros(1, dtype=torch.long), lengths.cumsum(0)])
+    numbers = torch.cat([torch.randperm(118, generator=generator)[:m] + 1 for m in lengths])
+    amounts = [torch.rand(m, generator=generator).double() ** 3 + 1e-4 for m in lengths]
+    fractions = torch.cat([a / a.sum() for a in amounts])
+    extra = torch.randn(n, n_extra, generator=generator).double()
+    return PackedCompositions(numbers, fractions, offsets, extra)
+
+
+def whole_batch(compositions: PackedCompositions) -> PackedBatch:
+    return next(compositions.batches(torch.arange(len(compositions)), len(compositions)))[1]
+
+
+@torch.no_grad()
+def predict_all(network, compositions, batch_size=1000, order=None):
+    order = torch.arange(len(compositions)) if order is None else order
+    mean = torch.full((len(compositions), network.n_outputs), torch.nan).double()
+    log_sigma = mean.clone()
+    for rows, batch in compositions.batches(order, batch_size):
+        mean[rows], log_sigma[rows] = network(batch)
+    return mean, log_sigma
+
+
+@pytest.fixture(autouse=True)
+def _leave_global_random_state_alone():
+    with torch.random.fork_rng(devices=[]):
+        yield
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"n_outputs": 1, "n_extra": 0}, {"detach_uncertainty": True, "dropout": ()}]
+)
+def test_equals_the_dense_network(settings):
+    network = make_network(**settings)
+    compositions = random_compositions(n_extra=settings.get("n_extra", 2))
+    got = predict_all(network, compositions)
+    with torch.no_grad():
+        expected = walks(network, compositions)
+    for ours, theirs in zip(got, zip(*expected, strict=True), strict=True):
+        torch.testing.assert_close(ours, torch.stack(theirs), atol=1e-10, rtol=1e-8)
+    assert (got[0].std(0) > 1e-2).all()
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 30])
+def test_neither_batch_nor_order_matters(batch_size):
+    network, compositions = make_network(), random_compositions()
+    order = torch.randperm(30)
+    for expected, got in zip(
+        predict_all(network, compositions),
+        predict_all(network, compositions, batch_size, order),
+        strict=True,
+    ):
+        torch.testing.assert_close(got, expected, atol=1e-12, rtol=1e-10)
+
+
+def test_order_of_elements_does_not_matter():
+    network, compositions = make_network(), random_compositions()
+    order = torch.cat(
+        [
+            start + torch.randperm(int(n))
+            for start, n in zip(compositions.offsets[:-1], compositions.lengths, strict=True)
+        ]
+    )
+    shuffled = PackedCompositions(
+        compositions.atomic_numbers[order],
+        compositions.fractions[order],
+        compositions.offsets,
+        compositions.extra,
+    )
+    for expected, got in zip(
+        predict_all(network, compositions), predict_all(network, shuffled), strict=True
+    ):
+        torch.testing.assert_close(got, expected, atol=1e-12, rtol=1e-10)
+
+
+def test_elements_of_the_paper():
+    assert len(ELEMNET_ELEMENTS) == 86
+    assert (ELEMNET_ELEMENTS[0], ELEMNET_ELEMENTS[-1]) == (1, 94)
+    noble_or_radioactive = {2, 10, 18, 84, 85, 86, 87, 88}
+    assert set(range(1, 95)) - set(ELEMNET_ELEMENTS) == noble_or_radioactive
+
+
+def test_paper_setting_has_the_papers_layers():
+    """17 layers, 4,631,361 weights, and 33 for the uncertainty that the paper has not."""
+    network = ElemNet(torch.eye(118)[:, [z - 1 for z in ELEMNET_ELEMENTS]])
+    sizes = [86, *[1024] * 4, *[512] * 3, *[256] * 3, *[128] * 3, *[64] * 2, 32, 1]
+    assert len(sizes) - 1 == 17
+    paper = sum(a * b + b for a, b in itertools.pairwise(sizes))
+    assert paper == 4_631_361
+    assert sum(p.numel() for p in network.parameters()) == paper + 33
+    rates, n_layers = {}, 1
+    for layer in network.hidden:
+        n_layers += isinstance(layer, nn.Linear)
+        if isinstance(layer, Dropout):
+            rates[n_layers] = layer.threshold / 256
+    assert rates == pytest.approx({4: 0.2, 7: 0.1, 10: 0.3, 13: 0.2}, abs=1 / 512)
+
+
+@pytest.mark.parametrize("n_extra", [0, 2])
+def test_empty_compositions_are_finite_and_change_nothing(n_extra):
+    network = make_network(n_extra=n_extra)
+    full = random_compositions(12, n_extra)
+    gap = torch.zeros(1, n_extra).double()
+    with_gaps = PackedCompositions(
+        full.atomic_numbers,
+        full.fractions,
+        torch.cat([full.offsets[:1], full.offsets, full.offsets[-1:]]),
+        torch.cat([gap, full.extra, gap]),
+    )
+    for expected, got in zip(
+        predict_all(network, full), predict_all(network, with_gaps), strict=True
+    ):
+        torch.testing.assert_close(got[1:-1], expected, atol=1e-12, rtol=1e-10)
+        assert got.isfinite().all()
+    only_empty = PackedBatch(
+        torch.empty(0, dtype=torch.long),
+        torch.empty(0).double(),
+        (Group(0, 2),),
+        torch.ones(2, n_extra).double(),
+    )
+    for batch in (only_empty, whole_batch(with_gaps)):
+        network.zero_grad()
+        output = network(batch)
+        (output.mean + output.log_sigma).sum().backward()
+        assert all(p.grad.isfinite().all() for p in network.parameters())
+
+
+def test_extra_features_interact_with_the_composition():
+    network, compositions = make_network(n_outputs=1, n_extra=1), random_compositions(n_extra=1)
+    outputs = []
+    for value in (-1.0, 1.0):
+        compositions.extra = torch.full((30, 1), value).double()
+        outputs.append(predict_all(network, compositions)[0])
+    effect = outputs[1] - outputs[0]
+    assert effect.abs().min() > 0
+    assert effect.std() > 0.1 * effect.mean().abs()
+
+
+def test_every_weight_learns_from_the_start():
+    torch.manual_seed(0)
+    network = ElemNet(torch.randn(118, 11), n_extra=2).double()
+    output = network(whole_batch(random_compositions()))
+    ((output.mean - 1).square().sum() + (output.log_sigma - 1).square().sum()).backward()
+    assert [name for name, p in network.named_parameters() if not p.grad.any()] == []
+
+
+def test_the_encoder_is_all_but_the_heads():
+    network = make_network()
+    encoded = network.encode(whole_batch(random_compositions()))
+    assert encoded.shape == (30, WIDTHS[-1][-1])
+    encoded.square().sum().backward()
+    outside = {name.partition(".")[0] for name, p in network.named_parameters() if p.grad is None}
+    assert outside == set(ElemNet.heads)
+
+
+def test_uncertainty_sends_no_gradient_into_the_mean():
+    network = make_network(detach_uncertainty=True)
+    network(whole_batch(random_compositions())).log_sigma.sum().backward()
+    moved = {name for name, p in network.named_parameters() if p.grad is not None}
+    assert moved == {"log_sigma.weight", "log_sigma.bias"}
+
+
+def test_uncertainty_is_bounded():
+    network = make_network()
+    network.log_sigma.bias.data[:] = torch.tensor([-1e3, 1e3])
+    log_sigma = network(whole_batch(random_compositions())).log_sigma
+    assert (log_sigma == torch.tensor([-10.0, 10.0])).all()
+
+
+def test_dropout_only_in_training_and_from_its_own_generator():
+    network, batch = make_network(), whole_batch(random_compositions())
+    still = network(batch).mean
+    before = torch.get_rng_state()
+    drawn = []
+    for _ in range(2):
+        generator = torch.Generator().manual_seed(0)
+        for layer in network.train().modules():
+            if isinstance(layer, Dropout):
+                layer.generator = generator
+        drawn.append(network(batch).mean)
+    assert torch.equal(*drawn)
+    assert not torch.allclose(drawn[0], still)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_refuses_more_dropout_rates_than_blocks():
+    with pytest.raises(ValueError, match="4 dropout rates for 3 blocks"):
+        make_network(dropout=(0.1, 0.1, 0.1, 0.1))

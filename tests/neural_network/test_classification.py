@@ -1,0 +1,174 @@
+"""Classes: what holds for every classifier."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.model_selection import cross_val_score, train_test_split
+from tiny import CLASSIFIERS, tiny
+
+from crabsk import CrabNetClassifier
+from crabsk.neural_network import ConflictingTargetsWarning
+
+
+@pytest.fixture
+def three_classes(some_formulas):
+    """60 formulas and whether they are bound weakly, well or strongly."""
+    X, y = some_formulas
+    names = np.array(["strong", "weak", "well"], dtype=object)
+    return X, names[np.digitize(y, np.quantile(y, [1 / 3, 2 / 3]))]
+
+
+@pytest.mark.parametrize("cls", CLASSIFIERS)
+class TestEveryNetwork:
+    def test_probabilities(self, cls, three_classes):
+        X, y = three_classes
+        model = tiny(cls, n_estimators=2).fit(X, y)
+        probabilities = model.predict_proba(X)
+        assert model.classes_.tolist() == ["strong", "weak", "well"]
+        assert probabilities.shape == (60, 3)
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+        np.testing.assert_allclose(model.predict_log_proba(X), np.log(probabilities))
+        np.testing.assert_allclose(model.decision_function(X), np.log(probabilities))
+        assert np.array_equal(model.predict(X), model.classes_[probabilities.argmax(axis=1)])
+
+    def test_two_classes(self, cls, some_formulas):
+        X, y = some_formulas
+        model = tiny(cls).fit(X, y < np.median(y))
+        probabilities = model.predict_proba(X)
+        assert probabilities.shape == (60, 2)
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+        np.testing.assert_allclose(expit(model.decision_function(X)), probabilities[:, 1])
+        assert np.array_equal(model.predict(X), probabilities[:, 1] > 0.5)
+
+    def test_the_ensemble_votes_with_the_mean_probability(self, cls, three_classes):
+        X, y = three_classes
+        model = tiny(cls, n_estimators=3).fit(X, y)
+        expected = model.predict_proba(X)
+        members = list(model.nets_)
+        alone = []
+        for member in members:
+            model.nets_ = [member]
+            alone.append(model.predict_proba(X))
+        np.testing.assert_allclose(np.mean(alone, axis=0), expected)
+        assert not np.allclose(alone[0], alone[1])
+
+    def test_several_labels(self, cls, some_formulas):
+        X, y = some_formulas
+        labels = np.column_stack([y < -1, y < -0.5, y > np.median(y)]).astype(int)
+        model = tiny(cls).fit(X, labels)
+        probabilities = model.predict_proba(X)
+        assert probabilities.shape == (60, 3)
+        assert not np.allclose(probabilities.sum(axis=1), 1)
+        assert np.array_equal(model.predict(X), (probabilities > 0.5).astype(int))
+
+    def test_one_class(self, cls, some_formulas):
+        X, _ = some_formulas
+        model = tiny(cls).fit(X, ["metal"] * 60)
+        assert (model.predict(X) == "metal").all()
+        assert np.array_equal(model.predict_proba(X), np.ones((60, 1)))
+
+    def test_learns(self, cls, formation_enthalpy):
+        X, y = formation_enthalpy
+        train, test, y_train, y_test = train_test_split(
+            X, y < np.median(y), random_state=0, train_size=600
+        )
+        model = tiny(cls, max_epochs=20, learning_rate=5e-3).fit(train, y_train)
+        assert roc_auc_score(y_test, model.decision_function(test)) > 0.85
+
+
+class TestWeights:
+    def test_class_weight_is_a_sample_weight(self, three_classes):
+        X, y = three_classes
+        weighted = tiny(CrabNetClassifier, class_weight={"strong": 5.0, "weak": 1, "well": 1})
+        by_sample = np.where(y == "strong", 5.0, 1.0)
+        np.testing.assert_allclose(
+            weighted.fit(X, y).predict_proba(X),
+            tiny(CrabNetClassifier).fit(X, y, sample_weight=by_sample).predict_proba(X),
+            rtol=1e-4,
+        )
+
+    def test_balanced_lifts_the_rare_class(self, formation_enthalpy):
+        X, y = formation_enthalpy
+        X, rare = X[:400], y[:400] < np.quantile(y[:400], 0.1)
+        plain, balanced = (
+            tiny(CrabNetClassifier, max_epochs=10, class_weight=weight).fit(X, rare)
+            for weight in (None, "balanced")
+        )
+        assert balanced.predict(X).sum() > plain.predict(X).sum()
+        assert plain.predict_proba(X)[:, 1].mean() == pytest.approx(0.1, abs=0.05)
+
+    def test_samples_of_weight_zero_decide_nothing(self, three_classes):
+        X, y = three_classes
+        counted = np.r_[np.ones(40), np.zeros(20)]
+        spoilt = y.copy()
+        spoilt[40:] = "weak"
+        models = [
+            tiny(CrabNetClassifier, class_weight="balanced").fit(X, labels, sample_weight=counted)
+            for labels in (y, spoilt)
+        ]
+        assert np.array_equal(models[0].predict_proba(X), models[1].predict_proba(X))
+
+    def test_no_weight_at_all(self, three_classes):
+        X, y = three_classes
+        with pytest.raises(ValueError, match="non-zero"):
+            tiny(CrabNetClassifier).fit(X, y, sample_weight=np.zeros(60))
+
+    def test_not_for_several_labels(self, some_formulas):
+        X, y = some_formulas
+        labels = np.column_stack([y < -1, y < -0.5]).astype(int)
+        with pytest.raises(ValueError, match="class_weight"):
+            tiny(CrabNetClassifier, class_weight="balanced").fit(X, labels)
+
+
+class TestTargets:
+    def test_unknown_class_in_validation_data(self, three_classes):
+        X, y = three_classes
+        with pytest.raises(ValueError, match=r"not there in training: \['unheard of'\]"):
+            tiny(CrabNetClassifier).fit(X, y, validation_data=(X[:1], ["unheard of"]))
+
+    def test_validation_loss_is_the_log_loss(self, three_classes):
+        X, y = three_classes
+        model = tiny(CrabNetClassifier).fit(X[:40], y[:40], validation_data=(X[40:], y[40:]))
+        expected = log_loss(y[40:], model.predict_proba(X[40:]), labels=model.classes_)
+        assert model.history_[0][-1]["valid_loss"] == pytest.approx(expected, rel=1e-4)
+
+    def test_early_stopping(self, three_classes):
+        X, y = three_classes
+        model = tiny(
+            CrabNetClassifier, early_stopping=True, n_iter_no_change=2, max_epochs=200
+        ).fit(X, y)
+        assert len(model.history_[0]) < 200
+
+    def test_continuous_targets_are_refused(self, some_formulas):
+        X, y = some_formulas
+        with pytest.raises(ValueError, match="continuous"):
+            tiny(CrabNetClassifier).fit(X, y)
+
+    def test_conflicting_classes_warn(self):
+        with pytest.warns(ConflictingTargetsWarning, match="1 of 3"):
+            tiny(CrabNetClassifier).fit(["NaCl", "Na2Cl2", "Cu"], ["a", "b", "b"])
+
+    def test_series_of_categories(self, three_classes):
+        X, y = three_classes
+        expected = tiny(CrabNetClassifier).fit(X, y).predict(X)
+        series = pd.Series(y, dtype="category", index=np.arange(60)[::-1])
+        assert np.array_equal(tiny(CrabNetClassifier).fit(X, series).predict(X), expected)
+
+
+def test_in_scikit_learn(three_classes):
+    X, y = three_classes
+    scores = cross_val_score(tiny(CrabNetClassifier), X, y, cv=3, scoring="roc_auc_ovr")
+    assert np.isfinite(scores).all()
+    calibrated = CalibratedClassifierCV(tiny(CrabNetClassifier), cv=3).fit(X, y)
+    np.testing.assert_allclose(calibrated.predict_proba(X).sum(axis=1), 1)
+
+
+def test_presets_fit(three_classes):
+    X, y = three_classes
+    for cls in CLASSIFIERS:
+        for name in cls.presets:
+            model = cls.from_preset(name, max_epochs=1, n_estimators=1)
+            assert model.fit(X, y).predict(X).shape == (60,)

@@ -1,0 +1,151 @@
+"""Starting from another estimator's encoder, and reading it out."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from tiny import CLASSIFIERS, REGRESSORS, tiny, tiny_crabnet
+
+from crabsk import CrabNetClassifier, RoostRegressor
+
+
+@pytest.fixture
+def donor(some_formulas):
+    X, y = some_formulas
+    return tiny_crabnet(n_estimators=2, random_state=7).fit(X, y)
+
+
+def encoder(network):
+    return {
+        name: weight.clone()
+        for name, weight in network.named_parameters()
+        if name.partition(".")[0] not in network.heads
+    }
+
+
+class TestInitFrom:
+    @pytest.mark.parametrize("cls", [*REGRESSORS, *CLASSIFIERS])
+    def test_frozen_throughout_is_the_donors_encoder(self, cls, some_formulas):
+        X, y = some_formulas
+        first = tiny(REGRESSORS[(REGRESSORS + CLASSIFIERS).index(cls) % 3]).fit(X, y)
+        model = tiny(cls, init_from=first, freeze=3).fit(X, y < -0.5)
+        assert np.array_equal(model.encode(X), first.encode(X))
+
+    def test_unfrozen_weights_move(self, donor, some_formulas):
+        X, y = some_formulas
+        model = tiny_crabnet(init_from=donor, freeze=2).fit(X, y)
+        given, learnt = (encoder(m.nets_[0].module_) for m in (donor, model))
+        assert all(not torch.equal(given[name], learnt[name]) for name in given)
+
+    def test_members_start_from_members(self, donor, some_formulas):
+        X, y = some_formulas
+        model = tiny_crabnet(init_from=donor, freeze=3, n_estimators=3).fit(X, y)
+        for k, source in enumerate([0, 1, 0]):
+            assert np.array_equal(model.encode(X, member=k), donor.encode(X, member=source))
+
+    def test_head_starts_afresh(self, donor, some_formulas):
+        X, y = some_formulas
+        settings = {"max_epochs": 1, "learning_rate": 1e-9}
+        started, fresh = (
+            tiny_crabnet(init_from=source, **settings).fit(X, y).nets_[0].module_
+            for source in (donor, None)
+        )
+        torch.testing.assert_close(started.head.state_dict(), fresh.head.state_dict())
+        assert not torch.equal(started.embed.weight, fresh.embed.weight)
+
+    def test_the_donor_is_left_alone(self, donor, some_formulas):
+        X, y = some_formulas
+        before = donor.predict(X)
+        tiny_crabnet(init_from=donor).fit(X, y)
+        assert np.array_equal(donor.predict(X), before)
+
+    def test_other_targets_and_extra_features(self, donor, some_formulas):
+        X, y = some_formulas
+        hot = np.column_stack([X, np.linspace(0, 1, 60)]).astype(object)
+        model = tiny_crabnet(init_from=donor, freeze=3).fit(hot, np.column_stack([y, -y]))
+        given, learnt = (encoder(m.nets_[0].module_) for m in (donor, model))
+        assert all(torch.equal(given[name], learnt[name]) for name in given)
+        with pytest.raises(ValueError, match="embed_extra"):
+            tiny_crabnet(init_from=model).fit(X, y)
+
+    def test_helps(self, formation_enthalpy):
+        """A target that was learnt from many samples is learnt again from few."""
+        X, y = formation_enthalpy
+        few, rest, y_few, y_rest = train_test_split(X, y, train_size=60, random_state=0)
+        first = tiny_crabnet(max_epochs=30, d_model=32).fit(rest[:1500], y_rest[:1500])
+        settings = {"max_epochs": 30, "d_model": 32, "learning_rate": 2e-3}
+        scratch, started = (
+            tiny_crabnet(init_from=source, **settings).fit(few, 3 * y_few + 1)
+            for source in (None, first)
+        )
+        errors = [
+            np.abs(m.predict(rest[1500:]) - 3 * y_rest[1500:] - 1).mean()
+            for m in (scratch, started)
+        ]
+        assert errors[1] < 0.8 * errors[0]
+
+    def test_survives_clone_and_cross_validation(self, donor, some_formulas):
+        X, y = some_formulas
+        model = tiny_crabnet(init_from=donor, freeze=3)
+        assert clone(model).init_from is donor
+        assert np.isfinite(cross_val_score(model, X, y, cv=2)).all()
+
+    def test_in_a_grid(self, donor, some_formulas):
+        X, y = some_formulas
+        grid = {"init_from": [None, FrozenEstimator(donor)]}
+        search = GridSearchCV(tiny_crabnet(), grid, cv=2, error_score="raise").fit(X, y)
+        assert set(search.best_params_) == {"init_from"}
+
+    @pytest.mark.parametrize(
+        ("settings", "reason"),
+        [
+            ({"d_model": 24}, "differ in"),
+            ({"n_layers": 2}, "differ in encoder.1"),
+            ({"embedding": "magpie"}, "embedding of the elements differs"),
+        ],
+    )
+    def test_another_encoder_is_refused(self, donor, some_formulas, settings, reason):
+        X, y = some_formulas
+        with pytest.raises(ValueError, match=f"init_from has another network: .*{reason}"):
+            tiny_crabnet(init_from=donor, **settings).fit(X, y)
+
+    def test_another_kind_of_network_is_refused(self, donor, some_formulas):
+        X, y = some_formulas
+        with pytest.raises(ValueError, match="CrabNet gives nothing to Roost"):
+            tiny(RoostRegressor, init_from=donor).fit(X, y)
+
+    def test_unfitted_donor_is_refused(self, some_formulas):
+        X, y = some_formulas
+        with pytest.raises(ValueError, match="must be a fitted estimator"):
+            tiny_crabnet(init_from=tiny(CrabNetClassifier)).fit(X, y)
+
+    def test_freeze_without_donor_is_refused(self, some_formulas):
+        X, y = some_formulas
+        with pytest.raises(ValueError, match="freeze=2 needs init_from"):
+            tiny_crabnet(freeze=2).fit(X, y)
+
+
+class TestEncode:
+    @pytest.mark.parametrize("cls", [*REGRESSORS, *CLASSIFIERS])
+    def test_shape_and_order(self, cls, some_formulas):
+        X, y = some_formulas
+        model = tiny(cls).fit(X, y < -0.5)
+        vectors = model.encode(X)
+        assert vectors.shape == (60, 16)
+        np.testing.assert_allclose(model.encode(X[::-1]), vectors[::-1], rtol=1e-4, atol=1e-6)
+        twice = model.encode(["NaCl", "Cl2Na2"])
+        assert np.array_equal(twice[0], twice[1])
+
+    def test_no_such_member(self, donor):
+        with pytest.raises(IndexError):
+            donor.encode(["NaCl"], member=2)
+
+    def test_features_for_others(self, donor, some_formulas):
+        X, y = some_formulas
+        ridge = make_pipeline(FunctionTransformer(donor.encode), RidgeCV()).fit(X, y)
+        assert ridge.score(X, y) > 0.3

@@ -1,0 +1,133 @@
+"""Standard deviations: calibrated, and drawn by dropout."""
+
+import numpy as np
+import pytest
+from sklearn.model_selection import train_test_split
+from tiny import REGRESSORS, tiny, tiny_crabnet
+
+from crabsk import CrabNetRegressor, ElemNetRegressor
+from crabsk.metrics import coverage, gaussian_nll
+from crabsk.neural_network._targets import calibration_factor
+
+
+@pytest.fixture(scope="module")
+def split(formation_enthalpy):
+    """800 rows to train on and 400 others."""
+    X, y = formation_enthalpy
+    return train_test_split(X, y, train_size=800, test_size=400, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def calibrated(split):
+    X, _, y, _ = split
+    settings = {"max_epochs": 15, "n_estimators": 2, "validation_fraction": 0.25}
+    return tiny_crabnet(calibration=True, **settings).fit(X, y)
+
+
+class TestCalibration:
+    def test_factor_multiplies_the_std(self, calibrated, split):
+        _, X, _, _ = split
+        mean, std = calibrated.predict(X, return_std=True)
+        factor = calibrated.calibration_factor_
+        assert factor.shape == (1,)
+        assert factor[0] != 1
+        calibrated.calibration_factor_ = np.ones(1)
+        plain_mean, plain_std = calibrated.predict(X, return_std=True)
+        calibrated.calibration_factor_ = factor
+        assert np.array_equal(mean, plain_mean)
+        np.testing.assert_allclose(std, factor * plain_std)
+
+    def test_unseen_rows_are_covered(self, calibrated, split):
+        _, X, _, y = split
+        mean, std = calibrated.predict(X, return_std=True)
+        assert coverage(y, mean, std, level=0.9) == pytest.approx(0.9, abs=0.06)
+        overconfident = gaussian_nll(y, mean, std / 4)
+        assert gaussian_nll(y, mean, std) < overconfident
+
+    def test_validation_data_take_the_place_of_held_out_rows(self, split):
+        X, X_held, y, y_held = split
+        model = tiny_crabnet(calibration=True).fit(X, y, validation_data=(X_held, y_held))
+        assert np.array_equal(tiny_crabnet().fit(X, y).predict(X), model.predict(X))
+        mean, std = model.predict(X_held, return_std=True)
+        assert np.mean(((y_held - mean) / std) ** 2) == pytest.approx(1, rel=1e-4)
+
+    def test_held_out_rows_are_not_trained_on(self, some_formulas):
+        """The same rows for all members, so that no network has seen them."""
+        X, y = some_formulas
+        settings = {"calibration": True, "validation_fraction": 0.5, "n_estimators": 2}
+        model = tiny_crabnet(**settings).fit(X, y)
+        ignored = 0
+        for row in range(0, 60, 6):
+            changed = y.copy()
+            changed[row], changed[row - 1] = y[row - 1], y[row]
+            both = tiny_crabnet(**settings).fit(X, changed)
+            ignored += np.array_equal(both.predict(X), model.predict(X))
+        assert 0 < ignored < 10
+
+    def test_each_target_has_its_own_factor(self, split):
+        X, _, y, _ = split
+        noise = np.random.default_rng(0).normal(size=len(y))
+        both = np.column_stack([y, noise])
+        both[::3, 1] = np.nan
+        model = tiny_crabnet(calibration=True).fit(X, both)
+        assert model.calibration_factor_.shape == (2,)
+        assert model.calibration_factor_[0] != model.calibration_factor_[1]
+
+    def test_factor(self):
+        ratios = np.array([[1.0, 3.0, 5.0], [3.0, 3.0, 0.0]])
+        weights = np.array([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+        np.testing.assert_allclose(calibration_factor(ratios, weights), [5**0.5, 3.0, 1.0])
+
+
+class TestDropout:
+    @pytest.fixture
+    def model(self, some_formulas):
+        return tiny_crabnet(dropout=0.2, mc_dropout=20).fit(*some_formulas)
+
+    def test_widens_the_std_and_leaves_the_mean(self, model, some_formulas):
+        X, y = some_formulas
+        plain = tiny_crabnet(dropout=0.2).fit(X, y)
+        mean, std = model.predict(X, return_std=True)
+        plain_mean, plain_std = plain.predict(X, return_std=True)
+        assert np.array_equal(mean, plain_mean)
+        assert np.array_equal(mean, model.predict(X))
+        assert (std > plain_std).all()
+
+    def test_does_not_depend_on_the_rows_beside_it(self, model, some_formulas):
+        X, _ = some_formulas
+        whole = model.predict(X, return_std=True)[1]
+        np.testing.assert_allclose(model.predict(X[:7], return_std=True)[1], whole[:7], rtol=1e-4)
+        assert np.array_equal(model.predict(X, return_std=True)[1], whole)
+
+    def test_for_elemnet(self, some_formulas):
+        X, y = some_formulas
+        plain = tiny(ElemNetRegressor, dropout=(0.3,)).fit(X, y)
+        _, without = plain.predict(X, return_std=True)
+        _, std = plain.set_params(mc_dropout=10).predict(X, return_std=True)
+        assert (std > without).all()
+
+    def test_networks_that_drop_nothing_do_not_scatter(self, some_formulas):
+        X, y = some_formulas
+        model = tiny_crabnet(dropout=0.0, mc_dropout=5).fit(X, y)
+        _, std = model.predict(X, return_std=True)
+        _, plain = model.set_params(mc_dropout=0).predict(X, return_std=True)
+        np.testing.assert_allclose(std, plain, rtol=1e-5)
+
+
+@pytest.mark.parametrize("cls", REGRESSORS)
+def test_total_variance(cls, some_formulas):
+    X, y = some_formulas
+    model = tiny(cls, n_estimators=3).fit(X, y)
+    mean, std = model.predict(X, return_std=True)
+    members = list(model.nets_)
+    alone = []
+    for member in members:
+        model.nets_ = [member]
+        alone.append(model.predict(X, return_std=True))
+    means, stds = np.array(alone).transpose(1, 0, 2)
+    np.testing.assert_allclose(means.mean(axis=0), mean, rtol=1e-6)
+    np.testing.assert_allclose(np.sqrt((stds**2).mean(axis=0) + means.var(axis=0)), std, rtol=1e-6)
+
+
+def test_paper_preset_learns_the_uncertainty_with_the_mean():
+    assert CrabNetRegressor.from_preset("paper").loss == "robust_l1"
