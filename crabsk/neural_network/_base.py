@@ -45,6 +45,9 @@ from ._training import CompositionNet, LabelledCompositions, Targets, train_memb
 # Rows of X that are read at a time, and compositions in a batch of a prediction.
 READING_CHUNK = 65_536
 PREDICTION_CHUNK = 4096
+# Products with fewer rows are summed in another order: the last digits of a prediction would depend
+# on the rows beside it.
+FEWEST_ROWS = 8
 # Passes over the training samples of a set of up to so many rows.
 EPOCHS = 60
 FULL_LENGTH = 10_000
@@ -471,6 +474,9 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
     ) -> Iterator[tuple[Tensor, PackedBatch]]:
         """Yield batches of like length, each with which of `rows` it holds."""
         by_length = rows[packed.lengths[rows].argsort(stable=True)]
+        # Some rows again, which does no harm.
+        n_padded = len(rows) + -len(rows) % FEWEST_ROWS
+        by_length = by_length[torch.arange(n_padded) % len(rows)]
         position = torch.empty(len(packed), dtype=torch.int64)
         position[rows] = torch.arange(len(rows))
         device = self.nets_[0].device

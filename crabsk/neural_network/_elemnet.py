@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from sklearn.utils import Tags
 from torch import Tensor
 
 from .._validation import Interval
@@ -289,3 +290,10 @@ class ElemNetClassifier(CompositionClassifier, _ElemNetEstimator):
         self.callbacks = callbacks
         self.warm_start = warm_start
         self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        # scikit-learn's checks want 0.83 on classes that differ in scale, which compositions have
+        # not: 0.81 is what their ratios allow without learning them by heart.
+        tags.classifier_tags.poor_score = True
+        return tags
