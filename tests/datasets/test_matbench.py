@@ -17,7 +17,7 @@ import pytest
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from crabsk.datasets import _matbench, fetch_matbench, matbench_folds
-from crabsk.datasets._matbench import _TASKS
+from crabsk.datasets._matbench_tasks import TASKS
 
 
 def site(*species):
@@ -122,12 +122,12 @@ def make_task(monkeypatch):
 
     def make(name, raw, n_rows, url="http://127.0.0.1:9/none"):
         task = dataclasses.replace(
-            _TASKS[name],
+            TASKS[name],
             url=f"{url}/matbench_{name}.json.gz",
             sha256=hashlib.sha256(raw).hexdigest(),
             n_rows=n_rows,
         )
-        monkeypatch.setitem(_TASKS, name, task)
+        monkeypatch.setitem(TASKS, name, task)
         return task
 
     return make
@@ -153,7 +153,7 @@ def files(data_home):
 
 def parse_one(value, name="jdft2d", target=1.0):
     """Read a file of one row."""
-    task = dataclasses.replace(_TASKS[name], n_rows=1)
+    task = dataclasses.replace(TASKS[name], n_rows=1)
     raw = pack([task.inputs, task.column], [[value, target]])
     (formula,), (number,) = _matbench._parse(raw, name, task)
     return formula, number
@@ -181,13 +181,13 @@ OFFICIAL = {
 
 
 def test_all_tasks_are_there():
-    assert sorted(_TASKS) == sorted(OFFICIAL)
-    assert len({task.sha256 for task in _TASKS.values()}) == 13
+    assert sorted(TASKS) == sorted(OFFICIAL)
+    assert len({task.sha256 for task in TASKS.values()}) == 13
 
 
 @pytest.mark.parametrize("name", OFFICIAL)
 def test_facts_are_complete_and_official(name):
-    task = _TASKS[name]
+    task = TASKS[name]
     assert (task.n_rows, task.column, task.unit, task.inputs, bool(task.classes)) == OFFICIAL[name]
     assert task.url == f"https://ml.materialsproject.org/projects/matbench_{name}.json.gz"
     assert len(task.sha256) == 64
@@ -476,13 +476,13 @@ def test_malformed_file(place, tmp_path, raw, message):
 
 def test_bad_row_is_named():
     rows = [["Fe", 1.0]] * 4 + [["Fe", None]]
-    task = dataclasses.replace(_TASKS["steels"], n_rows=5)
+    task = dataclasses.replace(TASKS["steels"], n_rows=5)
     with pytest.raises(ValueError, match="at row 4: 'yield strength' is None"):
         _matbench._parse(pack([task.inputs, task.column], rows), "steels", task)
 
 
 def test_columns_are_found_by_name():
-    task = dataclasses.replace(_TASKS["steels"], n_rows=1)
+    task = dataclasses.replace(TASKS["steels"], n_rows=1)
     raw = pack(["yield strength", "id", "composition"], [[1.5, 7, "Fe"]])
     formulas, targets = _matbench._parse(raw, "steels", task)
     assert (formulas, targets.tolist()) == (["Fe"], [1.5])
