@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         RoostClassifier,
         RoostRegressor,
     )
+    from .persistence import load_model, save_model
 
 _HOME = {
     "CompositionTransformer": "feature_extraction",
@@ -28,6 +29,8 @@ _HOME = {
     "ElemNetRegressor": "neural_network",
     "RoostClassifier": "neural_network",
     "RoostRegressor": "neural_network",
+    "load_model": "persistence",
+    "save_model": "persistence",
 }
 _ROOMS = (
     "composition",
@@ -37,6 +40,7 @@ _ROOMS = (
     "metrics",
     "modules",
     "neural_network",
+    "persistence",
 )
 
 __all__ = [
@@ -48,6 +52,8 @@ __all__ = [
     "RoostClassifier",
     "RoostRegressor",
     "__version__",
+    "load_model",
+    "save_model",
 ]
 
 

@@ -148,13 +148,15 @@ class FractionalEncoding(nn.Module):
         self.dim = dim
         self.resolution = resolution
         self.log = log
-        self.register_buffer("table", self._make_table(), persistent=False)
+        self.register_buffer("table", None, persistent=False)
+        self.fill_table()
 
-    def _make_table(self) -> Tensor:
+    def fill_table(self) -> None:
+        """Compute the table, which is no part of the network's state."""
         position = torch.arange(self.resolution, dtype=torch.float64).unsqueeze(1)
         column = torch.arange(self.dim, dtype=torch.float64)
         angle = position / 50 ** (2 * column / self.dim)
-        return torch.where(column.long() % 2 == 0, angle.sin(), angle.cos()).float()
+        self.table = torch.where(column.long() % 2 == 0, angle.sin(), angle.cos()).float()
 
     def __getstate__(self) -> dict[str, Any]:
         # The table would be most of a small network's pickle, and follows from two numbers.
@@ -164,7 +166,7 @@ class FractionalEncoding(nn.Module):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self.table = self._make_table()
+        self.fill_table()
 
     def forward(self, fractions: Tensor) -> Tensor:
         """Encode fractions. **Shape**: (T,) -> (T, dim)."""

@@ -3,6 +3,7 @@
 import copy
 import inspect
 import multiprocessing
+import os
 import threading
 import warnings
 from abc import ABC, abstractmethod
@@ -162,6 +163,10 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
     @abstractmethod
     def _criterion(self) -> nn.Module:
         """Return the loss of a prediction against encoded targets."""
+
+    @abstractmethod
+    def _n_outputs(self) -> int:
+        """Return the number of outputs of the fitted networks."""
 
     @abstractmethod
     def _validate_targets(
@@ -387,7 +392,7 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
             module.load_state_dict(copy.deepcopy(before.state_dict()))
         return module
 
-    def _take_over(self, modules: list[CompositionNetwork]) -> list[Callback]:
+    def _take_over(self, modules: list[CompositionNetwork]) -> list[tuple[str, Callback]]:
         """Give networks the encoders of `init_from`; return what freezes them in training."""
         if self.init_from is None:
             if self.freeze:
@@ -396,12 +401,17 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
                 )
             return []
         donor = self.init_from
+        if isinstance(donor, str | os.PathLike):
+            from ..persistence import load_model  # which stands on this room
+
+            donor = load_model(donor)
         if isinstance(donor, FrozenEstimator):
             donor = donor.estimator
         if not isinstance(donor, BaseCompositionNetwork) or not hasattr(donor, "nets_"):
             raise ValueError(
-                f"init_from={self.init_from!r} must be a fitted estimator of the same network; in "
-                "a grid of parameters, where estimators are cloned, wrap it in FrozenEstimator"
+                f"init_from={self.init_from!r} must be a fitted estimator of the same network, or "
+                "the path of a saved one; in a grid of parameters, where estimators are cloned, "
+                "wrap it in FrozenEstimator"
             )
         for k, module in enumerate(modules):
             network = donor.nets_[k % len(donor.nets_)].module_
@@ -412,7 +422,10 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         if not self.freeze:
             return []
         # Counted in epochs from 1.
-        return [Freezer(copied), Unfreezer(copied, at=self.freeze + 1)]
+        return [
+            ("crabsk_freezer", Freezer(copied)),
+            ("crabsk_unfreezer", Unfreezer(copied, at=self.freeze + 1)),
+        ]
 
     def encode(self, X: Any, member: int = 0) -> np.ndarray:
         """Return each sample as the vector that the head of a network reads.
@@ -453,6 +466,14 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
                     encoded[where] = network.encode(batch).cpu()
             vectors.append(encoded.numpy()[inverse])
         return np.concatenate(vectors)
+
+    def _fitted_net(self, module: CompositionNetwork) -> CompositionNet:
+        """Return a net that has been trained already."""
+        net = CompositionNet(
+            module, criterion=self._criterion(), device=_resolve_device(self.device)
+        )
+        net.initialize().finish()
+        return net
 
     def _networks(self) -> list[CompositionNetwork]:
         """Return the members' networks, ready to predict."""

@@ -151,6 +151,9 @@ class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
         """Whether there is a logit for each of several classes that exclude each other."""
         return not self._multilabel and len(self.classes_) != 2
 
+    def _n_outputs(self) -> int:
+        return len(self.classes_) if self._multilabel or self._exclusive else 1
+
     def _criterion(self) -> nn.Module:
         return LogLoss(self._exclusive)
 
@@ -193,7 +196,17 @@ class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
     ) -> tuple[np.ndarray, np.ndarray]:
         y = column_or_1d(y, warn=fit)
         if fit:
-            self.classes_ = np.unique(y)
+            classes = np.unique(y)
+            if (
+                self.warm_start
+                and hasattr(self, "nets_")
+                and classes.tolist() != self.classes_.tolist()
+            ):
+                raise ValueError(
+                    f"warm_start=True continues with the classes of the previous fit, "
+                    f"{self.classes_.tolist()}, but y holds {classes.tolist()}"
+                )
+            self.classes_ = classes
             counted = np.unique(y[weights > 0])
             of_class = dict(
                 zip(
@@ -207,6 +220,13 @@ class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
             raise ValueError(f"y holds classes that were not there in training: {unknown}")
         position = np.searchsorted(self.classes_, y)
         return np.eye(len(self.classes_))[position], weights * self._class_weights[position]
+
+    def _refuse_other_classes(self, classes: np.ndarray) -> None:
+        if classes.tolist() != self.classes_.tolist():
+            raise ValueError(
+                "warm_start=True continues with the classes of the previous fit, "
+                f"{self.classes_.tolist()}, but y holds {classes.tolist()}"
+            )
 
     def _encode_targets(self, y: np.ndarray, weights: np.ndarray, *, fit: bool) -> Targets:
         values = y if self._multilabel or self._exclusive else y[:, 1:]

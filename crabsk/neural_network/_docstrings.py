@@ -134,10 +134,10 @@ validation_fraction : float, default=0.1
 n_iter_no_change : int, default=10
     Epochs without improvement that early stopping waits.""",
     "running": """\
-init_from : estimator, default=None
-    A fitted estimator of the same network, for regression or classification, whose encoders the
-    members start from; the heads that read off the target start afresh. It stays the same in
-    clones of the estimator.
+init_from : estimator or path, default=None
+    A fitted estimator of the same network, for regression or classification, or the path of one
+    that `crabsk.save_model` wrote. The members start from its encoders; the heads that read off
+    the target start afresh. It stays the same in clones of the estimator.
 
 freeze : int, default=0
     Number of first epochs in which only what `init_from` did not give is trained.

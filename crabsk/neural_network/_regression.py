@@ -92,6 +92,9 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
     def _criterion(self) -> nn.Module:
         return WeightedLoss(self.loss)
 
+    def _n_outputs(self) -> int:
+        return len(self._scaler.mean_)
+
     def _needs_held_out(self) -> bool:
         return self.calibration
 

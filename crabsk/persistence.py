@@ -1,0 +1,409 @@
+"""Saving and loading fitted networks without executing anything from a file.
+
+A model is one safetensors file: weights and tables as tensors, everything else as JSON in its
+header. Reading it makes numbers, strings and containers, and then one of crabsk's own estimators.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import uuid
+import warnings
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from . import neural_network
+from ._version import __version__
+from .composition import ELEMENTS
+from .embeddings import ElementTable, embedding_names
+from .modules import FractionalEncoding, FractionStatistics
+from .neural_network._base import BaseCompositionNetwork
+from .neural_network._targets import TargetScaler
+from .neural_network._training import CompositionNet
+
+__all__ = ["load_model", "save_model"]
+
+FORMAT = 1
+"""Version of the layout of a file; raised when an older crabsk could not read it."""
+
+_ESTIMATORS: dict[str, type[BaseCompositionNetwork]] = {
+    name: getattr(neural_network, name)
+    for name in neural_network.__all__
+    if issubclass(getattr(neural_network, name), BaseCompositionNetwork)
+}
+_KEY = "crabsk"
+_PACKAGES = ("numpy", "scikit-learn", "skorch", "torch")
+
+# Parameters that training needs and prediction does not, and that are no plain data.
+_NOT_SAVED = ("callbacks", "init_from")
+# How often the network of a file may repeat its parts: never more often than it has tensors.
+_REPEATS = ("n_layers", "n_experts", "n_estimators")
+
+# Fitted attributes that are plain data, and those that are arrays of numbers.
+_PLAIN = (
+    "n_features_in_",
+    "feature_names_in_",
+    "formula_position_",
+    "history_",
+    "classes_",
+    "_y_shape",
+    "_multilabel",
+)
+_ARRAYS = ("_extra_mean", "_extra_scale", "_class_weights", "calibration_factor_")
+
+
+def save_model(estimator: BaseCompositionNetwork, path: str | os.PathLike) -> None:
+    """Write a fitted estimator to one file.
+
+    The file appears under its name only when it is whole; one that was there is replaced.
+
+    Parameters
+    ----------
+    estimator : CrabNet, Roost or ElemNet estimator
+        What to save. Its `callbacks` and `init_from` are left out, with a warning: they may be
+        any code.
+    path : str or path
+        Where to. It is used as it is: no suffix is added.
+
+    Raises
+    ------
+    TypeError
+        If `estimator` is none of crabsk's networks, or has a parameter that is no plain data: a
+        transformer of one's own as `target_transform`, say, which skops or joblib can save.
+    sklearn.exceptions.NotFittedError
+        If it is not fitted.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from crabsk import CrabNetRegressor, load_model, save_model
+    >>> model = CrabNetRegressor(max_epochs=2, n_estimators=1, random_state=0)
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "salts"
+    >>> save_model(model.fit(["NaCl", "KCl", "NaBr"], [-2.1, -2.3, -1.9]), path)
+    >>> bool((load_model(path).predict(["KBr"]) == model.predict(["KBr"])).all())
+    True
+    """
+    name = type(estimator).__name__
+    if _ESTIMATORS.get(name) is not type(estimator):
+        raise TypeError(f"save_model takes {', '.join(sorted(_ESTIMATORS))}, not {name}")
+    check_is_fitted(estimator)
+    tensors = _tensors(estimator)
+    content = {
+        "estimator": name,
+        "parameters": _encode(_parameters(estimator)),
+        "attributes": _encode(
+            {key: getattr(estimator, key) for key in _PLAIN if hasattr(estimator, key)}
+        ),
+        "element_table": {
+            "name": estimator._element_table.name,
+            "features": list(estimator._element_table.feature_names),
+        },
+        "transformer_lambdas": _lambdas(estimator),
+        "versions": _versions(),
+    }
+    text = json.dumps(content, sort_keys=True)
+    header = {
+        _KEY: text,
+        "crabsk_format": str(FORMAT),
+        "crabsk_sha256": _digest(text, tensors),
+    }
+    _write(Path(path), safetensors.torch.save(tensors, metadata=header))
+
+
+def load_model(path: str | os.PathLike, *, device: str | None = None) -> BaseCompositionNetwork:
+    """Read an estimator that `save_model` wrote.
+
+    Nothing in the file is executed. It predicts what the saved one did, on the same kind of
+    device bit for bit.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    device : str, optional
+        Where to compute, in place of what was saved: "cpu" for what was trained on a GPU named in
+        its parameters.
+
+    Returns
+    -------
+    estimator
+        A fitted estimator, of the class that was saved.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ValueError
+        If it is no model of crabsk, is not whole, was changed since it was saved, holds weights
+        that are no numbers, or needs a newer crabsk.
+
+    Warns
+    -----
+    UserWarning
+        If the model was saved with another major or minor version of crabsk.
+    """
+    header, tensors = _read(Path(path))
+    content = _check(path, header, tensors)
+    try:
+        return _restore(content, tensors, device)
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{path} is no sound model of crabsk: {error}") from error
+
+
+# ----------------------------------------------------------------------------------------- saving
+
+
+def _parameters(estimator: BaseCompositionNetwork) -> dict[str, Any]:
+    parameters = estimator.get_params(deep=False)
+    dropped = [name for name in _NOT_SAVED if parameters.pop(name) is not None]
+    if isinstance(parameters["random_state"], np.random.RandomState):
+        dropped.append("random_state")
+        parameters["random_state"] = None
+    if dropped:
+        warnings.warn(
+            f"not saved, being no plain data: {', '.join(dropped)}; the loaded estimator has the "
+            "defaults",
+            UserWarning,
+            stacklevel=3,
+        )
+    if not isinstance(parameters["embedding"], str):
+        parameters["embedding"] = None  # the table itself is saved
+    return parameters
+
+
+def _tensors(estimator: BaseCompositionNetwork) -> dict[str, Tensor]:
+    """Return all numbers of a fitted estimator by name."""
+    arrays = {name: getattr(estimator, name) for name in _ARRAYS if hasattr(estimator, name)}
+    arrays["element_table"] = estimator._element_table.values
+    if hasattr(estimator, "_scaler"):
+        arrays["target_mean"] = estimator._scaler.mean_
+        arrays["target_scale"] = estimator._scaler.scale_
+    tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+    for name, value in estimator._fraction_statistics._asdict().items():
+        tensors[f"fraction_statistics.{name}"] = value
+    for k, net in enumerate(estimator.nets_):
+        for name, value in net.module_.state_dict().items():
+            tensors[f"nets.{k}.{name}"] = value.cpu().contiguous().clone()
+    return tensors
+
+
+def _lambdas(estimator: BaseCompositionNetwork) -> list[float] | None:
+    """Return what the Yeo-Johnson transform of the targets learnt."""
+    transformer = getattr(getattr(estimator, "_scaler", None), "transformer_", None)
+    lambdas = getattr(transformer, "lambdas_", None)
+    return None if lambdas is None else lambdas.tolist()
+
+
+def _encode(value: Any) -> Any:
+    """Return what JSON can hold; what it lacks is an object with one key."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.generic):
+        return _encode(value.item())
+    if isinstance(value, list):
+        return [_encode(item) for item in value]
+    if isinstance(value, tuple):
+        return {"tuple": [_encode(item) for item in value]}
+    if isinstance(value, Mapping):
+        return {"dict": [[_encode(key), _encode(item)] for key, item in value.items()]}
+    if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "biufUO":
+        kind = "object" if value.dtype.kind == "O" else value.dtype.str
+        return {"array": [kind, [_encode(item) for item in value.tolist()]]}
+    raise TypeError(
+        f"{value!r} is no plain data and cannot be saved without executing code on loading; "
+        "joblib (for files that you trust) or skops can save it"
+    )
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "crabsk": __version__,
+        "python": platform.python_version(),
+        **{package: metadata.version(package) for package in _PACKAGES},
+    }
+
+
+def _digest(text: str, tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _write(path: Path, content: bytes) -> None:
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        with part.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+# ---------------------------------------------------------------------------------------- loading
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    with path.open("rb"):  # the errors of the system, not of safetensors
+        pass
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            # Copies are aligned as tensors of torch's own are: their sums have the same rounding.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+            return header, tensors
+    except SafetensorError as error:
+        raise ValueError(f"{path} is no model of crabsk, or not whole: {error}") from error
+
+
+def _check(path: Any, header: dict[str, str], tensors: dict[str, Tensor]) -> dict[str, Any]:
+    """Return the JSON of a file that is ours, unchanged and not too new."""
+    if _KEY not in header:
+        raise ValueError(f"{path} holds tensors, but is no model of crabsk")
+    if header.get("crabsk_format") != str(FORMAT):
+        raise ValueError(
+            f"{path} has format {header.get('crabsk_format')!r}, and crabsk {__version__} reads "
+            f"format {FORMAT}: a newer crabsk is needed"
+        )
+    if header.get("crabsk_sha256") != _digest(header[_KEY], tensors):
+        raise ValueError(f"{path} was changed since it was saved: its checksum does not fit")
+    for name, tensor in tensors.items():
+        if name.startswith("nets.") and tensor.is_floating_point() and not tensor.isfinite().all():
+            raise ValueError(f"{path} has weights that are no finite numbers, in {name}")
+    try:
+        content = json.loads(header[_KEY])
+        saved = content["versions"]["crabsk"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path} is no sound model of crabsk: {error}") from error
+    if str(saved).split(".")[:2] != __version__.split(".")[:2]:
+        warnings.warn(
+            f"{path} was saved with crabsk {saved}, and this is {__version__}: predictions may "
+            "differ",
+            UserWarning,
+            stacklevel=3,
+        )
+    return content
+
+
+def _restore(
+    content: dict[str, Any], tensors: dict[str, Tensor], device: str | None
+) -> BaseCompositionNetwork:
+    parameters = _decode(content["parameters"])
+    for name in _REPEATS:
+        if parameters.get(name, 0) > len(tensors):
+            raise ValueError(f"{name}={parameters[name]} is more than the file has tensors")
+    table = ElementTable(
+        content["element_table"]["name"],
+        _array(tensors, "element_table", (len(ELEMENTS), None)),
+        tuple(content["element_table"]["features"]),
+    )
+    table.values.setflags(write=False)
+    if parameters["embedding"] is None:
+        known = ~np.isnan(table.values).all(axis=1)
+        symbols = [symbol for symbol, there in zip(ELEMENTS, known, strict=True) if there]
+        parameters["embedding"] = pd.DataFrame(
+            table.values[known], index=symbols, columns=list(table.feature_names)
+        )
+    elif parameters["embedding"] not in embedding_names():
+        raise ValueError(f"there is no embedding {parameters['embedding']!r}")
+    if device is not None:
+        parameters["device"] = device
+    estimator = _ESTIMATORS[content["estimator"]](**parameters)
+    estimator._validate_params()
+    for name, value in _decode(content["attributes"]).items():
+        if name not in _PLAIN:
+            raise ValueError(f"it has an unknown attribute {name!r}")
+        setattr(estimator, name, value)
+    for name in _ARRAYS:
+        if name in tensors:
+            setattr(estimator, name, _array(tensors, name, (None,)))
+    estimator._element_table = table
+    estimator._fraction_statistics = FractionStatistics(
+        *(tensors[f"fraction_statistics.{name}"] for name in FractionStatistics._fields)
+    )
+    if "target_mean" in tensors:
+        estimator._scaler = _restore_scaler(estimator, content["transformer_lambdas"], tensors)
+    estimator.callbacks_ = [[] for _ in range(estimator.n_estimators)]
+    estimator.nets_ = _restore_nets(estimator, tensors)
+    return estimator
+
+
+def _restore_scaler(
+    estimator: Any, lambdas: list[float] | None, tensors: dict[str, Tensor]
+) -> TargetScaler:
+    scaler = TargetScaler(estimator.target_transform)
+    scaler.mean_ = _array(tensors, "target_mean", (None,))
+    scaler.scale_ = _array(tensors, "target_scale", scaler.mean_.shape)
+    scaler.transformer_ = scaler._make_transformer()
+    if lambdas is not None and scaler.transformer_ is not None:
+        scaler.transformer_.lambdas_ = np.array(lambdas, dtype=np.float64)
+        scaler.transformer_.n_features_in_ = len(lambdas)
+    elif scaler.transformer_ is not None:
+        scaler.transformer_.fit(np.ones((1, len(scaler.mean_))))  # learns nothing
+    return scaler
+
+
+def _restore_nets(
+    estimator: BaseCompositionNetwork, tensors: dict[str, Tensor]
+) -> list[CompositionNet]:
+    nets = []
+    for k in range(estimator.n_estimators):
+        prefix = f"nets.{k}."
+        state = {
+            name.removeprefix(prefix): tensor
+            for name, tensor in tensors.items()
+            if name.startswith(prefix)
+        }
+        # Without memory of its own: what the parameters say is believed once the weights fit.
+        with torch.device("meta"):
+            module = estimator._build_module(
+                state["element_vectors"].to("meta"),
+                estimator._fraction_statistics,
+                estimator._n_outputs(),
+                len(estimator._extra_mean),
+            )
+        module.load_state_dict(state, assign=True)
+        for layer in module.modules():
+            if isinstance(layer, FractionalEncoding):
+                layer.fill_table()
+        nets.append(estimator._fitted_net(module))
+    return nets
+
+
+def _array(tensors: dict[str, Tensor], name: str, shape: tuple[int | None, ...]) -> np.ndarray:
+    array = tensors[name].numpy()
+    if array.ndim != len(shape) or any(
+        want not in (None, is_) for want, is_ in zip(shape, array.shape, strict=True)
+    ):
+        raise ValueError(f"{name} has shape {array.shape}, not {shape}")
+    return array
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_decode(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    ((kind, content),) = value.items()
+    if kind == "tuple":
+        return tuple(_decode(item) for item in content)
+    if kind == "dict":
+        return {_decode(key): _decode(item) for key, item in content}
+    if kind == "array":
+        dtype, items = content
+        return np.array([_decode(item) for item in items], dtype=np.dtype(dtype))
+    raise ValueError(f"unknown kind of data {kind!r}")

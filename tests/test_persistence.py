@@ -1,0 +1,398 @@
+"""Saved models predict the same elsewhere, and files can do no harm."""
+
+import io
+import json
+import os
+import pickle
+import struct
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LinearRegression
+from sklearn.preprocessing import StandardScaler
+from tiny import CLASSIFIERS, REGRESSORS, tiny, tiny_crabnet
+
+import crabsk.persistence
+from crabsk import CrabNetClassifier, CrabNetRegressor, load_model, save_model
+from crabsk.persistence import _digest
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "a model"
+
+
+@pytest.fixture
+def model(some_formulas):
+    return tiny_crabnet().fit(*some_formulas)
+
+
+def contents(path):
+    with safe_open(path, framework="pt") as file:
+        return file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+def rewrite(path, change, *, sign=True):
+    """Change JSON and tensors of a file as one would who knows the format."""
+    header, tensors = contents(path)
+    content = json.loads(header["crabsk"])
+    change(content, tensors)
+    header["crabsk"] = json.dumps(content, sort_keys=True)
+    if sign:
+        header["crabsk_sha256"] = _digest(header["crabsk"], tensors)
+    save_file(tensors, path, metadata=header)
+
+
+class TestRoundTrip:
+    @pytest.mark.parametrize("cls", [*REGRESSORS, *CLASSIFIERS])
+    def test_predicts_the_same(self, cls, some_formulas, path):
+        X, y = some_formulas
+        model = tiny(cls, n_estimators=2).fit(X, y if cls in REGRESSORS else y < -0.5)
+        save_model(model, path)
+        again = load_model(path)
+        assert type(again) is cls
+        assert np.array_equal(again.predict(X), model.predict(X))
+        assert np.array_equal(again.encode(X), model.encode(X))
+        if cls in REGRESSORS:
+            assert np.array_equal(again.predict(X, return_std=True), model.predict(X, True))
+        else:
+            assert np.array_equal(again.predict_proba(X), model.predict_proba(X))
+        assert repr(again) == repr(model)
+        assert again.history_ == model.history_
+
+    @pytest.mark.parametrize(
+        "settings",
+        [
+            {"embedding": "magpie", "missing": "mean"},
+            {"embedding": "onehot"},
+            {"target_transform": "yeo-johnson"},
+            {"calibration": True, "mc_dropout": 3, "dropout": 0.1},
+            {"head": "mmoe", "n_experts": 2, "n_estimators": 3},
+            {"standardize_fractions": False, "norm_first": False, "loss": "robust_l1"},
+        ],
+    )
+    def test_settings(self, settings, some_formulas, path):
+        X, y = some_formulas
+        model = tiny_crabnet(**settings).fit(X, np.column_stack([y, -y]))
+        save_model(model, path)
+        again = load_model(path)
+        assert np.array_equal(again.predict(X, return_std=True), model.predict(X, return_std=True))
+        assert again.get_params() == model.get_params()
+
+    def test_log_targets(self, some_formulas, path):
+        X, y = some_formulas
+        model = tiny_crabnet(target_transform="log").fit(X, np.exp(y))
+        save_model(model, path)
+        assert np.array_equal(load_model(path).predict(X), model.predict(X))
+
+    def test_own_table(self, some_formulas, path):
+        X, y = some_formulas
+        rng = np.random.default_rng(0)
+        elements = sorted(crabsk.composition.ELEMENTS[:90])
+        table = pd.DataFrame(rng.normal(size=(90, 5)), index=elements)
+        model = tiny_crabnet(embedding=table).fit(X, y)
+        save_model(model, path)
+        again = load_model(path)
+        assert np.array_equal(again.predict(X), model.predict(X))
+        assert np.array_equal(again.fit(X, y).predict(X), model.predict(X))
+
+    def test_alloys(self, path):
+        """The statistics of fractions are part of the model."""
+        rng = np.random.default_rng(0)
+        X = [f"Fe{0.7 + 0.02 * a:.5f}C{0.01 * b:.5f}Ni{0.1:.1f}" for a, b in rng.random((80, 2))]
+        model = tiny_crabnet().fit(X, rng.random(80))
+        assert model.nets_[0].module_.standardized is not None
+        save_model(model, path)
+        assert np.array_equal(load_model(path).predict(X), model.predict(X))
+
+    def test_table_with_extra_features(self, some_formulas, path):
+        X, y = some_formulas
+        frame = pd.DataFrame({"T": np.linspace(0, 1, 60), "formula": X})
+        model = tiny_crabnet().fit(frame, y)
+        save_model(model, path)
+        again = load_model(path)
+        assert np.array_equal(again.predict(frame), model.predict(frame))
+        assert again.feature_names_in_.tolist() == ["T", "formula"]
+        with pytest.raises(ValueError, match="feature names"):
+            again.predict(frame.rename(columns={"T": "p"}))
+
+    @pytest.mark.parametrize("labels", [["b", "a"], [3, 1], [True, False], ["x", "a", "c"]])
+    def test_classes(self, labels, some_formulas, path):
+        X, _ = some_formulas
+        y = np.resize(np.array(labels, dtype=object if isinstance(labels[0], str) else None), 60)
+        model = tiny(CrabNetClassifier, class_weight={labels[0]: 2.0}).fit(X, y)
+        save_model(model, path)
+        again = load_model(path)
+        assert again.classes_.dtype == model.classes_.dtype
+        assert np.array_equal(again.predict(X), model.predict(X))
+        assert again.class_weight == model.class_weight
+
+    def test_in_another_process(self, model, some_formulas, path):
+        X, _ = some_formulas
+        save_model(model, path)
+        code = (
+            "import sys, json, torch; torch.set_num_threads(1)\n"
+            "from crabsk import load_model\n"
+            "print(json.dumps(load_model(sys.argv[1]).predict(json.loads(sys.argv[2])).tolist()))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(path), json.dumps(X.tolist())],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert json.loads(done.stdout) == model.predict(X).tolist()
+
+    def test_goes_on_training(self, some_formulas, path):
+        X, y = some_formulas
+        model = tiny_crabnet(warm_start=True).fit(X, y)
+        save_model(model, path)
+        expected = model.fit(X, y).predict(X)
+        np.testing.assert_allclose(load_model(path).fit(X, y).predict(X), expected)
+
+    def test_gives_its_encoder(self, model, some_formulas, path):
+        X, y = some_formulas
+        save_model(model, path)
+        from_path = tiny_crabnet(init_from=str(path), freeze=3).fit(X, y)
+        assert np.array_equal(from_path.encode(X), model.encode(X))
+
+    def test_pickles_across_processes(self, model, some_formulas, tmp_path):
+        X, _ = some_formulas
+        (tmp_path / "model.pickle").write_bytes(pickle.dumps(model))
+        code = (
+            "import sys, json, pickle, torch; torch.set_num_threads(1)\n"
+            "model = pickle.load(open(sys.argv[1], 'rb'))\n"
+            "print(json.dumps(model.predict(json.loads(sys.argv[2])).tolist()))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / "model.pickle"), json.dumps(X.tolist())],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert json.loads(done.stdout) == model.predict(X).tolist()
+
+
+class TestSaving:
+    def test_the_path_is_used_as_it_is(self, model, path):
+        save_model(model, path)
+        assert os.listdir(path.parent) == ["a model"]
+        save_model(model, str(path))
+        assert os.listdir(path.parent) == ["a model"]
+
+    def test_a_failure_leaves_the_old_file(self, model, path, monkeypatch):
+        save_model(model, path)
+        before = path.read_bytes()
+
+        def full(descriptor):
+            raise OSError("no space left on device")
+
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="no space"):
+            save_model(model, path)
+        assert path.read_bytes() == before
+        assert os.listdir(path.parent) == ["a model"]
+
+    def test_unfitted(self, path):
+        with pytest.raises(NotFittedError):
+            save_model(tiny_crabnet(), path)
+
+    def test_other_estimators(self, path):
+        with pytest.raises(TypeError, match=r"CrabNetRegressor.*not LinearRegression"):
+            save_model(LinearRegression(), path)
+
+    def test_code_is_not_saved(self, some_formulas, path):
+        X, y = some_formulas
+        model = tiny_crabnet(target_transform=StandardScaler()).fit(X, y)
+        with pytest.raises(TypeError, match=r"StandardScaler.*skops"):
+            save_model(model, path)
+        assert not path.exists()
+
+    def test_what_is_left_out_is_told(self, model, some_formulas, path):
+        X, y = some_formulas
+        heir = tiny_crabnet(init_from=model, random_state=np.random.RandomState(0)).fit(X, y)
+        with pytest.warns(UserWarning, match="init_from, random_state"):
+            save_model(heir, path)
+        assert np.array_equal(load_model(path).predict(X), heir.predict(X))
+
+
+class TestHostileFiles:
+    def test_missing_file(self, path):
+        with pytest.raises(FileNotFoundError):
+            load_model(path)
+
+    def test_pickle_is_not_executed(self, path, tmp_path):
+        class Bomb:
+            def __reduce__(self):
+                return os.mkdir, (str(tmp_path / "executed"),)
+
+        for payload in (pickle.dumps(Bomb()), self.zipped(pickle.dumps(Bomb()))):
+            path.write_bytes(payload)
+            with pytest.raises(ValueError, match="no model of crabsk"):
+                load_model(path)
+        assert not (tmp_path / "executed").exists()
+
+    @staticmethod
+    def zipped(payload):
+        """A torch archive that would unpickle, with a name that climbs out of its folder."""
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("archive/data.pkl", payload)
+            archive.writestr("../../escaped", b"x")
+        return buffer.getvalue()
+
+    @pytest.mark.parametrize("share", [0.0, 0.001, 0.1, 0.5, 0.999])
+    def test_truncated(self, model, path, share):
+        save_model(model, path)
+        whole = path.read_bytes()
+        path.write_bytes(whole[: int(share * len(whole))])
+        with pytest.raises(ValueError, match="a model"):
+            load_model(path)
+
+    @pytest.mark.parametrize("size", [2**63, 2**40, 10**9])
+    def test_huge_header(self, path, size):
+        path.write_bytes(struct.pack("<Q", size % 2**64) + b"{}")
+        with pytest.raises(ValueError, match="no model of crabsk"):
+            load_model(path)
+
+    def test_any_flipped_byte(self, model, some_formulas, path):
+        """Either the file is refused or, where the byte means nothing, the model is the same."""
+        X, _ = some_formulas
+        save_model(model, path)
+        whole = path.read_bytes()
+        expected = model.predict(X)
+        rng = np.random.default_rng(0)
+        refused = 0
+        for position in [*range(0, 200, 5), *rng.integers(len(whole), size=60).tolist()]:
+            spoilt = bytearray(whole)
+            spoilt[position] ^= 0x10
+            path.write_bytes(bytes(spoilt))
+            try:
+                same = np.array_equal(load_model(path).predict(X), expected)
+            except ValueError:
+                refused += 1
+            else:
+                assert same, position
+        assert refused > 90
+
+    def test_other_safetensors(self, path):
+        save_file({"x": torch.zeros(3)}, path)
+        with pytest.raises(ValueError, match="holds tensors, but is no model of crabsk"):
+            load_model(path)
+
+    def test_newer_format(self, model, path, monkeypatch):
+        monkeypatch.setattr(crabsk.persistence, "FORMAT", 99)
+        save_model(model, path)
+        monkeypatch.undo()
+        with pytest.raises(ValueError, match=r"'99'.*a newer crabsk is needed"):
+            load_model(path)
+
+    def test_unsigned_change(self, model, path):
+        save_model(model, path)
+        rewrite(path, lambda content, tensors: content["parameters"].update(), sign=True)
+        load_model(path)
+
+        def move(content, tensors):
+            tensors["target_mean"] += 1
+
+        rewrite(path, move, sign=False)
+        with pytest.raises(ValueError, match="changed since it was saved"):
+            load_model(path)
+
+    def test_not_a_number(self, model, path):
+        save_model(model, path)
+
+        def spoil(content, tensors):
+            tensors["nets.0.embed.weight"][3, 5] = torch.nan
+
+        rewrite(path, spoil)
+        with pytest.raises(ValueError, match=r"no finite numbers, in nets\.0\.embed\.weight"):
+            load_model(path)
+
+    @staticmethod
+    def parameters(content):
+        return {key: k for k, (key, _) in enumerate(content["parameters"]["dict"])}
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("d_model", 10**9),
+            ("n_layers", 10**9),
+            ("n_estimators", 10**9),
+            ("n_estimators", 2),
+            ("dropout", "very"),
+            ("embedding", "../../etc/passwd"),
+            ("head_widths", {"tuple": [10**9]}),
+            ("head_widths", {"code": ["import os"]}),
+            ("loss", "__import__"),
+            ("surprise", 1),
+        ],
+    )
+    def test_wrong_parameters(self, model, path, name, value):
+        """Refused before memory is asked for, however large the network would be."""
+        save_model(model, path)
+
+        def change(content, tensors):
+            pairs = content["parameters"]["dict"]
+            pairs[:] = [pair for pair in pairs if pair[0] != name]
+            pairs.append([name, value])
+
+        rewrite(path, change)
+        with pytest.raises(ValueError, match="no sound model of crabsk"):
+            load_model(path).predict(["NaCl"])
+
+    @pytest.mark.parametrize("estimator", ["os.system", "BaseCompositionNetwork", ""])
+    def test_wrong_class(self, model, path, estimator):
+        save_model(model, path)
+        rewrite(path, lambda content, tensors: content.update(estimator=estimator))
+        with pytest.raises(ValueError, match="no sound model of crabsk"):
+            load_model(path)
+
+    def test_attributes_are_known_ones(self, model, path):
+        save_model(model, path)
+
+        def add(content, tensors):
+            content["attributes"]["dict"].append(["predict", "gotcha"])
+
+        rewrite(path, add)
+        with pytest.raises(ValueError, match="unknown attribute 'predict'"):
+            load_model(path)
+
+    @pytest.mark.parametrize("name", ["nets.0.embed.weight", "element_table", "target_mean"])
+    def test_missing_or_misshapen_tensors(self, model, path, name):
+        save_model(model, path)
+        rewrite(path, lambda content, tensors: tensors.update({name: torch.zeros(2, 3, 4)}))
+        with pytest.raises(ValueError, match="no sound model of crabsk"):
+            load_model(path)
+        rewrite(path, lambda content, tensors: tensors.pop(name))
+        with pytest.raises(ValueError, match="no sound model of crabsk"):
+            load_model(path)
+
+    def test_another_version_warns(self, model, path):
+        save_model(model, path)
+        rewrite(path, lambda content, tensors: content["versions"].update(crabsk="0.0.1"))
+        with pytest.warns(UserWarning, match=r"saved with crabsk 0\.0\.1"):
+            load_model(path)
+
+
+def test_device(model, path, some_formulas):
+    X, _ = some_formulas
+    model.set_params(device="cuda")
+    save_model(model, path)
+    again = load_model(path, device="cpu")
+    assert again.device == "cpu"
+    assert np.array_equal(again.predict(X), model.set_params(device="cpu").predict(X))
+
+
+def test_loading_needs_no_network_and_no_training_stack(model, path):
+    """The default estimator and the loaded one are of the same public class."""
+    save_model(model, path)
+    assert isinstance(load_model(path), CrabNetRegressor)
