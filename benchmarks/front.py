@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 import torch
 from _common import RESULTS, ROOT, argument_parser, read_data_set, write_results
-from accuracy import parameters
+from _runs import PACKAGES, parameters, stands_for
 from sklearn.metrics import mean_absolute_error
 from tqdm import tqdm
 
@@ -55,7 +55,6 @@ VARIANTS = {
 DATA_SETS = ("steels", "jdft2d", "expt_gap", "dielectric", "log_gvrh", "aflow__Egap")
 MEMBERS = (1, 2, 4, 8)
 PICTURE = ROOT / "docs" / "images" / "front.png"
-PACKAGES = ("numpy", "scikit-learn", "skorch", "torch", "elementembeddings")
 
 
 def load_rows(data: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -119,8 +118,9 @@ def run_all(options: argparse.Namespace) -> None:
         path = RESULTS / "front" / f"{result_path(variant, name, split)}.json"
         X, y = load_rows(options.data, name)
         n = len(X) - len(X) // 5
-        known = parameters(make_model(variant, n, split), n)
-        if path.exists() and json.loads(path.read_text())["parameters"] == known:
+        if path.exists() and stands_for(
+            json.loads(path.read_text())["parameters"], make_model(variant, n, split), n
+        ):
             continue
         result = measure(variant, name, split, X, y)
         write_results(
@@ -136,7 +136,7 @@ def read_results() -> list[dict]:
     for path in sorted((RESULTS / "front").glob("*/*/*.json")):
         result = json.loads(path.read_text())
         model = make_model(result["variant"], result["n_train"], result["split"])
-        if result["parameters"] == parameters(model, result["n_train"]):
+        if stands_for(result["parameters"], model, result["n_train"]):
             results.append(result)
     return results
 

@@ -45,8 +45,8 @@ _ESTIMATORS: dict[str, type[BaseCompositionNetwork]] = {
 _KEY = "crabsk"
 _PACKAGES = ("numpy", "scikit-learn", "skorch", "torch")
 
-# Parameters that training needs and prediction does not, and that are no plain data.
-_NOT_SAVED = ("callbacks", "init_from")
+# Parameters that training needs and prediction does not: code, or places on one machine.
+_NOT_SAVED = ("callbacks", "checkpoint", "init_from")
 # How often the network of a file may repeat its parts: never more often than it has tensors.
 _REPEATS = ("n_layers", "n_experts", "n_estimators")
 
@@ -71,8 +71,8 @@ def save_model(estimator: BaseCompositionNetwork, path: str | os.PathLike) -> No
     Parameters
     ----------
     estimator : CrabNet, Roost or ElemNet estimator
-        What to save. Its `callbacks` and `init_from` are left out, with a warning: they may be
-        any code.
+        What to save. Its `callbacks`, `checkpoint` and `init_from` are left out, with a
+        warning: they are code, or places on this machine.
     path : str or path
         Where to. It is used as it is: no suffix is added.
 
@@ -172,8 +172,7 @@ def _parameters(estimator: BaseCompositionNetwork) -> dict[str, Any]:
         parameters["random_state"] = None
     if dropped:
         warnings.warn(
-            f"not saved, being no plain data: {', '.join(dropped)}; the loaded estimator has the "
-            "defaults",
+            f"not saved: {', '.join(dropped)}; the loaded estimator has the defaults",
             UserWarning,
             stacklevel=3,
         )

@@ -18,7 +18,8 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
-from skorch.callbacks import Callback, Freezer, Unfreezer
+from skorch.callbacks import Callback, ParamMapper
+from skorch.utils import freeze_parameter, unfreeze_parameter
 from torch import Tensor, nn
 
 from .._validation import (
@@ -29,6 +30,7 @@ from .._validation import (
     stream_compositions,
     validate_compositions,
 )
+from .._version import __version__
 from ..embeddings import MISSING, load_embedding
 from ..modules import (
     CompositionNetwork,
@@ -38,6 +40,7 @@ from ..modules import (
     copy_encoder,
     fraction_statistics,
 )
+from ._checkpoint import Checkpoint, Run, hash_of
 from ._docstrings import SHARED_SECTIONS
 from ._progress import ProgressBar
 from ._targets import mean_and_scale
@@ -101,6 +104,7 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "init_from": "no_validation",
         "freeze": [Interval(Integral, 0, None, closed="left")],
+        "checkpoint": [str, os.PathLike, None],
         "missing": [StrOptions(set(MISSING))],
         "formula_column": "no_validation",
         "device": [str],
@@ -235,31 +239,51 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
                 torch.from_numpy(seen.fractions),
                 self.fraction_noise,
             )
-        seeds = random_state.randint(np.iinfo(np.int32).max, size=self.n_estimators).tolist()
         validation = None
         if validation_data is not None:
             validation = self._validation_set(*validation_data)
-        elif self._needs_held_out():
-            training, validation = training.split(self.validation_fraction, seeds[0])
 
+        def draw_seeds() -> list[int]:
+            return random_state.randint(np.iinfo(np.int32).max, size=self.n_estimators).tolist()
+
+        if self.checkpoint is None:
+            return self._train(training, validation, vectors, previous, draw_seeds(), None)
+        key = self._run_key(table, y, weights, validation, previous, random_state)
+        with Run.opened(self.checkpoint, key) as run:
+            seeds = run.seeds(draw_seeds)
+            return self._train(training, validation, vectors, previous, seeds, run)
+
+    def _train(
+        self,
+        training: LabelledCompositions,
+        validation: LabelledCompositions | None,
+        vectors: Tensor,
+        previous: list[CompositionNet],
+        seeds: list[int],
+        run: Run | None,
+    ) -> Self:
+        """Train the members from their seeds, or from where a run was left."""
+        n_rows = len(training)
+        if validation is None and self._needs_held_out():
+            training, validation = training.split(self.validation_fraction, seeds[0])
+        n_outputs, n_extra = training.targets.values.shape[1], training.compositions.extra.shape[1]
         modules = [
-            self._initial_module(
-                seed, previous[k : k + 1], vectors, targets.values.shape[1], table.extra.shape[1]
-            )
+            self._initial_module(seed, previous[k : k + 1], vectors, n_outputs, n_extra)
             for k, seed in enumerate(seeds)
         ]
         freezing = [] if previous else self._take_over(modules)
         callbacks = [_clone_callbacks(self.callbacks) for _ in seeds]
+        checkpoints = [None if run is None else run.member(k) for k in range(len(seeds))]
         # A search in worker processes would draw one bar over the other.
         silent = not self.progress or multiprocessing.parent_process() is not None
-        n_epochs = self._n_epochs(len(rows)) * self.n_estimators
-        with ProgressBar(n_epochs, disable=silent) as bar:
+        with ProgressBar(self._n_epochs(n_rows) * len(seeds), disable=silent) as bar:
             nets = _in_threads(
-                lambda stop, threads, module, seed, own: self._train_member(
-                    module, training, validation, seed, [*freezing, *own], bar, stop, threads
+                lambda stop, threads, module, seed, own, checkpoint: self._train_member(
+                    module, training, validation, seed, [*freezing, *own], checkpoint, bar, stop,
+                    threads,
                 ),
-                list(zip(modules, seeds, callbacks, strict=True)),
-            )
+                list(zip(modules, seeds, callbacks, checkpoints, strict=True)),
+            )  # fmt: skip
         self.callbacks_ = [
             [item[1] if isinstance(item, tuple) else item for item in own] for own in callbacks
         ]
@@ -272,6 +296,47 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         self.nets_ = nets
         self._learn_from_held_out(validation)
         return self
+
+    def _run_key(
+        self,
+        table: CompositionTable,
+        y: np.ndarray,
+        weights: np.ndarray,
+        validation: LabelledCompositions | None,
+        previous: list[CompositionNet],
+        random_state: np.random.RandomState,
+    ) -> str:
+        """Return a hash of all that decides the result of a fit.
+
+        A ``random_state=None`` does not count: the run remembers what it drew.
+        """
+        parameters = self.get_params(deep=False)
+        for name in ("checkpoint", "progress", "init_from", "embedding", "random_state"):
+            del parameters[name]
+        parameters["callbacks"] = [
+            type(item[1] if isinstance(item, tuple) else item).__name__
+            for item in self.callbacks or ()
+        ]
+        compositions = table.compositions
+        parts: list[Any] = [
+            __version__,
+            torch.__version__,
+            type(self).__name__,
+            sorted(parameters.items()),
+            _resolve_device(self.device),
+            self._element_table.values, compositions.atomic_numbers, compositions.fractions,
+            compositions.offsets, table.extra, y, weights,
+        ]  # fmt: skip
+        if self.random_state is not None:
+            state = random_state.get_state(legacy=False)["state"]
+            parts += [state["key"], state["pos"]]
+        if validation is not None:
+            held = validation.compositions
+            parts += [held.atomic_numbers, held.fractions, held.offsets, held.extra]
+            parts += [validation.targets.values, validation.targets.weights]
+        for net in [*previous, *self._donors()]:
+            parts += net.module_.state_dict().values()
+        return hash_of(parts)
 
     def _needs_held_out(self) -> bool:
         """Whether no member may train on some of the samples."""
@@ -287,6 +352,7 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         validation: LabelledCompositions | None,
         seed: int,
         callbacks: list,
+        checkpoint: Checkpoint | None,
         bar: ProgressBar,
         stop: threading.Event,
         threads: int,
@@ -294,6 +360,11 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         max_epochs = self._n_epochs(len(training))
         if self.early_stopping and validation is None:
             training, validation = training.split(self.validation_fraction, seed)
+        last: list[tuple[str, Callback]] = [("crabsk_progress_bar", bar)]
+        epochs_done = 0
+        if checkpoint is not None:
+            last.insert(0, ("crabsk_checkpoint", checkpoint))
+            epochs_done = checkpoint.epochs_done(max_epochs)
         return train_member(
             module,
             training,
@@ -306,7 +377,8 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
             weight_decay=self.weight_decay,
             fraction_noise=self.fraction_noise,
             patience=self.n_iter_no_change if self.early_stopping else None,
-            callbacks=[*callbacks, ("crabsk_progress_bar", bar)],
+            callbacks=[*callbacks, *last],
+            epochs_done=epochs_done,
             device=_resolve_device(self.device),
             stop=stop,
             threads=threads,
@@ -392,15 +464,11 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
             module.load_state_dict(copy.deepcopy(before.state_dict()))
         return module
 
-    def _take_over(self, modules: list[CompositionNetwork]) -> list[tuple[str, Callback]]:
-        """Give networks the encoders of `init_from`; return what freezes them in training."""
-        if self.init_from is None:
-            if self.freeze:
-                raise ValueError(
-                    f"freeze={self.freeze} needs init_from: there is nothing else to freeze"
-                )
-            return []
+    def _donors(self) -> list[CompositionNet]:
+        """Return the members of `init_from`."""
         donor = self.init_from
+        if donor is None:
+            return []
         if isinstance(donor, str | os.PathLike):
             from ..persistence import load_model  # which stands on this room
 
@@ -413,19 +481,30 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
                 "the path of a saved one; in a grid of parameters, where estimators are cloned, "
                 "wrap it in FrozenEstimator"
             )
+        return donor.nets_
+
+    def _take_over(self, modules: list[CompositionNetwork]) -> list[tuple[str, Callback]]:
+        """Give networks the encoders of `init_from`; return what freezes them in training."""
+        donors = self._donors()
+        if not donors:
+            if self.freeze:
+                raise ValueError(
+                    f"freeze={self.freeze} needs init_from: there is nothing else to freeze"
+                )
+            return []
         for k, module in enumerate(modules):
-            network = donor.nets_[k % len(donor.nets_)].module_
+            network = donors[k % len(donors)].module_
             try:
                 copied = copy_encoder(network.cpu(), module)
             except ValueError as error:
                 raise ValueError(f"init_from has another network: {error}") from error
         if not self.freeze:
             return []
-        # Counted in epochs from 1.
-        return [
-            ("crabsk_freezer", Freezer(copied)),
-            ("crabsk_unfreezer", Unfreezer(copied, at=self.freeze + 1)),
-        ]
+        return [("crabsk_freezer", ParamMapper(copied, schedule=self._freezing))]
+
+    def _freezing(self, net: CompositionNet) -> Callable[[nn.Parameter], None]:
+        """Return what to do with the weights of `init_from` before an epoch."""
+        return freeze_parameter if len(net.history) <= self.freeze else unfreeze_parameter
 
     def encode(self, X: Any, member: int = 0) -> np.ndarray:
         """Return each sample as the vector that the head of a network reads.

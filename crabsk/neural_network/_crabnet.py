@@ -173,6 +173,7 @@ class CrabNetRegressor(CompositionRegressor, _CrabNetEstimator):
         mc_dropout: int = 0,
         init_from: Any = None,
         freeze: int = 0,
+        checkpoint: Any = None,
         missing: str = "error",
         formula_column: Any = "auto",
         device: str = "auto",
@@ -207,6 +208,7 @@ class CrabNetRegressor(CompositionRegressor, _CrabNetEstimator):
         self.mc_dropout = mc_dropout
         self.init_from = init_from
         self.freeze = freeze
+        self.checkpoint = checkpoint
         self.missing = missing
         self.formula_column = formula_column
         self.device = device
@@ -299,6 +301,7 @@ class CrabNetClassifier(CompositionClassifier, _CrabNetEstimator):
         n_iter_no_change: int = 10,
         init_from: Any = None,
         freeze: int = 0,
+        checkpoint: Any = None,
         missing: str = "error",
         formula_column: Any = "auto",
         device: str = "auto",
@@ -330,6 +333,7 @@ class CrabNetClassifier(CompositionClassifier, _CrabNetEstimator):
         self.n_iter_no_change = n_iter_no_change
         self.init_from = init_from
         self.freeze = freeze
+        self.checkpoint = checkpoint
         self.missing = missing
         self.formula_column = formula_column
         self.device = device

@@ -142,6 +142,13 @@ init_from : estimator or path, default=None
 freeze : int, default=0
     Number of first epochs in which only what `init_from` did not give is trained.
 
+checkpoint : path, default=None
+    Folder in which `fit` notes the state of each member after every epoch. A fit that was killed
+    and is called again, with the same parameters and samples, goes on from there and ends in the
+    same networks as one that was not; a finished one is returned. Different fits, as those of a
+    search, share the folder. With ``random_state=None`` the seed drawn first is kept. States of
+    `callbacks` are not noted.
+
 missing : {"error", "mean", "zero"}, default="error"
     What to do about elements that the embedding lacks: refuse them, or give them the mean
     vector of the table, or zeros.

@@ -149,6 +149,7 @@ class ElemNetRegressor(CompositionRegressor, _ElemNetEstimator):
         mc_dropout: int = 0,
         init_from: Any = None,
         freeze: int = 0,
+        checkpoint: Any = None,
         missing: str = "error",
         formula_column: Any = "auto",
         device: str = "auto",
@@ -175,6 +176,7 @@ class ElemNetRegressor(CompositionRegressor, _ElemNetEstimator):
         self.mc_dropout = mc_dropout
         self.init_from = init_from
         self.freeze = freeze
+        self.checkpoint = checkpoint
         self.missing = missing
         self.formula_column = formula_column
         self.device = device
@@ -260,6 +262,7 @@ class ElemNetClassifier(CompositionClassifier, _ElemNetEstimator):
         n_iter_no_change: int = 10,
         init_from: Any = None,
         freeze: int = 0,
+        checkpoint: Any = None,
         missing: str = "error",
         formula_column: Any = "auto",
         device: str = "auto",
@@ -283,6 +286,7 @@ class ElemNetClassifier(CompositionClassifier, _ElemNetEstimator):
         self.n_iter_no_change = n_iter_no_change
         self.init_from = init_from
         self.freeze = freeze
+        self.checkpoint = checkpoint
         self.missing = missing
         self.formula_column = formula_column
         self.device = device

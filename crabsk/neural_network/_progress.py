@@ -34,6 +34,13 @@ class ProgressBar(Callback):
         if self._bar is not None:
             self._bar.close()
 
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        """Count the epochs that an earlier, interrupted training did."""
+        if self._bar is None:
+            return
+        with self._lock:
+            self._bar.update(len(net.history))
+
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Count the epoch and show its losses."""
         if self._bar is None:

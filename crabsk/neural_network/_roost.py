@@ -144,6 +144,7 @@ class RoostRegressor(CompositionRegressor, _RoostEstimator):
         calibration: bool = False,
         init_from: Any = None,
         freeze: int = 0,
+        checkpoint: Any = None,
         missing: str = "error",
         formula_column: Any = "auto",
         device: str = "auto",
@@ -174,6 +175,7 @@ class RoostRegressor(CompositionRegressor, _RoostEstimator):
         self.calibration = calibration
         self.init_from = init_from
         self.freeze = freeze
+        self.checkpoint = checkpoint
         self.missing = missing
         self.formula_column = formula_column
         self.device = device
@@ -262,6 +264,7 @@ class RoostClassifier(CompositionClassifier, _RoostEstimator):
         n_iter_no_change: int = 10,
         init_from: Any = None,
         freeze: int = 0,
+        checkpoint: Any = None,
         missing: str = "error",
         formula_column: Any = "auto",
         device: str = "auto",
@@ -290,6 +293,7 @@ class RoostClassifier(CompositionClassifier, _RoostEstimator):
         self.n_iter_no_change = n_iter_no_change
         self.init_from = init_from
         self.freeze = freeze
+        self.checkpoint = checkpoint
         self.missing = missing
         self.formula_column = formula_column
         self.device = device

@@ -159,11 +159,13 @@ class CompositionNet(NeuralNet):
             ):
                 own.data = shared.data
         self._replicas = replicas
+        self.dropout_generators_ = []
         if self.generator is not None:
             # Not the generator of shuffling: that one lives on the CPU, and has one user.
             seed = self.generator.initial_seed()
             for k, replica in enumerate(replicas):
                 generator = torch.Generator(self.device).manual_seed(seed + 1 + k)
+                self.dropout_generators_.append(generator)
                 for layer in replica.modules():
                     if isinstance(layer, Dropout):
                         layer.generator = generator
@@ -219,8 +221,8 @@ class CompositionNet(NeuralNet):
         predictions = list(self.pool.map(backward, self._replicas, parts))
         for replica in self._replicas[1 : len(parts)]:
             for total, own in zip(self.online_.parameters(), replica.parameters(), strict=True):
-                # A callback may have frozen a weight.
-                if total.requires_grad:
+                # Some weights are frozen, and some (a classifier's uncertainty) are not learnt.
+                if total.grad is not None:
                     total.grad += own.grad
         order = torch.cat([rows for rows, _ in parts]).argsort()
         prediction = Prediction(
@@ -234,6 +236,7 @@ class CompositionNet(NeuralNet):
         self.module: Any = type(self.module_)
         self.online_ = None
         self._replicas = []
+        self.dropout_generators_ = []
         self.generator = None
         self.stop = None
         self.pool = None
@@ -276,10 +279,11 @@ def train_member(
     patience: int | None,
     callbacks: Sequence[Callback | tuple[str, Callback]],
     device: str,
+    epochs_done: int,
     stop: threading.Event,
     threads: int,
 ) -> CompositionNet:
-    """Fit one network with AdamW and a one-cycle schedule.
+    """Fit one network with AdamW and a one-cycle schedule, from where a callback restores it.
 
     With a `patience`, training stops when the validation loss has not improved for so many epochs,
     and the weights of the best epoch are kept.
@@ -339,7 +343,8 @@ def train_member(
             device=device,
             verbose=0,
         )
-        net.fit(dataset, None)
+        net.initialize()
+        net.partial_fit(dataset, None, epochs=max_epochs - epochs_done)
     if not all(parameter.isfinite().all() for parameter in net.module_.parameters()):
         raise ValueError(
             f"training diverged: the weights are no longer finite after {len(net.history)} epochs; "

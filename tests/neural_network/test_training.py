@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 import torch
 from skorch.callbacks import Callback, Freezer
-from tiny import tiny_crabnet
+from tiny import CLASSIFIERS, REGRESSORS, tiny, tiny_crabnet
 
 from crabsk.modules import PackedCompositions
 from crabsk.neural_network import _training
@@ -98,6 +98,17 @@ class TestShards:
         one = tiny_crabnet().fit(frame, y).predict(frame)
         torch.set_num_threads(2)
         np.testing.assert_array_equal(tiny_crabnet().fit(frame, y).predict(frame), one)
+
+    @pytest.mark.parametrize("cls", [*REGRESSORS, *CLASSIFIERS])
+    def test_every_network(self, cls, some_formulas, monkeypatch):
+        """Also where some weights are not learnt, as a classifier's uncertainty."""
+        X, y = some_formulas
+        settings = {"fraction_noise": 0.0, "max_epochs": 2}
+        labels = y if cls in REGRESSORS else y < -0.5
+        whole = tiny(cls, **settings).fit(X, labels)
+        monkeypatch.setattr(_training, "SHARD_SIZE", 1)
+        cut = tiny(cls, **settings).fit(X, labels)
+        np.testing.assert_allclose(cut.encode(X), whole.encode(X), rtol=1e-3, atol=1e-4)
 
     def test_only_large_networks_are_cut(self):
         assert count_shards(torch.nn.Linear(100, 100), 128) == 1

@@ -1,0 +1,444 @@
+"""What benchmarks of many fits share: a file for each run, resumption, budgets and tables.
+
+A run is a named tuple with a `model` and a `name`; its result lies in ``<results>/<name>.json``. A
+run whose file is there, with the parameters that the model has today, is not repeated: an
+interrupted benchmark goes on where it was. Results of other parameters count for nothing.
+
+The CPU time of a fit is estimated as rows x epochs x networks (or rows x trees) times the seconds
+that one of these took in the results at hand, or else the constant of the model.
+"""
+
+import argparse
+import hashlib
+import json
+import time
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from _common import RESULTS, ROOT, argument_parser, read_data_set, write_results
+from sklearn.pipeline import Pipeline, make_pipeline
+from tqdm import tqdm
+
+from crabsk import CompositionTransformer
+from crabsk.datasets import fetch_matbench, matbench_folds
+
+PACKAGES = ("numpy", "scikit-learn", "skorch", "torch", "elementembeddings")
+PUBLISHED_COLUMNS = [
+    *("split", "metric", "Roost", "CrabNet", "HotCrab", "ElemNet", "RF"),
+    *("best_composition_only", "best_name"),
+]
+
+
+class Model(NamedTuple):
+    """What stands in a table: its heading, and what makes the estimator from ``random_state``.
+
+    `seconds` is the CPU time of a row, epoch and network (or of a row and tree).
+    """
+
+    title: str
+    make: Callable[..., Any]
+    seconds: float
+
+
+class FoldRun(NamedTuple):
+    """A fit to one fold of a data set."""
+
+    suite: str
+    data_set: str
+    model: str
+    fold: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Where the result lies, and what it is called in print."""
+        return f"{self.data_set}/{self.model}/fold{self.fold}_seed{self.seed}"
+
+
+class Data(NamedTuple):
+    """A data set and its splits into training and test rows."""
+
+    X: np.ndarray
+    y: np.ndarray
+    folds: list[tuple[np.ndarray, np.ndarray]]
+
+
+# ----------------------------------------------------------------------------------------- models
+
+
+def on_magpie(trees: type, random_state: int) -> Pipeline:
+    # As many threads as torch has, so that one number in a result holds for every model.
+    return make_pipeline(
+        CompositionTransformer("magpie", missing="mean"),
+        trees(500, n_jobs=torch.get_num_threads(), random_state=random_state),
+    )
+
+
+def make_model(model: Model, seed: int, *, trial: bool) -> Any:
+    estimator = model.make(random_state=seed)
+    if trial:
+        last = last_step(estimator)
+        last.set_params(
+            **({"max_epochs": 1} if hasattr(last, "max_epochs") else {"n_estimators": 5})
+        )
+    return estimator
+
+
+def last_step(model: Any) -> Any:
+    return model[-1] if isinstance(model, Pipeline) else model
+
+
+def parameters(model: Any, n_train: int) -> dict:
+    """Return what must be equal for a result to stand for this model, as JSON gives it back.
+
+    The length of training stands as it is for so many rows, also where it is left to the model.
+    """
+    last = last_step(model)
+    facts = {"class": type(last).__name__}
+    if isinstance(model, Pipeline):
+        facts |= {"features": repr(model[0]), "n_estimators": last.n_estimators}
+    else:
+        facts |= last.get_params(deep=False) | {"max_epochs": last._n_epochs(n_train)}
+    return json.loads(json.dumps(facts, default=_write_parameter))
+
+
+def _write_parameter(value: Any) -> str:
+    """Write what JSON cannot; tables of elements by their content, of which repr drops most."""
+    if isinstance(value, pd.DataFrame):
+        digest = hashlib.sha256(value.to_csv().encode()).hexdigest()[:16]
+        return f"DataFrame of shape {value.shape}, SHA-256 {digest}"
+    return repr(value)
+
+
+def stands_for(known: dict, model: Any, n_train: int) -> bool:
+    """Whether a result with the parameters `known` is one of this model.
+
+    A parameter that the result does not know came into the constructor later, and counts as
+    standing at its default there: new parameters come with a default that changes nothing.
+    """
+    defaults = {}
+    if not isinstance(model, Pipeline):
+        defaults = parameters(type(model)(), n_train)
+    return {**defaults, **known} == parameters(model, n_train)
+
+
+def warm_up(models: Iterable) -> None:
+    """Do what only the first fit in a process does: late imports and element tables."""
+    for model in models:
+        model.fit(["NaCl", "KCl", "NaBr", "KBr"], np.array([0, 1, 0, 1]))
+
+
+def passes(parameters: dict) -> int:
+    """Return how often a fit goes through its rows."""
+    return parameters.get("max_epochs", 1) * parameters["n_estimators"]
+
+
+# -------------------------------------------------------------------------------------- data sets
+
+
+def columns(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    return frame["formula"].to_numpy(object), frame["target"].to_numpy(float)
+
+
+def load_matbench(name: str, options: argparse.Namespace) -> Data:
+    if options.fetch:
+        X, y = fetch_matbench(name, return_X_y=True)
+    else:
+        X, y = columns(read_data_set(options.data, f"matbench/{name}"))
+    return Data(X, y, list(matbench_folds(name).split(X, y)))
+
+
+def read_published(data: Path, metric: str) -> pd.DataFrame:
+    """Read the figures that others published in this metric, indexed by data set."""
+    path = data / "published.csv"
+    if not path.exists():
+        print(f"{path} is not there: the tables go without published figures")
+        return pd.DataFrame(columns=PUBLISHED_COLUMNS)
+    published = pd.read_csv(path, index_col="dataset")
+    return published[published["metric"] == metric]
+
+
+# ------------------------------------------------------------------------------------------- runs
+
+
+def timed_fit(model: Any, X: np.ndarray, y: np.ndarray) -> dict:
+    """Fit; return what every result holds beside its scores."""
+    start, start_cpu = time.perf_counter(), time.process_time()
+    model.fit(X, y)
+    return {
+        "n_train": len(X),
+        "fit_s": time.perf_counter() - start,
+        "fit_cpu_s": time.process_time() - start_cpu,
+        "n_threads": torch.get_num_threads(),
+        "parameters": parameters(model, len(X)),
+    }
+
+
+def read_results(folder: Path, run_type: type, model_today: Callable[[Any, dict], Any]) -> dict:
+    """Read what was measured of the models as they are today.
+
+    `model_today` makes the model of a run and its result, or None if there is no such model.
+    """
+    results = {}
+    n_stale = 0
+    for path in sorted(folder.rglob("*.json")):
+        result = json.loads(path.read_text())
+        run = run_type(*(result[field] for field in run_type._fields))
+        model = model_today(run, result)
+        if model is not None and stands_for(result["parameters"], model, result["n_train"]):
+            results[run] = result
+        else:
+            n_stale += 1
+    if n_stale:
+        print(f"{n_stale} results left out: no model has their parameters today")
+    return results
+
+
+def seconds_per_pass(results: dict[Any, dict], models: dict[str, Model]) -> dict[str, float]:
+    """Return for each model the CPU seconds of one row, epoch and network (or row and tree)."""
+    seconds, rows = defaultdict(float), defaultdict(int)
+    for run, result in results.items():
+        seconds[run.model] += result["fit_cpu_s"]
+        rows[run.model] += result["n_train"] * passes(result["parameters"])
+    return {
+        name: seconds[name] / rows[name] if name in rows else model.seconds
+        for name, model in models.items()
+    }
+
+
+def fit_minutes(model: Any, n_train: int, seconds: float) -> float:
+    """Estimate the CPU time of a fit from the seconds of a pass over a row."""
+    return n_train * passes(parameters(model, n_train)) * seconds / 60
+
+
+def plan(
+    wanted: list,
+    results: dict[Any, dict],
+    minutes_of: Callable[[Any], float],
+    *,
+    budget: float,
+    group_by: Callable[[Any], Hashable],
+) -> list:
+    """Choose what is still to run, print it and return it, the cheapest group of runs first.
+
+    `minutes_of` estimates the CPU time of a run; groups are taken whole, as many as fit.
+    """
+    pending = [run for run in wanted if run not in results]
+    minutes: dict[Hashable, float] = defaultdict(float)
+    for run in pending:
+        minutes[group_by(run)] += minutes_of(run)
+    # Groups that differ by less than the estimates are good for stay in the order asked for.
+    minutes = dict(sorted(minutes.items(), key=lambda item: round(item[1])))
+    taken = within_budget(minutes, budget)
+    print(f"{len(wanted) - len(pending)} of {len(wanted)} runs are measured already")
+    if pending:
+        print("estimated CPU minutes of the others:")
+    for group, estimate in minutes.items():
+        print(f"  {group:34}{estimate:>10.1f}  {'taken' if group in taken else 'left out'}")
+    return sorted(
+        (run for run in pending if group_by(run) in taken),
+        key=lambda run: taken.index(group_by(run)),
+    )
+
+
+def within_budget(minutes: dict[Hashable, float], budget: float) -> list[Hashable]:
+    """Return as many groups, in their order, as fit together."""
+    n_taken = np.searchsorted(np.cumsum(list(minutes.values())), budget, side="right")
+    return list(minutes)[:n_taken]
+
+
+def run_all(
+    runs: list,
+    measure: Callable[[Any], dict],
+    describe: Callable[[dict], str],
+    folder: Path,
+) -> dict[Any, dict]:
+    """Measure run by run, each written down as soon as it is done."""
+    results = {}
+    for run in tqdm(runs, unit="fit", disable=not runs):
+        results[run] = result = {**run._asdict(), **measure(run)}
+        write_results(run.name, result, packages=PACKAGES, folder=folder)
+        tqdm.write(f"{run.name}: {describe(result)}, {write_time(result['fit_s'])}")
+    return results
+
+
+# ----------------------------------------------------------------------------------- runs of folds
+
+
+def read_fold_results(models: dict[str, Model], options: argparse.Namespace) -> dict[FoldRun, dict]:
+    def model_today(run: FoldRun, _: dict) -> Any:
+        if run.model in models:
+            return make_model(models[run.model], run.seed, trial=options.trial)
+        return None
+
+    return read_results(options.results, FoldRun, model_today)
+
+
+def plan_folds(
+    wanted: list[FoldRun],
+    results: dict[FoldRun, dict],
+    models: dict[str, Model],
+    count_training_rows: Callable[[str, str], int],
+    options: argparse.Namespace,
+) -> list[FoldRun]:
+    """Choose what is still to run, data set by data set; see `plan`."""
+    seconds = seconds_per_pass(results, models)
+    count = lru_cache(count_training_rows)
+
+    def minutes_of(run: FoldRun) -> float:
+        model = make_model(models[run.model], run.seed, trial=options.trial)
+        return fit_minutes(model, count(run.suite, run.data_set), seconds[run.model])
+
+    return plan(
+        wanted, results, minutes_of, budget=options.budget, group_by=lambda run: run.data_set
+    )
+
+
+def run_folds(
+    runs: list[FoldRun],
+    models: dict[str, Model],
+    load: Callable[[str, str], Data],
+    score: Callable[[Any, np.ndarray, np.ndarray], dict],
+    describe: Callable[[dict], str],
+    options: argparse.Namespace,
+) -> dict[FoldRun, dict]:
+    """Fit to the training rows of each run's fold, and score on its test rows."""
+    warm_up(make_model(models[name], 0, trial=True) for name in {run.model for run in runs})
+    load_once = lru_cache(maxsize=1)(load)  # runs come data set by data set
+
+    def measure(run: FoldRun) -> dict:
+        data = load_once(run.suite, run.data_set)
+        train, test = data.folds[run.fold]
+        model = make_model(models[run.model], run.seed, trial=options.trial)
+        fitted = timed_fit(model, data.X[train], data.y[train])
+        return {**fitted, "n_test": len(test), **score(model, data.X[test], data.y[test])}
+
+    return run_all(runs, measure, describe, options.results)
+
+
+# ----------------------------------------------------------------------------------------- tables
+
+
+def write_time(seconds: float) -> str:
+    if seconds >= 600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+
+
+def write_folds(results: pd.DataFrame, score: str, n_folds: int) -> str:
+    """Write the mean of a score (folds measured if not all; lowest to highest fold)."""
+    folds = results.groupby("fold")[score].mean()
+    notes = []
+    if len(folds) < n_folds:
+        notes.append(f"{len(folds)}/{n_folds}")
+    if len(folds) > 1:
+        notes.append(f"{folds.min():.4g}–{folds.max():.4g}")
+    return f"{folds.mean():.4g}" + (f" ({'; '.join(notes)})" if notes else "")
+
+
+def write_threads(results: pd.DataFrame) -> str:
+    return " or ".join(map(str, sorted(results["n_threads"].unique())))
+
+
+def write_markdown(table: pd.DataFrame) -> str:
+    rows = [list(table.columns), *table.astype(str).to_numpy().tolist()]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rows.insert(1, ["-" * width for width in widths])
+    return "\n".join(f"| {' | '.join(map(str.ljust, row, widths))} |" for row in rows)
+
+
+def markers(name: str) -> tuple[str, str]:
+    return f"<!-- {name} table: begin -->", f"<!-- {name} table: end -->"
+
+
+def put_between_markers(path: Path, name: str, tables: str) -> str:
+    """Return the text of a file with `tables` in the place of what stands between the markers."""
+    begin, end = markers(name)
+    before, found_begin, rest = path.read_text(encoding="utf-8").partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found_begin or not found_end:
+        raise ValueError(f"{path} lacks {begin} or, after it, {end}")
+    return f"{before}{begin}\n\n{tables}\n\n{end}{after}"
+
+
+def publish(tables: str, options: argparse.Namespace) -> None:
+    """Print the tables, and put them into the file that was asked for."""
+    print(f"\n{tables}")
+    if options.markdown:
+        text = put_between_markers(options.markdown, options.name, tables)
+        options.markdown.write_text(text, encoding="utf-8")
+        print(f"\n{options.markdown} written")
+
+
+# ---------------------------------------------------------------------------------------- options
+
+
+def runs_parser(
+    description: str, name: str, models: dict[str, Model], default_models: list[str]
+) -> argparse.ArgumentParser:
+    """Return a parser of what all these benchmarks can be told; `name` is that of the benchmark."""
+    parser = argument_parser(description)
+    parser.set_defaults(name=name)
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        choices=models,
+        default=default_models,
+        metavar="NAME",
+        help=f"of {', '.join(models)} (default: %(default)s)",
+    )
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], metavar="SEED")
+    parser.add_argument(
+        "--budget",
+        type=float,
+        default=np.inf,
+        metavar="MINUTES",
+        help="of CPU time: run the cheapest groups of runs, such as data sets, that fit together",
+    )
+    parser.add_argument(
+        "--table-only", action="store_true", help="run nothing, print all that was measured"
+    )
+    parser.add_argument(
+        "--markdown",
+        type=Path,
+        metavar="PATH",
+        help=f"put the tables into this file, too, between {' and '.join(markers(name))}",
+    )
+    parser.add_argument(
+        "--trial",
+        action="store_true",
+        help=f"does everything run? One epoch or five trees; the results go to build/{name}",
+    )
+    return parser
+
+
+def add_fold_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--fetch", action="store_true", help="download the sets of Matbench, whatever is in --data"
+    )
+    parser.add_argument(
+        "--folds",
+        type=int,
+        nargs="+",
+        choices=range(5),
+        default=range(5),
+        metavar="FOLD",
+        help="from 0 to 4 (default: all)",
+    )
+
+
+def parse_options(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    options = parser.parse_args()
+    options.results = (ROOT / "build" if options.trial else RESULTS) / options.name
+    if options.markdown:  # looked at before hours of measurement, not after
+        try:
+            put_between_markers(options.markdown, options.name, "")
+        except (OSError, ValueError) as error:
+            parser.error(str(error))
+    return options
