@@ -12,16 +12,24 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tiny import CLASSIFIERS, REGRESSORS, tiny, tiny_crabnet
 
 import crabsk.persistence
-from crabsk import CrabNetClassifier, CrabNetRegressor, load_model, save_model
+from crabsk import (
+    CompositionTransformer,
+    CrabNetClassifier,
+    CrabNetRegressor,
+    load_model,
+    save_model,
+)
 from crabsk.persistence import _digest
 
 
@@ -179,6 +187,26 @@ class TestRoundTrip:
             check=True,
         )
         assert json.loads(done.stdout) == model.predict(X).tolist()
+
+
+def test_pickle_of_another_version_warns(model, monkeypatch):
+    monkeypatch.setattr("crabsk.neural_network._base.__version__", "0.0.1")
+    pickled = pickle.dumps(model)
+    monkeypatch.undo()
+    with pytest.warns(UserWarning, match=r"pickled by crabsk 0\.0\.1.*save_model"):
+        pickle.loads(pickled)
+
+
+def test_a_pipeline_beside_skops(some_formulas, path):
+    """What stands before the network is saved by skops, which executes nothing, either."""
+    X, y = some_formulas
+    pipeline = make_pipeline(CompositionTransformer(stats="amount"), tiny_crabnet()).fit(X, y)
+    save_model(pipeline[-1], path)
+    before = skops.io.dumps(pipeline[:-1])
+    types = skops.io.get_untrusted_types(data=before)
+    assert all(name.startswith("crabsk.") for name in types)
+    again = make_pipeline(*skops.io.loads(before, trusted=types), load_model(path))
+    assert np.array_equal(again.predict(X), pipeline.predict(X))
 
 
 class TestSaving:

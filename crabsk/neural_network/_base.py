@@ -609,6 +609,21 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
                     log_sigma[k, where] = output.log_sigma.double().cpu()
         return MemberOutputs(mean.numpy(), log_sigma.exp().numpy())
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_crabsk_version": __version__}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        pickled = state.pop("_crabsk_version", "of unknown version")
+        if pickled != __version__:
+            warnings.warn(
+                f"{type(self).__name__} was pickled by crabsk {pickled}, and this is "
+                f"{__version__}: it may fail or predict something else. crabsk.save_model writes "
+                "files for keeping",
+                UserWarning,
+                stacklevel=2,
+            )
+        super().__setstate__(state)
+
     def __sklearn_clone__(self) -> Self:
         # A clone of a fitted estimator is not fitted, and would have no weights to give.
         twin = super().__sklearn_clone__()
