@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint types clean
+.PHONY: demo test test-slow lint types dist clean
 
 $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
@@ -16,6 +16,12 @@ demo: $(INSTALLED)  ## cross-validate CrabNet beside the usual baselines on the 
 
 test: lint types  ## lint, types and the default tests
 	$(PY) -m pytest --numprocesses 2 --dist worksteal
+
+test-slow: $(INSTALLED)  ## kills, long fuzzing, ten million formulas: most of an hour
+	$(PY) -m pytest -m slow tests/slow
+
+dist: $(INSTALLED)  ## a source archive and a wheel, in dist/
+	$(PY) -m build
 
 lint: $(INSTALLED)
 	$(PY) -m ruff check .
