@@ -37,6 +37,7 @@ _ROOMS = (
     "datasets",
     "embeddings",
     "feature_extraction",
+    "inspection",
     "metrics",
     "modules",
     "neural_network",
