@@ -38,7 +38,9 @@ def hurried(init):
     return __init__
 
 import functools, inspect
-for cls in (room.CrabNetRegressor,):
+family = ("CrabNet", "Roost", "ElemNet")
+for name in [network + kind for network in family for kind in ("Regressor", "Classifier")]:
+    cls = getattr(room, name)
     original = cls.__init__
     cls.__init__ = functools.wraps(original)(hurried(original))
 forest.__init__.__kwdefaults__.update(max_depth=2)

@@ -54,7 +54,8 @@ def test_estimators_load_no_plotting_stack():
         ("import crabsk.embeddings", "torch sklearn skorch matplotlib umap openTSNE numba"),
         ("import crabsk.modules", "sklearn skorch pandas"),
         ("import crabsk.feature_extraction", "torch skorch matplotlib"),
-        ("import crabsk.neural_network", "matplotlib umap openTSNE numba"),
+        ("import crabsk.neural_network", "matplotlib umap openTSNE numba crabsk.inspection"),
+        ("import crabsk.inspection", "matplotlib umap openTSNE numba crabsk.datasets"),
         (
             "import crabsk.datasets",
             "torch crabsk.composition crabsk.modules crabsk.neural_network crabsk.embeddings",
@@ -79,6 +80,7 @@ def test_importing_touches_no_random_state():
         "    return random.getstate(), numpy_state, torch.get_rng_state().tolist()\n"
         "before = states()\n"
         "import crabsk.neural_network, crabsk.feature_extraction, crabsk.datasets\n"
+        "import crabsk.inspection\n"
         "assert before == states()"
     )
 

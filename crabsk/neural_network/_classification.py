@@ -6,7 +6,13 @@ import numpy as np
 import torch
 from scipy.special import log_expit, log_softmax, logsumexp
 from sklearn.base import ClassifierMixin
-from sklearn.utils import Tags, check_array, column_or_1d, compute_class_weight
+from sklearn.utils import (
+    Tags,
+    assert_all_finite,
+    check_array,
+    column_or_1d,
+    compute_class_weight,
+)
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -163,6 +169,7 @@ class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
         name = type(self).__name__
         if y is None:
             raise ValueError(f"{name} requires y to be passed, but the target y is None")
+        assert_all_finite(y, estimator_name=name, input_name="y")
         check_classification_targets(y)
         multilabel = type_of_target(y) == "multilabel-indicator"
         if not fit and multilabel != self._multilabel:

@@ -147,6 +147,13 @@ class TestTargets:
         with pytest.raises(ValueError, match="continuous"):
             tiny(CrabNetClassifier).fit(X, y)
 
+    def test_missing_labels_are_refused(self, some_formulas):
+        X, y = some_formulas
+        labels = (y < -0.5).astype(float)
+        labels[7] = np.nan
+        with pytest.raises(ValueError, match="y contains NaN"):
+            tiny(CrabNetClassifier).fit(X, labels)
+
     def test_conflicting_classes_warn(self):
         with pytest.warns(ConflictingTargetsWarning, match="1 of 3"):
             tiny(CrabNetClassifier).fit(["NaCl", "Na2Cl2", "Cu"], ["a", "b", "b"])
