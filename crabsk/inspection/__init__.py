@@ -1,0 +1,31 @@
+"""Looking into fitted networks: attention, contributions of elements, uncertainties, training.
+
+Functions return numbers; Displays draw them, as those of `sklearn.inspection` do, and need
+matplotlib (``pip install crabsk[plot]``) for nothing else.
+"""
+
+from ._attention import FormulaAttention, attention_importance, attention_weights
+from ._contributions import element_contributions
+from ._plot import (
+    AttentionDisplay,
+    ElementContributionDisplay,
+    EmbeddingDisplay,
+    TrainingHistoryDisplay,
+    UncertaintyDisplay,
+    binary_compositions,
+)
+from ._recorder import AttentionRecorder
+
+__all__ = [
+    "AttentionDisplay",
+    "AttentionRecorder",
+    "ElementContributionDisplay",
+    "EmbeddingDisplay",
+    "FormulaAttention",
+    "TrainingHistoryDisplay",
+    "UncertaintyDisplay",
+    "attention_importance",
+    "attention_weights",
+    "binary_compositions",
+    "element_contributions",
+]

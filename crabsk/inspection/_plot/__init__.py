@@ -1,0 +1,16 @@
+"""The displays: they store arrays, and draw them with matplotlib when asked to."""
+
+from ._attention import AttentionDisplay
+from ._contributions import ElementContributionDisplay, binary_compositions
+from ._embedding import EmbeddingDisplay
+from ._history import TrainingHistoryDisplay
+from ._uncertainty import UncertaintyDisplay
+
+__all__ = [
+    "AttentionDisplay",
+    "ElementContributionDisplay",
+    "EmbeddingDisplay",
+    "TrainingHistoryDisplay",
+    "UncertaintyDisplay",
+    "binary_compositions",
+]
