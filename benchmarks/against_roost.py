@@ -153,7 +153,7 @@ def compare(train: Rows, test: Rows, options: argparse.Namespace) -> dict[str, d
     """Return what each model did on a fold; `mae_ratio` is its error over CrabNet's."""
     crabnet = make_crabnet(trial=options.trial)
     results = {"crabnet": measure(crabnet, train, test)}
-    results["crabnet"] |= {"epochs": crabnet.max_epochs, "networks": crabnet.n_estimators}
+    results["crabnet"] |= {"epochs": len(crabnet.history_[0]), "networks": crabnet.n_estimators}
 
     roosts = {"roost_same_seconds": RoostRegressor(seconds=results["crabnet"]["fit_s"])}
     if options.epochs:

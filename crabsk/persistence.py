@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import platform
-import uuid
 import warnings
 from collections.abc import Mapping
 from importlib import metadata
@@ -24,6 +23,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from . import neural_network
+from ._files import write_whole
 from ._version import __version__
 from .composition import ELEMENTS
 from .embeddings import ElementTable, embedding_names
@@ -43,12 +43,20 @@ _ESTIMATORS: dict[str, type[BaseCompositionNetwork]] = {
     if issubclass(getattr(neural_network, name), BaseCompositionNetwork)
 }
 _KEY = "crabsk"
+# What unsound contents raise, on their way to a ValueError.
+_UNSOUND = (LookupError, TypeError, AttributeError, ValueError, RuntimeError, ArithmeticError)
 _PACKAGES = ("numpy", "scikit-learn", "skorch", "torch")
 
 # Parameters that training needs and prediction does not: code, or places on one machine.
 _NOT_SAVED = ("callbacks", "checkpoint", "init_from")
-# How often the network of a file may repeat its parts: never more often than it has tensors.
-_REPEATS = ("n_layers", "n_experts", "n_estimators")
+# Types that the arrays of a file may have. Of texts, numpy finds the length.
+_DTYPES = {
+    name: np.dtype(name)
+    for name in (
+        *("bool", "object", "str", "float16", "float32", "float64"),
+        *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    )
+}
 
 # Fitted attributes that are plain data, and those that are arrays of numbers.
 _PLAIN = (
@@ -59,6 +67,7 @@ _PLAIN = (
     "classes_",
     "_y_shape",
     "_multilabel",
+    "_calibrated_mc_dropout",
 )
 _ARRAYS = ("_extra_mean", "_extra_scale", "_class_weights", "calibration_factor_")
 
@@ -98,6 +107,7 @@ def save_model(estimator: BaseCompositionNetwork, path: str | os.PathLike) -> No
     if _ESTIMATORS.get(name) is not type(estimator):
         raise TypeError(f"save_model takes {', '.join(sorted(_ESTIMATORS))}, not {name}")
     check_is_fitted(estimator)
+    _refuse_changed_parameters(estimator)
     tensors = _tensors(estimator)
     content = {
         "estimator": name,
@@ -118,7 +128,7 @@ def save_model(estimator: BaseCompositionNetwork, path: str | os.PathLike) -> No
         "crabsk_format": str(FORMAT),
         "crabsk_sha256": _digest(text, tensors),
     }
-    _write(Path(path), safetensors.torch.save(tensors, metadata=header))
+    write_whole(Path(path), safetensors.torch.save(tensors, metadata=header))
 
 
 def load_model(path: str | os.PathLike, *, device: str | None = None) -> BaseCompositionNetwork:
@@ -152,12 +162,29 @@ def load_model(path: str | os.PathLike, *, device: str | None = None) -> BaseCom
     -----
     UserWarning
         If the model was saved with another major or minor version of crabsk.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from crabsk import CrabNetRegressor, load_model, save_model
+    >>> model = CrabNetRegressor(max_epochs=2, n_estimators=1, random_state=0)
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "salts.crabsk"
+    >>> save_model(model.fit(["NaCl", "KCl", "NaBr"], [-2.1, -2.3, -1.9]), path)
+    >>> load_model(path).predict(["KBr"]).shape
+    (1,)
     """
     header, tensors = _read(Path(path))
     content = _check(path, header, tensors)
     try:
         return _restore(content, tensors, device)
-    except (KeyError, TypeError, IndexError, AttributeError, ValueError, RuntimeError) as error:
+    except (
+        LookupError,
+        TypeError,
+        AttributeError,
+        ValueError,
+        RuntimeError,
+        ArithmeticError,
+    ) as error:
         raise ValueError(f"{path} is no sound model of crabsk: {error}") from error
 
 
@@ -179,6 +206,33 @@ def _parameters(estimator: BaseCompositionNetwork) -> dict[str, Any]:
     if not isinstance(parameters["embedding"], str):
         parameters["embedding"] = None  # the table itself is saved
     return parameters
+
+
+def _refuse_changed_parameters(estimator: Any) -> None:
+    """Refuse parameters that were set after the fit and describe other networks than it made."""
+    module = estimator.nets_[0].module_
+    with torch.device("meta"):
+        described = estimator._build_module(
+            module.element_vectors.to("meta"),
+            estimator._fraction_statistics,
+            estimator._n_outputs(),
+            len(estimator._extra_mean),
+        )
+    shapes = {name: value.shape for name, value in module.state_dict().items()}
+    same = (
+        len(estimator.nets_) == estimator.n_estimators
+        and repr(described) == repr(module)
+        and {name: value.shape for name, value in described.state_dict().items()} == shapes
+        and (
+            not hasattr(estimator, "_scaler")
+            or estimator._scaler.target_transform is estimator.target_transform
+        )
+    )
+    if not same:
+        raise ValueError(
+            "parameters were changed since the fit, and describe other networks than it made: "
+            "set them back, or fit again"
+        )
 
 
 def _tensors(estimator: BaseCompositionNetwork) -> dict[str, Tensor]:
@@ -217,8 +271,8 @@ def _encode(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {"dict": [[_encode(key), _encode(item)] for key, item in value.items()]}
     if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "biufUO":
-        kind = "object" if value.dtype.kind == "O" else value.dtype.str
-        return {"array": [kind, [_encode(item) for item in value.tolist()]]}
+        items = [_encode(item) for item in value.tolist()]
+        return {"array": ["str" if value.dtype.kind == "U" else value.dtype.name, items]}
     raise TypeError(
         f"{value!r} is no plain data and cannot be saved without executing code on loading; "
         "joblib (for files that you trust) or skops can save it"
@@ -236,21 +290,8 @@ def _versions() -> dict[str, str]:
 def _digest(text: str, tensors: dict[str, Tensor]) -> str:
     digest = hashlib.sha256(text.encode())
     for name, tensor in sorted(tensors.items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.contiguous().numpy().tobytes())
+        digest.update(safetensors.torch.save({name: tensor}))
     return digest.hexdigest()
-
-
-def _write(path: Path, content: bytes) -> None:
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        with part.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 # ---------------------------------------------------------------------------------------- loading
@@ -302,9 +343,10 @@ def _restore(
     content: dict[str, Any], tensors: dict[str, Tensor], device: str | None
 ) -> BaseCompositionNetwork:
     parameters = _decode(content["parameters"])
-    for name in _REPEATS:
-        if parameters.get(name, 0) > len(tensors):
-            raise ValueError(f"{name}={parameters[name]} is more than the file has tensors")
+    if unwanted := set(parameters) & set(_NOT_SAVED):
+        raise ValueError(f"it has parameters that are never saved: {sorted(unwanted)}")
+    if _count_layers(parameters) > len(tensors):
+        raise ValueError("its parameters describe more layers than the file has tensors")
     table = ElementTable(
         content["element_table"]["name"],
         _array(tensors, "element_table", (len(ELEMENTS), None)),
@@ -339,6 +381,17 @@ def _restore(
     estimator.callbacks_ = [[] for _ in range(estimator.n_estimators)]
     estimator.nets_ = _restore_nets(estimator, tensors)
     return estimator
+
+
+def _count_layers(parameters: dict[str, Any]) -> int:
+    """Return an upper bound of the layers that parameters describe, before any is made."""
+    n_widths = sum(
+        len(widths) if all(isinstance(width, int) for width in widths) else sum(map(len, widths))
+        for name, widths in parameters.items()
+        if name.endswith("widths")
+    )
+    n_experts = parameters["n_experts"] if parameters.get("head") == "mmoe" else 1
+    return parameters["n_estimators"] * (parameters.get("n_layers", 0) + n_widths * n_experts)
 
 
 def _restore_scaler(
@@ -404,5 +457,7 @@ def _decode(value: Any) -> Any:
         return {_decode(key): _decode(item) for key, item in content}
     if kind == "array":
         dtype, items = content
-        return np.array([_decode(item) for item in items], dtype=np.dtype(dtype))
+        if dtype not in _DTYPES:
+            raise ValueError(f"unknown type of an array: {dtype!r}")
+        return np.array([_decode(item) for item in items], dtype=_DTYPES[dtype])
     raise ValueError(f"unknown kind of data {kind!r}")

@@ -28,6 +28,14 @@ class FractionStatistics(NamedTuple):
     narrowness : (118,), from 0 for an element whose fraction varies at least half as much as
         fractions do throughout the data, or less than the noise, to 1 for one that varies little;
         all 0 where hardly any element is narrow
+
+    Examples
+    --------
+    >>> import torch
+    >>> from crabsk.modules import FractionStatistics
+    >>> none = FractionStatistics(torch.zeros(118, 2), torch.ones(118, 2), torch.zeros(118))
+    >>> bool(none.narrowness.any())
+    False
     """
 
     mean: Tensor
@@ -50,6 +58,17 @@ def fraction_statistics(
     Returns
     -------
     FractionStatistics
+
+    Examples
+    --------
+    Ninety steels: carbon and iron vary little, and differ much from each other.
+
+    >>> import torch
+    >>> from crabsk.modules import fraction_statistics
+    >>> fractions = torch.tensor([0.01, 0.99, 0.02, 0.98, 0.03, 0.97] * 30)
+    >>> statistics = fraction_statistics(torch.tensor([6, 26] * 90), fractions)
+    >>> bool((statistics.narrowness[[5, 25]] > 0).all())
+    True
     """
     values = _scales(fractions.double())
     element = atomic_numbers - 1
@@ -97,6 +116,16 @@ class StandardizedFractions(nn.Module):
         Length of the encoding.
     statistics : FractionStatistics
         Of the training compositions.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from crabsk.modules import StandardizedFractions, fraction_statistics
+    >>> elements = torch.tensor([6, 26, 6, 26])
+    >>> fractions = torch.tensor([0.01, 0.99, 0.03, 0.97])
+    >>> encoding = StandardizedFractions(118, 8, fraction_statistics(elements, fractions))
+    >>> encoding(torch.eye(118), elements, fractions).shape
+    torch.Size([4, 8])
     """
 
     mean: Tensor
@@ -139,6 +168,13 @@ class FractionalEncoding(nn.Module):
     ----------
     .. [1] Wang, Kauwe, Murdock, Sparks, "Compositionally restricted attention-based network for
        materials property predictions", npj Comput. Mater. 7, 77 (2021), methods.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from crabsk.modules import FractionalEncoding
+    >>> FractionalEncoding(8, log=True)(torch.tensor([0.5, 0.001])).shape
+    torch.Size([2, 8])
     """
 
     table: Tensor

@@ -34,6 +34,14 @@ class SharedHead(nn.Module):
         Number of targets K.
     detach_uncertainty : bool
         Whether the uncertainty is read off without moving the layers below.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from crabsk.modules import SharedHead
+    >>> head = SharedHead(8, (16, 4), n_outputs=2, detach_uncertainty=True)
+    >>> head(torch.ones(5, 8)).value.shape
+    torch.Size([5, 2])
     """
 
     def __init__(
@@ -76,6 +84,16 @@ class MixtureOfExpertsHead(nn.Module):
     .. [1] Ma, Zhao, Yi, Chen, Hong, Chi, "Modeling task relationships in multi-task learning with
        multi-gate mixture-of-experts", KDD 2018, equations 5 to 7.
        https://doi.org/10.1145/3219819.3220007
+
+    Examples
+    --------
+    >>> import torch
+    >>> from crabsk.modules import MixtureOfExpertsHead
+    >>> head = MixtureOfExpertsHead(
+    ...     8, (16, 4), n_outputs=2, detach_uncertainty=True, n_experts=3
+    ... )
+    >>> head(torch.ones(5, 8)).value.shape
+    torch.Size([5, 2])
     """
 
     def __init__(

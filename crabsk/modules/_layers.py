@@ -22,6 +22,17 @@ class Dropout(nn.Module):
     ----------
     p : float
         Probability with which a value is set to zero.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from crabsk.modules import Dropout
+    >>> layer = Dropout(0.5)
+    >>> layer.generator = torch.Generator().manual_seed(0)
+    >>> layer(torch.ones(4, 8)).unique()
+    tensor([0., 2.])
+    >>> layer.eval()(torch.ones(4, 8)).unique()
+    tensor([1.])
     """
 
     def __init__(self, p: float) -> None:
@@ -32,10 +43,10 @@ class Dropout(nn.Module):
         self._mask: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Drop values while training, or those of a sampled mask. **Shape**: (..., d), kept."""
+        """Drop values while training, or those of a sampled mask. **Shape**: (T, d), kept."""
         if self.sampled:
             if self._mask is None:
-                self._mask = self._drop(torch.ones_like(x[:1]))
+                self._mask = self._drop(x.new_ones(1, x.shape[1]))
             return x * self._mask
         return self._drop(x) if self.training else x
 
@@ -64,8 +75,22 @@ def sample_subnetwork(network: Network, seed: int) -> Network:
     .. [1] Gal & Ghahramani, "Dropout as a Bayesian approximation", ICML 2016.
     .. [2] Kirsch, van Amersfoort, Gal, "BatchBALD", NeurIPS 2019, section 3.2 (consistent MC
        dropout).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from crabsk.modules import Dropout, sample_subnetwork
+    >>> network = torch.nn.Sequential(torch.nn.Linear(4, 8), Dropout(0.5)).eval()
+    >>> sample = sample_subnetwork(network, seed=0)
+    >>> dropped = (sample(torch.ones(3, 4)) == 0).sum(0)  # of each feature, in all rows or none
+    >>> dropped.unique()
+    tensor([0, 3])
+    >>> sample[0].weight is network[0].weight
+    True
     """
-    sample = copy.deepcopy(network)
+    # The weights are shared: only the masks differ.
+    shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
+    sample = copy.deepcopy(network, shared)
     layers = [layer for layer in sample.modules() if isinstance(layer, Dropout)]
     if layers:
         generator = torch.Generator(next(sample.parameters()).device).manual_seed(seed)
@@ -84,6 +109,19 @@ class PackedSelfAttention(nn.Module):
         Model width.
     n_heads : int
         Number of heads; divides `d_model`.
+
+    Examples
+    --------
+    Two compositions of one element and one of three, five tokens together:
+
+    >>> import torch
+    >>> from crabsk.modules import Group, PackedSelfAttention
+    >>> attention = PackedSelfAttention(d_model=8, n_heads=2)
+    >>> weights = []
+    >>> attention(torch.ones(5, 8), (Group(1, 2), Group(3, 1)), weights).shape
+    torch.Size([5, 8])
+    >>> [tuple(group.shape) for group in weights]
+    [(2, 2, 1, 1), (1, 2, 3, 3)]
     """
 
     def __init__(self, d_model: int, n_heads: int) -> None:
@@ -147,6 +185,14 @@ class EncoderLayer(nn.Module):
         Dropout rate of both blocks.
     norm_first : bool
         Whether layer normalisation stands before each block (pre-norm) or after the sum.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from crabsk.modules import EncoderLayer, Group
+    >>> layer = EncoderLayer(8, n_heads=2, dim_feedforward=16, dropout=0.1, norm_first=True)
+    >>> layer.eval()(torch.ones(5, 8), (Group(1, 2), Group(3, 1))).shape
+    torch.Size([5, 8])
     """
 
     def __init__(
@@ -201,6 +247,13 @@ class ResidualNetwork(nn.Module):
     ----------
     .. [1] Goodall & Lee, "Predicting materials properties without crystal structure", Nat.
        Commun. 11, 6280 (2020).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from crabsk.modules import ResidualNetwork
+    >>> ResidualNetwork(8, (16, 4))(torch.ones(5, 8)).shape
+    torch.Size([5, 4])
     """
 
     def __init__(

@@ -60,6 +60,15 @@ class WeightedLoss(nn.Module):
     ----------
     name : str
         One of `LOSSES`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from crabsk.modules import Prediction, WeightedLoss
+    >>> prediction = Prediction(torch.tensor([[1.0], [2.0]]), log_sigma=torch.zeros(2, 1))
+    >>> value, weight = torch.tensor([[1.5], [0.0]]), torch.tensor([[1.0], [0.0]])
+    >>> WeightedLoss("absolute_error").eval()(prediction, (value, weight))
+    tensor(0.2500)
     """
 
     def __init__(self, name: str) -> None:
@@ -90,6 +99,17 @@ class LogLoss(nn.Module):
     ----------
     exclusive : bool
         Whether a sample is of one class only.
+
+    Examples
+    --------
+    Three classes that look alike:
+
+    >>> import torch
+    >>> from crabsk.modules import LogLoss, Prediction
+    >>> prediction = Prediction(torch.zeros(1, 3), log_sigma=torch.zeros(1, 3))
+    >>> indicator, weight = torch.tensor([[0.0, 1.0, 0.0]]), torch.ones(1, 1)
+    >>> LogLoss(exclusive=True)(prediction, (indicator, weight))  # log 3
+    tensor(1.0986)
     """
 
     def __init__(self, exclusive: bool) -> None:

@@ -19,6 +19,14 @@ class Prediction(NamedTuple):
     -----
     mean : (B, K); of a classifier, logits
     log_sigma : (B, K), logarithm of the standard deviation
+
+    Examples
+    --------
+    >>> import torch
+    >>> from crabsk.modules import Prediction
+    >>> prediction = Prediction(mean=torch.zeros(2, 1), log_sigma=torch.zeros(2, 1))
+    >>> prediction.log_sigma.exp().flatten()
+    tensor([1., 1.])
     """
 
     mean: Tensor
@@ -41,6 +49,12 @@ class CompositionNetwork(nn.Module, ABC):
     ----------
     heads : tuple of str
         Names of the submodules that read off the targets; all others are the encoder.
+
+    Examples
+    --------
+    >>> from crabsk.modules import CompositionNetwork, CrabNet
+    >>> issubclass(CrabNet, CompositionNetwork), CrabNet.heads
+    (True, ('head',))
     """
 
     heads: ClassVar[tuple[str, ...]]

@@ -13,7 +13,14 @@ from torch import Tensor
 
 
 class Group(NamedTuple):
-    """A run of compositions with the same number of elements."""
+    """A run of compositions with the same number of elements.
+
+    Examples
+    --------
+    >>> from crabsk.modules import Group
+    >>> Group(n_elements=2, n_compositions=5)
+    Group(n_elements=2, n_compositions=5)
+    """
 
     n_elements: int
     n_compositions: int
@@ -32,6 +39,21 @@ class PackedBatch:
     fractions : (T,), float
     groups : lengths in rising order; ``sum(n * m for n, m in groups) == T``
     extra : (B, E), float
+
+    Examples
+    --------
+    Rock salt and haematite, which can be cut apart:
+
+    >>> import torch
+    >>> from crabsk.modules import Group, PackedBatch
+    >>> batch = PackedBatch(
+    ...     atomic_numbers=torch.tensor([11, 17, 8, 26]),
+    ...     fractions=torch.tensor([0.5, 0.5, 0.6, 0.4]),
+    ...     groups=(Group(n_elements=2, n_compositions=2),),
+    ...     extra=torch.empty(2, 0),
+    ... )
+    >>> len(batch), [part.atomic_numbers.tolist() for rows, part in batch.split(2)]
+    (2, [[11, 17], [8, 26]])
     """
 
     atomic_numbers: Tensor
@@ -202,6 +224,14 @@ def mean_over_elements(values: Tensor, groups: tuple[Group, ...]) -> Tensor:
     -----
     values : (T, K)
     returns : (B, K)
+
+    Examples
+    --------
+    >>> import torch
+    >>> from crabsk.modules import Group, mean_over_elements
+    >>> mean_over_elements(torch.tensor([[1.0], [2.0], [4.0]]), (Group(1, 1), Group(2, 1)))
+    tensor([[1.],
+            [3.]])
     """
     means, token = [], 0
     for n, m in groups:
@@ -221,6 +251,13 @@ def spread_to_tokens(values: Tensor, groups: tuple[Group, ...]) -> Tensor:
     -----
     values : (B, K)
     returns : (T, K)
+
+    Examples
+    --------
+    >>> import torch
+    >>> from crabsk.modules import Group, spread_to_tokens
+    >>> spread_to_tokens(torch.tensor([[1.0], [3.0]]), (Group(1, 1), Group(2, 1))).flatten()
+    tensor([1., 3., 3.])
     """
     return values.repeat_interleave(count_elements(groups).to(values.device), dim=0)
 

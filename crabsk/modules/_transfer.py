@@ -28,12 +28,26 @@ def copy_encoder(donor: CompositionNetwork, network: CompositionNetwork) -> list
     ------
     ValueError
         If the networks differ in kind, in their elements' vectors or in a weight's shape.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from crabsk.modules import CrabNet, copy_encoder
+    >>> small = {"d_model": 8, "n_layers": 1, "dim_feedforward": 16, "head_widths": (4,)}
+    >>> donor, network = CrabNet(torch.eye(118), **small), CrabNet(torch.eye(118), **small)
+    >>> "embed.weight" in copy_encoder(donor, network)
+    True
+    >>> torch.equal(network.embed.weight, donor.embed.weight)
+    True
     """
     if type(donor) is not type(network):
         raise ValueError(f"{type(donor).__name__} gives nothing to {type(network).__name__}")
     heads = network.heads
     if not torch.equal(donor.element_vectors, network.element_vectors):
         raise ValueError("the embedding of the elements differs")
+    for name, module in network.named_children():
+        if name not in (*heads, *OPTIONAL) and repr(module) != repr(getattr(donor, name)):
+            raise ValueError(f"the encoders differ in {name}")
     weights = dict(donor.named_parameters())
     own = dict(network.named_parameters())
     copied = []

@@ -62,7 +62,18 @@ _INITIALISING = threading.Lock()
 
 
 class ConflictingTargetsWarning(UserWarning):
-    """Equal compositions (with equal extra features) carry different targets."""
+    """Equal compositions (with equal extra features) carry different targets.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from crabsk import CrabNetRegressor
+    >>> from crabsk.neural_network import ConflictingTargetsWarning
+    >>> model = CrabNetRegressor(max_epochs=1, n_estimators=1, random_state=0)
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", ConflictingTargetsWarning)
+    ...     _ = model.fit(["Fe2O3", "Fe4O6", "NaCl"], [-1.7, -1.9, -2.1])
+    """
 
 
 class MemberOutputs(NamedTuple):
@@ -147,7 +158,7 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
             raise ValueError(
                 f"{cls.__name__} has no preset {name!r}: choose one of {sorted(cls.presets)}"
             )
-        return cls(**{**cls.presets[name], **overrides})
+        return cls(**{**copy.deepcopy(cls.presets[name]), **overrides})
 
     @abstractmethod
     def _build_module(
@@ -243,15 +254,12 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         if validation_data is not None:
             validation = self._validation_set(*validation_data)
 
-        def draw_seeds() -> list[int]:
-            return random_state.randint(np.iinfo(np.int32).max, size=self.n_estimators).tolist()
-
+        seeds = random_state.randint(np.iinfo(np.int32).max, size=self.n_estimators).tolist()
         if self.checkpoint is None:
-            return self._train(training, validation, vectors, previous, draw_seeds(), None)
-        key = self._run_key(table, y, weights, validation, previous, random_state)
+            return self._train(training, validation, vectors, previous, seeds, None)
+        key = self._run_key(training, validation, vectors, previous, seeds)
         with Run.opened(self.checkpoint, key) as run:
-            seeds = run.seeds(draw_seeds)
-            return self._train(training, validation, vectors, previous, seeds, run)
+            return self._train(training, validation, vectors, previous, run.seeds(seeds), run)
 
     def _train(
         self,
@@ -263,9 +271,8 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         run: Run | None,
     ) -> Self:
         """Train the members from their seeds, or from where a run was left."""
-        n_rows = len(training)
         if validation is None and self._needs_held_out():
-            training, validation = training.split(self.validation_fraction, seeds[0])
+            training, validation = self._hold_out(training, seeds[0])
         n_outputs, n_extra = training.targets.values.shape[1], training.compositions.extra.shape[1]
         modules = [
             self._initial_module(seed, previous[k : k + 1], vectors, n_outputs, n_extra)
@@ -276,7 +283,7 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         checkpoints = [None if run is None else run.member(k) for k in range(len(seeds))]
         # A search in worker processes would draw one bar over the other.
         silent = not self.progress or multiprocessing.parent_process() is not None
-        with ProgressBar(self._n_epochs(n_rows) * len(seeds), disable=silent) as bar:
+        with ProgressBar(self._n_epochs(len(training)) * len(seeds), disable=silent) as bar:
             nets = _in_threads(
                 lambda stop, threads, module, seed, own, checkpoint: self._train_member(
                     module, training, validation, seed, [*freezing, *own], checkpoint, bar, stop,
@@ -299,44 +306,56 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
 
     def _run_key(
         self,
-        table: CompositionTable,
-        y: np.ndarray,
-        weights: np.ndarray,
+        training: LabelledCompositions,
         validation: LabelledCompositions | None,
+        vectors: Tensor,
         previous: list[CompositionNet],
-        random_state: np.random.RandomState,
+        seeds: list[int],
     ) -> str:
         """Return a hash of all that decides the result of a fit.
 
-        A ``random_state=None`` does not count: the run remembers what it drew.
+        The seeds drawn without a `random_state` do not count: the run remembers them.
         """
         parameters = self.get_params(deep=False)
         for name in ("checkpoint", "progress", "init_from", "embedding", "random_state"):
             del parameters[name]
-        parameters["callbacks"] = [
-            type(item[1] if isinstance(item, tuple) else item).__name__
-            for item in self.callbacks or ()
-        ]
-        compositions = table.compositions
-        parts: list[Any] = [
-            __version__,
-            torch.__version__,
-            type(self).__name__,
-            sorted(parameters.items()),
-            _resolve_device(self.device),
-            self._element_table.values, compositions.atomic_numbers, compositions.fractions,
-            compositions.offsets, table.extra, y, weights,
-        ]  # fmt: skip
-        if self.random_state is not None:
-            state = random_state.get_state(legacy=False)["state"]
-            parts += [state["key"], state["pos"]]
-        if validation is not None:
-            held = validation.compositions
-            parts += [held.atomic_numbers, held.fractions, held.offsets, held.extra]
-            parts += [validation.targets.values, validation.targets.weights]
-        for net in [*previous, *self._donors()]:
-            parts += net.module_.state_dict().values()
-        return hash_of(parts)
+        # What it learnt stands in the targets.
+        parameters.pop("target_transform", None)
+        members = [*previous, *self._donors()]
+        return hash_of(
+            {
+                "versions": (__version__, torch.__version__),
+                "estimator": (type(self).__name__, parameters, _resolve_device(self.device)),
+                "criterion": repr(self._criterion()),
+                "n_outputs": self._n_outputs(),
+                "seeds": None if self.random_state is None else seeds,
+                "element_vectors": vectors.numpy(),
+                "fraction_statistics": [part.numpy() for part in self._fraction_statistics],
+                "training": training.arrays(),
+                "validation": None if validation is None else validation.arrays(),
+                "start": [
+                    {name: value.cpu().numpy() for name, value in net.module_.state_dict().items()}
+                    for net in members
+                ],
+            }
+        )
+
+    def _hold_out(
+        self, training: LabelledCompositions, seed: int
+    ) -> tuple[LabelledCompositions, LabelledCompositions]:
+        """Return the samples to train on and a share of them for validation."""
+        kept, held_out = training.split(self.validation_fraction, seed, self._strata(training))
+        lost = np.flatnonzero(~(kept.targets.weights[kept.rows] > 0).any(dim=0).numpy())
+        if len(lost):
+            raise ValueError(
+                f"target {int(lost[0])} of y has no label left to train on beside "
+                f"validation_fraction={self.validation_fraction}: give validation_data"
+            )
+        return kept, held_out
+
+    def _strata(self, training: LabelledCompositions) -> np.ndarray | None:
+        """Return what samples are to be held out in proportion to, if anything."""
+        return None
 
     def _needs_held_out(self) -> bool:
         """Whether no member may train on some of the samples."""
@@ -359,7 +378,7 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
     ) -> CompositionNet:
         max_epochs = self._n_epochs(len(training))
         if self.early_stopping and validation is None:
-            training, validation = training.split(self.validation_fraction, seed)
+            training, validation = self._hold_out(training, seed)
         last: list[tuple[str, Callback]] = [("crabsk_progress_bar", bar)]
         epochs_done = 0
         if checkpoint is not None:
@@ -655,12 +674,13 @@ def _warn_of_conflicts(table: CompositionTable, y: np.ndarray) -> None:
             compositions.offsets[:-1], compositions.offsets[1:], table.extra, strict=True
         )
     ]
-    first: dict[tuple, int] = {}
+    known: dict[tuple, np.ndarray] = {}
     conflicting = 0
-    for row, key in enumerate(keys):
-        twin = first.setdefault(key, row)
+    for labels, key in zip(y, keys, strict=True):
+        earlier = known.get(key, labels)
         # A label that either lacks is no conflict.
-        conflicting += bool((np.abs(y[twin] - y[row]) > 0).any())
+        conflicting += bool((np.abs(earlier - labels) > 0).any())
+        known[key] = np.where(np.isnan(earlier), labels, earlier)
     if conflicting:
         warnings.warn(
             f"{conflicting} of {len(keys)} samples have the composition (and extra features) of "
@@ -673,6 +693,8 @@ def _warn_of_conflicts(table: CompositionTable, y: np.ndarray) -> None:
 
 def check_widths(name: str, widths: Any) -> tuple[int, ...]:
     """Return the widths of layers as a tuple; refuse what are none."""
+    if not isinstance(widths, list | tuple):
+        raise ValueError(f"{name} must be a list or tuple of widths, not {widths!r}")
     widths = tuple(widths)
     if not widths or not all(isinstance(w, int | np.integer) and w > 0 for w in widths):
         raise ValueError(f"{name}={widths!r} must be one or more widths above 0")
@@ -703,25 +725,49 @@ def _in_threads(train: Callable, members: list[tuple]) -> list[CompositionNet]:
     torch is limited to one thread (in the workers of a parallel search), members train one
     after the other. If one fails, or the user interrupts, the others are stopped and waited for.
     """
-    threads = torch.get_num_threads()
     stop = threading.Event()
 
     def limited(*member: Any) -> CompositionNet:
         torch.set_num_threads(1)
         return train(stop, max(1, threads // len(members)), *member)
 
-    try:
-        with ThreadPoolExecutor(min(len(members), threads)) as pool:
-            futures = [pool.submit(limited, *member) for member in members]
-            try:
-                done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-                for future in done:
-                    future.result()  # raises what a member raised, before the others are done
-                return [future.result() for future in futures]
-            except BaseException:
-                stop.set()
-                for future in futures:
-                    future.cancel()
-                raise
-    finally:
-        torch.set_num_threads(threads)
+    with _THREADS as threads, ThreadPoolExecutor(min(len(members), threads)) as pool:
+        futures = [pool.submit(limited, *member) for member in members]
+        try:
+            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            for future in done:
+                future.result()  # raises what a member raised, before the others are done
+            return [future.result() for future in futures]
+        except BaseException:
+            stop.set()
+            for future in futures:
+                future.cancel()
+            raise
+
+
+class _Threads:
+    """The number of torch's threads, which fits change and the last of them restores.
+
+    A thread's own number is also what later threads start with: a fit that begins beside another
+    would take the other's for the user's.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._n_fits = 0
+        self._n_threads = 1
+
+    def __enter__(self) -> int:
+        with self._lock:
+            if not self._n_fits:
+                self._n_threads = torch.get_num_threads()
+            self._n_fits += 1
+            return self._n_threads
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            self._n_fits -= 1
+            torch.set_num_threads(self._n_threads)
+
+
+_THREADS = _Threads()

@@ -5,15 +5,15 @@ its result. In it lie the seeds of the members and a file for each of them, whic
 every epoch. The files are safetensors: numbers and JSON, nothing that could be executed.
 """
 
-import hashlib
 import json
 import os
-import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import PicklingError
 from typing import Any
 
+import joblib
 import numpy as np
 import torch
 from filelock import FileLock
@@ -22,23 +22,27 @@ from safetensors.torch import save
 from skorch.callbacks import Callback
 from torch import Tensor
 
+from .._files import write_whole
+
 _KEY = "crabsk_checkpoint"
 _EARLY_STOPPING = ("misses_", "dynamic_threshold_", "best_epoch_")
 
 
-def hash_of(parts: Iterable[Any]) -> str:
-    """Return a hash of arrays, tensors, and what has a repr of its own."""
-    digest = hashlib.sha256()
-    for part in parts:
-        if isinstance(part, Tensor):
-            part = part.detach().cpu().numpy()
-        if isinstance(part, np.ndarray) and part.dtype != object:
-            digest.update(f"{part.dtype} {part.shape}".encode())
-            digest.update(np.ascontiguousarray(part).tobytes())
-        else:
-            digest.update(repr(part).encode())
-        digest.update(b"\0")
-    return digest.hexdigest()[:32]
+def hash_of(facts: dict[str, Any]) -> str:
+    """Return a hash of what decides a result, the same in every process.
+
+    Raises
+    ------
+    ValueError
+        If something in it cannot be told from another of its kind, as a lambda.
+    """
+    try:
+        return joblib.hash(facts, hash_name="sha1")
+    except (PicklingError, AttributeError, TypeError) as error:
+        raise ValueError(
+            "checkpoint= cannot tell this fit from others, because a parameter (of a callback?) "
+            f"has no lasting description: {error.args[0]}"
+        ) from None  # joblib's own message shows all that was to be hashed
 
 
 class Run:
@@ -62,11 +66,11 @@ class Run:
         with FileLock(folder / "lock"):
             yield cls(folder)
 
-    def seeds(self, draw: Callable[[], list[int]]) -> list[int]:
+    def seeds(self, drawn: list[int]) -> list[int]:
         """Return the seeds that the run was started with, or start it with those drawn."""
         path = self.folder / "seeds.json"
         if not path.exists():
-            replace(path, json.dumps(draw()).encode())
+            write_whole(path, json.dumps(drawn).encode())
         return json.loads(path.read_text())
 
     def member(self, k: int) -> "Checkpoint":
@@ -154,20 +158,7 @@ class Checkpoint(Callback):
 
     def _write(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-        replace(self.path, save(contiguous, metadata={_KEY: json.dumps(state)}))
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Write a file that appears under its name only when it is whole and on the disk."""
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        with part.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+        write_whole(self.path, save(contiguous, metadata={_KEY: json.dumps(state)}))
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
@@ -186,12 +177,13 @@ def _generators(net: Any) -> list[torch.Generator]:
 
 
 def _plain_history(net: Any) -> list[dict[str, Any]]:
-    """Return the history without its batches, in types that JSON has."""
+    """Return the numbers and texts of the history; callbacks may have recorded anything."""
     return [
         {
-            name: value.item() if isinstance(value, np.generic) else value
+            name: value.item() if isinstance(value, np.generic | Tensor) else value
             for name, value in row.items()
-            if name != "batches"
+            if isinstance(value, bool | int | float | str | np.generic)
+            or (isinstance(value, Tensor) and value.ndim == 0)
         }
         for row in net.history
     ]

@@ -25,7 +25,8 @@ from torch import nn
 from .._validation import StrOptions
 from ..modules import LogLoss
 from ._base import BaseCompositionNetwork
-from ._training import Targets
+from ._targets import relative_weights
+from ._training import LabelledCompositions, Targets
 
 
 class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
@@ -172,68 +173,75 @@ class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
         assert_all_finite(y, estimator_name=name, input_name="y")
         check_classification_targets(y)
         multilabel = type_of_target(y) == "multilabel-indicator"
-        if not fit and multilabel != self._multilabel:
-            raise ValueError(f"{name} was fitted to y with {'' if multilabel else 'no '}one label")
         check_consistent_length(np.empty(n_samples), y)
-        weights = _check_sample_weight(
-            sample_weight, np.empty(_num_samples(y)), dtype=np.float64, ensure_non_negative=True
+        weights = relative_weights(
+            _check_sample_weight(
+                sample_weight,
+                np.empty(_num_samples(y)),
+                dtype=np.float64,
+                ensure_non_negative=True,
+            )
         )
-        if fit:
-            self._multilabel = multilabel
         if multilabel:
-            return self._validate_labels(y, fit=fit), weights
-        return self._validate_classes(y, weights, fit=fit)
-
-    def _validate_labels(self, y: Any, *, fit: bool) -> np.ndarray:
-        if self.class_weight is not None:
-            raise ValueError("class_weight is for one label a sample; y has several")
-        indicator = check_array(y, accept_sparse="csr", dtype=np.float64, input_name="y")
-        indicator = indicator.toarray() if hasattr(indicator, "toarray") else indicator
-        if fit:
-            self.classes_ = np.arange(indicator.shape[1])
-        elif indicator.shape[1] != len(self.classes_):
-            raise ValueError(
-                f"y has {indicator.shape[1]} labels, but {type(self).__name__} is fitted to "
-                f"{len(self.classes_)}"
-            )
-        return indicator
-
-    def _validate_classes(
-        self, y: Any, weights: np.ndarray, *, fit: bool
-    ) -> tuple[np.ndarray, np.ndarray]:
-        y = column_or_1d(y, warn=fit)
-        if fit:
+            indicator = check_array(y, accept_sparse="csr", dtype=np.float64, input_name="y")
+            indicator = indicator.toarray() if hasattr(indicator, "toarray") else indicator
+            classes = np.arange(indicator.shape[1])
+        else:
+            y = column_or_1d(y, warn=fit)
             classes = np.unique(y)
-            if (
-                self.warm_start
-                and hasattr(self, "nets_")
-                and classes.tolist() != self.classes_.tolist()
-            ):
-                raise ValueError(
-                    f"warm_start=True continues with the classes of the previous fit, "
-                    f"{self.classes_.tolist()}, but y holds {classes.tolist()}"
-                )
-            self.classes_ = classes
-            counted = np.unique(y[weights > 0])
-            of_class = dict(
-                zip(
-                    counted,
-                    compute_class_weight(self.class_weight, classes=counted, y=y[weights > 0]),
-                    strict=True,
-                )
+        if fit:
+            self._settle_classes(classes, multilabel, y, weights)
+        elif multilabel != self._multilabel:
+            kinds = ["one class", "several labels"]
+            raise ValueError(
+                f"y has {kinds[multilabel]} a sample, but {name} was fitted to "
+                f"{kinds[self._multilabel]}"
             )
-            self._class_weights = np.array([of_class.get(c, 1.0) for c in self.classes_])
-        elif unknown := sorted(set(np.unique(y).tolist()) - set(self.classes_.tolist())):
+        if multilabel:
+            if len(classes) != len(self.classes_):
+                raise ValueError(
+                    f"y has {len(classes)} labels, but {name} is fitted to {len(self.classes_)}"
+                )
+            return indicator, weights
+        if unknown := sorted(set(classes.tolist()) - set(self.classes_.tolist())):
             raise ValueError(f"y holds classes that were not there in training: {unknown}")
         position = np.searchsorted(self.classes_, y)
-        return np.eye(len(self.classes_))[position], weights * self._class_weights[position]
+        weights = weights * self._class_weights[position]
+        if not (weights > 0).any():
+            raise ValueError("class_weight and sample_weight leave no sample with a weight above 0")
+        return np.eye(len(self.classes_))[position], weights
 
-    def _refuse_other_classes(self, classes: np.ndarray) -> None:
-        if classes.tolist() != self.classes_.tolist():
+    def _settle_classes(
+        self, classes: np.ndarray, multilabel: bool, y: Any, weights: np.ndarray
+    ) -> None:
+        """Remember the classes and what each weighs."""
+        if (
+            self.warm_start
+            and hasattr(self, "nets_")
+            and (multilabel, classes.tolist()) != (self._multilabel, self.classes_.tolist())
+        ):
             raise ValueError(
                 "warm_start=True continues with the classes of the previous fit, "
                 f"{self.classes_.tolist()}, but y holds {classes.tolist()}"
             )
+        if multilabel and self.class_weight is not None:
+            raise ValueError("class_weight is for one label a sample; y has several")
+        self._multilabel, self.classes_ = multilabel, classes
+        self._class_weights = np.ones(len(classes))
+        if not multilabel:
+            counted = np.isin(classes, y[weights > 0])
+            self._class_weights[counted] = compute_class_weight(
+                self.class_weight, classes=classes[counted], y=y[weights > 0]
+            )
+        if not (self._class_weights >= 0).all():
+            raise ValueError(f"class_weight={self.class_weight!r} must not be below 0")
+        self._class_weights = relative_weights(self._class_weights)
+
+    def _strata(self, training: LabelledCompositions) -> np.ndarray | None:
+        if self._multilabel:
+            return None
+        values = training.targets.values[training.rows].numpy()
+        return values.argmax(axis=1) if self._exclusive else values[:, 0]
 
     def _encode_targets(self, y: np.ndarray, weights: np.ndarray, *, fit: bool) -> Targets:
         values = y if self._multilabel or self._exclusive else y[:, 1:]

@@ -20,9 +20,9 @@ calibration : bool, default=False
     `calibration_factor_`.""",
     "mc_dropout": """\
 mc_dropout : int, default=0
-    Number of networks that dropout draws from each member [2]_, whose scatter stands for that of
-    the members in the standard deviations of predictions. For single networks: the members of an
-    ensemble scatter by themselves.""",
+    Number of networks, at most 1000, that dropout draws from each member [2]_, whose scatter
+    stands for that of the members in the standard deviations of predictions. For single networks:
+    the members of an ensemble scatter by themselves.""",
     "mc_dropout_reference": """\
 .. [2] Gal, Y. and Ghahramani, Z., "Dropout as a Bayesian approximation: representing model
    uncertainty in deep learning", ICML 2016. https://arxiv.org/abs/1506.02142""",
@@ -188,7 +188,7 @@ callbacks_ : list of list of skorch callbacks
 n_features_in_ : int
     Number of columns of X seen by `fit`; 1 for a sequence of formulas.
 
-feature_names_in_ : ndarray of shape (n_features_in_,)
+feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Names of the columns of X, if X was a DataFrame whose column names are all strings.
 
 formula_position_ : int or None

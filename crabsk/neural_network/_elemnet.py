@@ -125,7 +125,7 @@ class ElemNetRegressor(CompositionRegressor, _ElemNetEstimator):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **CompositionRegressor._parameter_constraints,
         **_CONSTRAINTS,
-        "mc_dropout": [Interval(Integral, 0, None, closed="left")],
+        "mc_dropout": [Interval(Integral, 0, 1000, closed="both")],
     }
 
     def __init__(

@@ -1,5 +1,6 @@
 """Real-valued targets: what the regressors share beyond training."""
 
+import warnings
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,7 +18,7 @@ from torch import nn
 from .._validation import HasMethods, StrOptions
 from ..modules import LOSSES, CompositionNetwork, WeightedLoss, sample_subnetwork
 from ._base import BaseCompositionNetwork, MemberOutputs
-from ._targets import TargetScaler, calibration_factor
+from ._targets import TargetScaler, calibration_factor, relative_weights
 from ._training import LabelledCompositions, Targets
 
 
@@ -68,6 +69,13 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
         check_is_fitted(self)
         networks = self._networks()
         sampled = self._sampled_networks() if return_std else []
+        if return_std and self._calibrated_mc_dropout not in (None, self._n_sampled()):
+            warnings.warn(
+                f"calibration_factor_ was learnt with mc_dropout={self._calibrated_mc_dropout}, "
+                f"and now it is {self._n_sampled()}: fit again for calibrated standard deviations",
+                UserWarning,
+                stacklevel=2,
+            )
         means, stds = [], []
         for _, outputs in self._member_outputs(X, [*networks, *sampled]):
             means.append(outputs.mean[: len(networks)].mean(axis=0))
@@ -81,13 +89,15 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
 
     def _sampled_networks(self) -> list[CompositionNetwork]:
         """Return what dropout draws from the members, the same at every call."""
-        # Networks without dropout have no such parameter.
-        n_samples = getattr(self, "mc_dropout", 0)
         return [
             sample_subnetwork(network, seed)
-            for network in (self._networks() if n_samples else [])
-            for seed in range(n_samples)
+            for network in self._networks()
+            for seed in range(self._n_sampled())
         ]
+
+    def _n_sampled(self) -> int:
+        # Networks without dropout have no such parameter.
+        return getattr(self, "mc_dropout", 0)
 
     def _criterion(self) -> nn.Module:
         return WeightedLoss(self.loss)
@@ -100,6 +110,7 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
 
     def _learn_from_held_out(self, held_out: LabelledCompositions | None) -> None:
         self.calibration_factor_ = np.ones(len(self._scaler.mean_))
+        self._calibrated_mc_dropout = self._n_sampled() if self.calibration else None
         if not self.calibration or held_out is None:
             return
         networks = self._networks()
@@ -137,7 +148,9 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
             )
         y = y.reshape(len(y), -1)
         check_consistent_length(np.empty(n_samples), y)
-        weights = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
+        weights = relative_weights(
+            _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
+        )
         unlabelled = np.flatnonzero(~((~np.isnan(y)) & (weights > 0)[:, None]).any(axis=0))
         if len(unlabelled):
             raise ValueError(f"target {int(unlabelled[0])} of y has no label with a weight above 0")

@@ -34,6 +34,12 @@ def mean_and_scale(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray,
     return mean * largest, np.where(constant, 1.0, scale)
 
 
+def relative_weights(weights: np.ndarray) -> np.ndarray:
+    """Return weights in units of the largest, so that their sums stay in range."""
+    largest = weights.max(initial=0.0)
+    return weights / largest if largest > 0 else weights
+
+
 class TargetScaler(BaseEstimator):
     """Transforms targets, then centres and scales each to unit variance.
 

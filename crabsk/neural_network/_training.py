@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.model_selection import ShuffleSplit
+from sklearn.model_selection import train_test_split
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from skorch.helper import predefined_split
@@ -63,12 +63,27 @@ class LabelledCompositions(torch.utils.data.Dataset):
         return len(self.rows)
 
     def split(
-        self, fraction: float, seed: int
+        self, fraction: float, seed: int, strata: np.ndarray | None = None
     ) -> tuple["LabelledCompositions", "LabelledCompositions"]:
-        """Return two sets: the rows to train on and a random `fraction` held out."""
-        splitter = ShuffleSplit(1, test_size=fraction, random_state=seed)
-        kept, held_out = next(splitter.split(self.rows))
+        """Return two sets: the rows to train on and a random `fraction` held out.
+
+        With `strata`, a class for each row, in proportion to these.
+        """
+        kept, held_out = train_test_split(
+            np.arange(len(self)), test_size=fraction, random_state=seed, stratify=strata
+        )
         return self._at(kept), self._at(held_out)
+
+    def arrays(self) -> list[np.ndarray]:
+        """Return everything that a net sees of the set."""
+        packed, targets = self.compositions, self.targets
+        return [
+            tensor.numpy()
+            for tensor in (
+                *(packed.atomic_numbers, packed.fractions, packed.offsets, packed.extra),
+                *(targets.values, targets.weights, self.rows),
+            )
+        ]
 
     def _at(self, positions: np.ndarray) -> "LabelledCompositions":
         rows = self.rows[torch.from_numpy(positions)]

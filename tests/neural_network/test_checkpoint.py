@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from skorch.callbacks import Callback
@@ -36,6 +37,14 @@ class DieAfter(Callback):
         if not self.left_:
             raise Killed
         self.left_ -= 1
+
+
+class Records(Callback):
+    """Puts what JSON lacks into the history."""
+
+    def on_epoch_end(self, net, **kwargs):
+        net.history.record("tensor", torch.tensor(1.0))
+        net.history.record("many", torch.ones(3))
 
 
 def fit_with_deaths(model, X, y, *, every, **fit_params):
@@ -217,6 +226,49 @@ class TestRuns:
         model.fit(X[:50], y[:50], validation_data=(X[50:], y[50:]))
         model.fit(X[:50], y[:50], validation_data=(X[50:], -y[50:]))
         assert len(os.listdir(tmp_path)) == 6
+
+    def test_classes_and_labels_are_two_runs(self, some_formulas, tmp_path):
+        X, y = some_formulas
+        classes = np.digitize(y, np.quantile(y, [1 / 3, 2 / 3]))
+        model = tiny(CLASSIFIERS[0], checkpoint=tmp_path)
+        model.fit(X, classes).fit(X, np.eye(3, dtype=int)[classes])
+        assert len(os.listdir(tmp_path)) == 2
+
+    def test_parameters_of_callbacks_count(self, some_formulas, tmp_path):
+        X, y = some_formulas
+        for n_epochs in (50, 60):
+            tiny_crabnet(checkpoint=tmp_path, callbacks=[DieAfter(n_epochs)]).fit(X, y)
+        assert len(os.listdir(tmp_path)) == 2
+        with pytest.raises(ValueError, match="no lasting description"):
+            tiny_crabnet(checkpoint=tmp_path, callbacks=[DieAfter(lambda: 3)]).fit(X, y)
+
+    def test_scale_that_a_warm_start_keeps_counts(self, some_formulas, tmp_path):
+        X, y = some_formulas
+        settings = {"warm_start": True, "target_transform": None}
+        kept = [
+            tiny_crabnet(checkpoint=folder, **settings).fit(X, 4 * y).fit(X, y + 1)
+            for folder in (None, tmp_path)
+        ]
+        tiny_crabnet(checkpoint=tmp_path, **settings).fit(X, y).fit(X, y + 1)
+        again = tiny_crabnet(checkpoint=tmp_path, **settings).fit(X, 4 * y).fit(X, y + 1)
+        assert weights(kept[0]) == weights(kept[1]) == weights(again)
+
+    def test_a_shared_random_state_goes_on(self, some_formulas, tmp_path):
+        X, y = some_formulas
+
+        def two_fits(folder):
+            shared = np.random.RandomState(0)
+            return [
+                weights(tiny_crabnet(random_state=shared, checkpoint=folder).fit(X, y))
+                for _ in range(2)
+            ]
+
+        plain, first, second = two_fits(None), two_fits(tmp_path), two_fits(tmp_path)
+        assert plain == first == second
+        assert plain[0] != plain[1]
+
+    def test_callbacks_may_record_anything(self, some_formulas, tmp_path):
+        tiny_crabnet(checkpoint=tmp_path, callbacks=[Records()]).fit(*some_formulas)
 
     def test_a_search_shares_the_folder(self, some_formulas, tmp_path):
         X, y = some_formulas

@@ -11,6 +11,7 @@ from tiny import CLASSIFIERS, tiny
 
 from crabsk import CrabNetClassifier
 from crabsk.neural_network import ConflictingTargetsWarning
+from crabsk.neural_network._training import LabelledCompositions
 
 
 @pytest.fixture
@@ -116,6 +117,20 @@ class TestWeights:
         with pytest.raises(ValueError, match="non-zero"):
             tiny(CrabNetClassifier).fit(X, y, sample_weight=np.zeros(60))
 
+    @pytest.mark.parametrize("weights", [{"weak": -1.0}, {"strong": 0, "weak": 0, "well": 0}])
+    def test_impossible_weights(self, three_classes, weights):
+        X, y = three_classes
+        with pytest.raises(ValueError, match="class_weight"):
+            tiny(CrabNetClassifier, class_weight=weights).fit(X, y)
+
+    @pytest.mark.parametrize("scale", [1e307, 1e-310])
+    def test_only_ratios_of_sample_weights_matter(self, three_classes, scale):
+        X, y = three_classes
+        plain, scaled = (
+            tiny(CrabNetClassifier).fit(X, y, sample_weight=np.full(60, w)) for w in (1.0, scale)
+        )
+        np.testing.assert_allclose(scaled.predict_proba(X), plain.predict_proba(X), rtol=1e-5)
+
     def test_not_for_several_labels(self, some_formulas):
         X, y = some_formulas
         labels = np.column_stack([y < -1, y < -0.5]).astype(int)
@@ -141,6 +156,33 @@ class TestTargets:
             CrabNetClassifier, early_stopping=True, n_iter_no_change=2, max_epochs=200
         ).fit(X, y)
         assert len(model.history_[0]) < 200
+
+    def test_held_out_in_proportion(self, some_formulas, monkeypatch):
+        """A rare class is on both sides, as in scikit-learn's networks."""
+        X, y = some_formulas
+        rare = np.argsort(np.argsort(y)) < 4
+        split, n_rare = LabelledCompositions.split, []
+
+        def watched(self, *args):
+            parts = split(self, *args)
+            n_rare.append([int(part.targets.values[part.rows].sum()) for part in parts])
+            return parts
+
+        monkeypatch.setattr(LabelledCompositions, "split", watched)
+        settings = {"early_stopping": True, "validation_fraction": 0.25}
+        for seed in range(8):
+            tiny(CrabNetClassifier, random_state=seed, **settings).fit(X, rare)
+        assert n_rare == [[3, 1]] * 8
+        with pytest.raises(ValueError, match="least populated class"):
+            tiny(CrabNetClassifier, **settings).fit(X, y == y.min())
+
+    def test_warm_start_with_other_classes(self, three_classes):
+        X, y = three_classes
+        model = tiny(CrabNetClassifier, warm_start=True).fit(X, y)
+        indicator = np.eye(3, dtype=int)[np.searchsorted(model.classes_, y)]
+        for other in (np.where(y == "weak", "feeble", y), indicator):
+            with pytest.raises(ValueError, match="classes of the previous fit"):
+                model.fit(X, other)
 
     def test_continuous_targets_are_refused(self, some_formulas):
         X, y = some_formulas

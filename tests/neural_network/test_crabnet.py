@@ -271,6 +271,11 @@ class TestTargets:
         with pytest.warns(ConflictingTargetsWarning, match="2 of 4 samples"):
             tiny_crabnet().fit(["Fe2O3", "O3Fe2", "Fe4O6", "NaCl"], [1.0, 2.0, 3.0, 1.0])
 
+    def test_conflicts_behind_a_missing_label_warn(self):
+        y = [[np.nan, 1.0], [0.0, 1.0], [5.0, 1.0]]
+        with pytest.warns(ConflictingTargetsWarning, match="1 of 3"):
+            tiny_crabnet().fit(["NaCl"] * 3, y)
+
     def test_labels_that_complete_each_other_do_not_conflict(self):
         X, y = ["NaCl", "ClNa", "MgO"], [[1.0, np.nan], [np.nan, 2.0], [3.0, 4.0]]
         with warnings.catch_warnings():
@@ -361,6 +366,19 @@ class TestTraining:
         assert np.array_equal(got, expected)
         assert torch.equal(torch.get_rng_state(), before)
 
+    def test_fits_side_by_side_restore_the_threads(self, some_formulas):
+        """The second of them must not take the first one's limit for the user's."""
+        X, y = some_formulas
+        torch.set_num_threads(2)
+        with ThreadPoolExecutor(2) as pool:
+            for model in pool.map(lambda _: tiny_crabnet(max_epochs=20).fit(X, y), range(2)):
+                assert len(model.nets_) == 1
+        found = []
+        thread = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
+        thread.start()
+        thread.join()
+        assert [*found, torch.get_num_threads()] == [2, 2]
+
     def test_divergence_is_told(self, some_formulas):
         X, y = some_formulas
         with pytest.raises(ValueError, match="training diverged"):
@@ -419,7 +437,7 @@ class TestTraining:
         assert len(ensemble.nets_) == len(ensemble.history_) == 3
         weights = [net.module_.embed.weight for net in ensemble.nets_]
         assert not torch.equal(weights[0], weights[1])
-        (rows, outputs), *_ = ensemble._member_outputs(X)
+        (rows, outputs), *_ = ensemble._member_outputs(X, ensemble._networks())
         mean, std = ensemble.predict(X[rows], return_std=True)
         scale = y.std()
         np.testing.assert_allclose(mean, outputs.mean[:, :, 0].mean(0) * scale + y.mean())
@@ -604,8 +622,9 @@ class TestPrediction:
         estimator.nets_[0].module_.register_forward_hook(
             lambda module, inputs, output: seen.append(len(inputs[0]))
         )
-        estimator.predict(["Fe2O3", "NaCl", "Fe4O6", "ClNa", "Fe2O3"])
-        assert seen == [2]
+        twelve = [f"Fe{n}O" for n in range(1, 13)]
+        estimator.predict(twelve * 10)
+        assert seen == [16]  # filled up to a multiple of eight
 
     def test_memory_does_not_grow_with_the_rows(self, some_formulas):
         X, y = some_formulas

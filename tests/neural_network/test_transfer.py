@@ -105,7 +105,9 @@ class TestInitFrom:
         ("settings", "reason"),
         [
             ({"d_model": 24}, "differ in"),
-            ({"n_layers": 2}, "differ in encoder.1"),
+            ({"n_layers": 2}, "differ in encoder"),
+            ({"n_heads": 4}, "differ in encoder"),
+            ({"norm_first": False}, "differ in encoder"),
             ({"embedding": "magpie"}, "embedding of the elements differs"),
         ],
     )

@@ -99,6 +99,30 @@ class TestDropout:
         np.testing.assert_allclose(model.predict(X[:7], return_std=True)[1], whole[:7], rtol=1e-4)
         assert np.array_equal(model.predict(X, return_std=True)[1], whole)
 
+    def test_rows_without_elements(self, model):
+        """All-zero rows may come first, and alone."""
+        amounts = np.zeros((9, 3))
+        amounts[8, 0] = 1.0
+        fitted = tiny_crabnet(dropout=0.2, mc_dropout=5).fit(amounts[7:], [1.0, 3.0])
+        _, std = fitted.predict(amounts, return_std=True)
+        assert np.isfinite(std).all()
+        _, alone = fitted.predict(amounts[:1], return_std=True)
+        assert np.isfinite(alone).all()
+
+    def test_shares_the_weights(self, model):
+        (network,) = model._networks()
+        first, second = model._sampled_networks()[:2]
+        for name, weight in network.state_dict().items():
+            assert first.state_dict()[name].data_ptr() == weight.data_ptr()
+            assert second.state_dict()[name].data_ptr() == weight.data_ptr()
+
+    def test_calibrated_for_another_number_of_draws(self, some_formulas):
+        X, y = some_formulas
+        model = tiny_crabnet(calibration=True, dropout=0.2).fit(X, y)
+        model.predict(X, return_std=True)
+        with pytest.warns(UserWarning, match="learnt with mc_dropout=0, and now it is 4"):
+            model.set_params(mc_dropout=4).predict(X, return_std=True)
+
     def test_for_elemnet(self, some_formulas):
         X, y = some_formulas
         plain = tiny(ElemNetRegressor, dropout=(0.3,)).fit(X, y)
