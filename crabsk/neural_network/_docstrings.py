@@ -16,8 +16,8 @@ target_transform : {"log", "yeo-johnson"} or transformer, default=None
     "calibration": """\
 calibration : bool, default=False
     Whether to hold out `validation_fraction` of the samples from training (or take those of
-    `validation_data`) and scale the standard deviations of predictions by what they teach; see
-    `calibration_factor_`.""",
+    `validation_data`) and scale the standard deviations of predictions so that nine tenths of
+    such samples lie within 1.645 of them; see `calibration_factor_`.""",
     "mc_dropout": """\
 mc_dropout : int, default=0
     Number of networks, at most 1000, that dropout draws from each member [2]_, whose scatter

@@ -4,6 +4,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from scipy.stats import norm
 from sklearn.base import BaseEstimator, clone
 from sklearn.preprocessing import FunctionTransformer, PowerTransformer
 
@@ -150,11 +151,18 @@ class TargetScaler(BaseEstimator):
         return clone(self.target_transform)
 
 
+# Share of errors that calibrated standard deviations are to cover, by a normal interval.
+CALIBRATED_COVERAGE = 0.9
+
+
 def calibration_factor(ratios: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return what standard deviations must be multiplied by to fit the errors made.
 
-    The factor of a target is the maximum of its likelihood for normal errors, the root of the mean
-    square of error over standard deviation [1]_. A target without labels keeps its own.
+    With the factor of a target, the central normal interval of `CALIBRATED_COVERAGE` covers as
+    many new errors: that quantile of error over standard deviation, with the correction for a
+    finite number n of labels, over the normal one [1]_. Few errors are far larger than normal
+    ones would be, so that the root of the mean square, the choice of highest likelihood, covers
+    far too many. A target without labels keeps its standard deviations.
 
     Parameters
     ----------
@@ -165,9 +173,15 @@ def calibration_factor(ratios: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
     References
     ----------
-    .. [1] Laves, Ihler, Fast, Kahrs, Ortmaier, "Well-calibrated regression uncertainty in medical
-       imaging with deep learning", MIDL 2020, equation 11.
+    .. [1] Angelopoulos & Bates, "A gentle introduction to conformal prediction and
+       distribution-free uncertainty quantification", arXiv:2107.07511, sections 1 and 2.3.2.
     """
-    total = weights.sum(axis=0)
-    squares = (weights * ratios**2).sum(axis=0) / np.where(total == 0, 1.0, total)
-    return np.where((total > 0) & (squares > 0), np.sqrt(squares), 1.0)
+    normal = norm.ppf((1 + CALIBRATED_COVERAGE) / 2)
+    factors = np.ones(ratios.shape[1])
+    for k, (ratio, weight) in enumerate(zip(np.abs(ratios).T, weights.T, strict=True)):
+        n = int((weight > 0).sum())
+        if n:
+            share = min(1.0, np.ceil((n + 1) * CALIBRATED_COVERAGE) / n)
+            found = np.quantile(ratio, share, weights=weight, method="inverted_cdf")
+            factors[k] = found / normal if found > 0 else 1.0
+    return factors
