@@ -3,12 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
+INSTALLED_DOCS := $(VENV)/.installed-docs
 
-.PHONY: demo test test-slow lint types dist clean
+.PHONY: demo test test-slow docs lint types dist clean
 
 $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --constraint constraints.txt --editable ".[test]"
+	touch $@
+
+$(INSTALLED_DOCS): $(INSTALLED)
+	$(PY) -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
 	touch $@
 
 demo: $(INSTALLED)  ## cross-validate CrabNet beside the usual baselines on the bundled data
@@ -19,6 +24,9 @@ test: lint types  ## lint, types and the default tests
 
 test-slow: $(INSTALLED)  ## kills, long fuzzing, ten million formulas: most of an hour
 	$(PY) -m pytest -m slow tests/slow
+
+docs: $(INSTALLED_DOCS)  ## the site, in docs/_build/html; warnings are errors
+	$(PY) -m sphinx -W --keep-going -d docs/_build/doctrees docs docs/_build/html
 
 dist: $(INSTALLED)  ## a source archive and a wheel, in dist/
 	$(PY) -m build
@@ -31,4 +39,4 @@ types: $(INSTALLED)
 	$(PY) -m mypy
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist *.egg-info docs/_build docs/api/generated docs/notebooks

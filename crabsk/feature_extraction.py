@@ -113,7 +113,7 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
     n_features_in_ : int
         Number of columns of X seen by `fit`; 1 for a sequence of formulas.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns of X, if X was a DataFrame whose column names are all strings.
 
     formula_position_ : int or None

@@ -1,5 +1,7 @@
 """The documents say what is true: their Python runs, their links lead somewhere."""
 
+import importlib
+import inspect
 import os
 import re
 import subprocess
@@ -7,11 +9,16 @@ import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from nbclient import NotebookClient
 
+import crabsk
+from crabsk.embeddings import embedding_names, load_embedding
+
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+API_PAGES = sorted((ROOT / "docs" / "api").glob("*.md"))
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *API_PAGES]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
@@ -64,6 +71,57 @@ def test_links_lead_to_files(page):
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
     for target in targets:
         assert (page.parent / target).exists(), target
+
+
+def api_entries() -> dict[str, str]:
+    """Return what the API reference says of each name itself: nothing, or a description.
+
+    Tables lead to the docstring. That of ``crabsk`` leads to the rooms where its names live.
+    """
+    entries = {}
+    for page in API_PAGES:
+        module = ""
+        lines = page.read_text(encoding="utf-8").splitlines()
+        for k, line in enumerate(lines):
+            if found := re.fullmatch(r"\.\. currentmodule:: (\S+)", line):
+                module = found[1]
+            elif found := re.fullmatch(r"   (?:\w+\.)?(\w+)", line):  # in a table
+                entries[f"{module}.{found[1]}"] = ""
+            elif found := re.fullmatch(r"\.\. py:data:: (\w+)", line):
+                entries[f"{module}.{found[1]}"] = lines[k + 2].strip()
+    return entries
+
+
+ROOMS = [name for name in dir(crabsk) if inspect.ismodule(getattr(crabsk, name))]
+PUBLIC = [
+    f"{module.__name__}.{name}"
+    for module in [crabsk, *(importlib.import_module(f"crabsk.{room}") for room in ROOMS)]
+    for name in module.__all__
+]
+
+
+def test_the_api_reference_is_complete():
+    assert sorted(api_entries()) == sorted(PUBLIC)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_names_have_an_example(name):
+    module, _, attribute = name.rpartition(".")
+    thing = getattr(importlib.import_module(module), attribute)
+    if inspect.isclass(thing) or inspect.isroutine(thing):
+        assert ">>>" in (thing.__doc__ or ""), "no example in the docstring"
+    else:
+        assert api_entries()[name], "constants and scorers are described on the page"
+
+
+def test_the_table_of_embeddings_is_true():
+    page = (ROOT / "docs" / "embeddings.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| (\d+) \|", page, re.M)
+    assert [name for name, *_ in rows] == embedding_names()
+    for name, length, n_elements in rows:
+        values = load_embedding(name).values
+        whole = ~np.isnan(values).any(axis=1)
+        assert (int(length), int(n_elements)) == (values.shape[1], whole.sum()), name
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)

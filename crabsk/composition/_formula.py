@@ -24,6 +24,16 @@ class FormulaError(ValueError):
     """A text or mapping that is not a chemical composition.
 
     Subclass of `ValueError`; raised by everything in crabsk that reads formulas.
+
+    Examples
+    --------
+    >>> from crabsk.composition import FormulaError, parse_formulas
+    >>> try:
+    ...     parse_formulas(["NaCl", "Xx2O3"])
+    ... except FormulaError as error:
+    ...     print(error)
+    1 of 2 formulas cannot be read:
+      row 1: 'Xx2O3', position 0: unknown element 'Xx'
     """
 
 

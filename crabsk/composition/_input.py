@@ -23,7 +23,31 @@ _SAMPLED = 100
 
 @dataclass(frozen=True, slots=True)
 class FormulaTable:
-    """X taken apart: its column of formulas, and the numeric columns beside it."""
+    """X taken apart: its column of formulas, and the numeric columns beside it.
+
+    Parameters
+    ----------
+    formulas : list
+        The formulas, as they stand in X.
+    extra : ndarray of shape (n_samples, n_extra), float64
+        The columns beside them.
+    extra_names : list of str
+        Names of these columns, or their positions as text.
+    formula_position : int
+        Position of the column of formulas.
+    n_columns : int
+        Number of columns of X.
+
+    Examples
+    --------
+    >>> from crabsk.composition import find_formulas
+    >>> table = find_formulas([["Fe2O3", 300.0], ["NaCl", 400.0]])
+    >>> table.formulas, table.formula_position
+    (['Fe2O3', 'NaCl'], 0)
+    >>> table.extra
+    array([[300.],
+           [400.]])
+    """
 
     formulas: list
     extra: np.ndarray  # (n_samples, n_extra), float64
@@ -92,7 +116,15 @@ def find_formulas(X: Any, formula_column: Hashable = "auto") -> FormulaTable | N
 
 
 def is_dataframe(X: Any) -> bool:
-    """Whether X is a pandas or polars DataFrame."""
+    """Whether X is a pandas or polars DataFrame.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from crabsk.composition import is_dataframe
+    >>> is_dataframe(pd.DataFrame({"formula": ["NaCl"]})), is_dataframe(["NaCl"])
+    (True, False)
+    """
     # The class is asked because a lazy frame computes its columns when it is asked itself.
     return hasattr(type(X), "columns") and (
         hasattr(type(X), "iloc") or hasattr(type(X), "get_columns")

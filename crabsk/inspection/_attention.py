@@ -33,6 +33,14 @@ class FormulaAttention(NamedTuple):
     weights : ndarray of shape (n_layers, n_heads, n_elements, n_elements), float32
         ``weights[l, h, i, j]`` is the attention that element ``i`` gives to element ``j``. Each
         row adds up to 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crabsk.inspection import AttentionDisplay, FormulaAttention
+    >>> even = FormulaAttention(0, "Al2O3", ("O", "Al"), np.full((3, 4, 2, 2), 0.5))
+    >>> AttentionDisplay.from_attention(even).symbols  # as the formula names them
+    ('Al', 'O')
     """
 
     row: int
