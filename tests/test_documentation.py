@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import json
 import os
 import re
 import subprocess
@@ -26,12 +27,6 @@ def python_blocks(page: Path) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
 
 
-BLOCKS = [
-    pytest.param(page, block, id=f"{page.name}-{k}")
-    for page in PAGES
-    for k, block in enumerate(python_blocks(page))
-]
-
 # The documents show real settings; here every network trains for an epoch and forests are small.
 HURRY = """
 import crabsk.neural_network as room
@@ -54,10 +49,21 @@ forest.__init__.__kwdefaults__.update(max_depth=2)
 """
 
 
-@pytest.mark.parametrize(("page", "block"), BLOCKS)
-def test_python_blocks_run(page, block, tmp_path):
+# Each block in a namespace of its own: it must not lean on those before it.
+EACH = """
+import json, sys
+for number, block in enumerate(json.load(sys.stdin)):
+    exec(compile(block, f"block {number}", "exec"), {"__name__": "__main__"})
+"""
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if python_blocks(page)], ids=lambda p: p.name
+)
+def test_python_blocks_run(page, tmp_path):
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", f"{HURRY}\n{block}"],
+        [sys.executable, "-W", "error", "-c", f"{HURRY}\n{EACH}"],
+        input=json.dumps(python_blocks(page)),
         capture_output=True,
         text=True,
         cwd=tmp_path,

@@ -1,6 +1,6 @@
 """scikit-learn estimators that hold networks."""
 
-from ._base import ConflictingTargetsWarning
+from ._conflicts import ConflictingTargetsWarning
 from ._crabnet import CrabNetClassifier, CrabNetRegressor
 from ._elemnet import ElemNetClassifier, ElemNetRegressor
 from ._roost import RoostClassifier, RoostRegressor

@@ -8,7 +8,6 @@ import threading
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -41,9 +40,11 @@ from ..modules import (
     fraction_statistics,
 )
 from ._checkpoint import Checkpoint, Run, hash_of
+from ._conflicts import warn_of_conflicts
 from ._docstrings import SHARED_SECTIONS
 from ._progress import ProgressBar
 from ._targets import mean_and_scale
+from ._threads import in_threads
 from ._training import CompositionNet, LabelledCompositions, Targets, train_member
 
 # Rows of X that are read at a time, and compositions in a batch of a prediction.
@@ -59,21 +60,6 @@ _HISTORY = ("epoch", "train_loss", "valid_loss", "dur")
 
 # torch draws initial weights from one generator of the whole process.
 _INITIALISING = threading.Lock()
-
-
-class ConflictingTargetsWarning(UserWarning):
-    """Equal compositions (with equal extra features) carry different targets.
-
-    Examples
-    --------
-    >>> import warnings
-    >>> from crabsk import CrabNetRegressor
-    >>> from crabsk.neural_network import ConflictingTargetsWarning
-    >>> model = CrabNetRegressor(max_epochs=1, n_estimators=1, random_state=0)
-    >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("ignore", ConflictingTargetsWarning)
-    ...     _ = model.fit(["Fe2O3", "Fe4O6", "NaCl"], [-1.7, -1.9, -2.1])
-    """
 
 
 class MemberOutputs(NamedTuple):
@@ -172,8 +158,7 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
 
     def _detaches_uncertainty(self) -> bool:
         """Whether the uncertainty is learnt beside the mean, and not together with it."""
-        # The robust losses weigh errors by their uncertainty.
-        return not getattr(self, "loss", "").startswith("robust")
+        return True
 
     @abstractmethod
     def _criterion(self) -> nn.Module:
@@ -235,7 +220,7 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
             del self.nets_
         table = validate_compositions(self, X, reset=True, formula_column=self.formula_column)
         y, weights = self._validate_targets(y, sample_weight, len(table.compositions), fit=True)
-        _warn_of_conflicts(table, np.where(weights[:, None] > 0, y, np.nan))
+        warn_of_conflicts(table, np.where(weights[:, None] > 0, y, np.nan))
         random_state = check_random_state(self.random_state)
 
         rows = np.flatnonzero(weights > 0)
@@ -255,11 +240,13 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
             validation = self._validation_set(*validation_data)
 
         seeds = random_state.randint(np.iinfo(np.int32).max, size=self.n_estimators).tolist()
+        donors = [] if previous else self._donors()
+        start = (vectors, previous, donors)
         if self.checkpoint is None:
-            return self._train(training, validation, vectors, previous, seeds, None)
-        key = self._run_key(training, validation, vectors, previous, seeds)
+            return self._train(training, validation, *start, seeds, None)
+        key = self._run_key(training, validation, *start, seeds)
         with Run.opened(self.checkpoint, key) as run:
-            return self._train(training, validation, vectors, previous, run.seeds(seeds), run)
+            return self._train(training, validation, *start, run.seeds(seeds), run)
 
     def _train(
         self,
@@ -267,6 +254,7 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         validation: LabelledCompositions | None,
         vectors: Tensor,
         previous: list[CompositionNet],
+        donors: list[CompositionNet],
         seeds: list[int],
         run: Run | None,
     ) -> Self:
@@ -278,13 +266,13 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
             self._initial_module(seed, previous[k : k + 1], vectors, n_outputs, n_extra)
             for k, seed in enumerate(seeds)
         ]
-        freezing = [] if previous else self._take_over(modules)
+        freezing = self._take_over(donors, modules)
         callbacks = [_clone_callbacks(self.callbacks) for _ in seeds]
         checkpoints = [None if run is None else run.member(k) for k in range(len(seeds))]
         # A search in worker processes would draw one bar over the other.
         silent = not self.progress or multiprocessing.parent_process() is not None
         with ProgressBar(self._n_epochs(len(training)) * len(seeds), disable=silent) as bar:
-            nets = _in_threads(
+            nets = in_threads(
                 lambda stop, threads, module, seed, own, checkpoint: self._train_member(
                     module, training, validation, seed, [*freezing, *own], checkpoint, bar, stop,
                     threads,
@@ -310,6 +298,7 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         validation: LabelledCompositions | None,
         vectors: Tensor,
         previous: list[CompositionNet],
+        donors: list[CompositionNet],
         seeds: list[int],
     ) -> str:
         """Return a hash of all that decides the result of a fit.
@@ -321,7 +310,6 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
             del parameters[name]
         # What it learnt stands in the targets.
         parameters.pop("target_transform", None)
-        members = [*previous, *self._donors()]
         return hash_of(
             {
                 "versions": (__version__, torch.__version__),
@@ -335,7 +323,7 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
                 "validation": None if validation is None else validation.arrays(),
                 "start": [
                     {name: value.cpu().numpy() for name, value in net.module_.state_dict().items()}
-                    for net in members
+                    for net in (*previous, *donors)
                 ],
             }
         )
@@ -417,7 +405,7 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
             return self.max_epochs
         # Large sets are learnt in fewer passes: beyond FULL_LENGTH rows the number of steps grows
         # with the square root of n only.
-        return round(EPOCHS * min(1.0, (FULL_LENGTH / n_rows) ** 0.5))
+        return max(1, round(EPOCHS * min(1.0, (FULL_LENGTH / n_rows) ** 0.5)))
 
     def _fit_inputs(self, table: CompositionTable, rows: np.ndarray, *, fit_scale: bool) -> Tensor:
         """Load the element vectors, learn the scale of the extra features; return the vectors.
@@ -487,6 +475,10 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         """Return the members of `init_from`."""
         donor = self.init_from
         if donor is None:
+            if self.freeze:
+                raise ValueError(
+                    f"freeze={self.freeze} needs init_from: there is nothing else to freeze"
+                )
             return []
         if isinstance(donor, str | os.PathLike):
             from ..persistence import load_model  # which stands on this room
@@ -502,14 +494,11 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
             )
         return donor.nets_
 
-    def _take_over(self, modules: list[CompositionNetwork]) -> list[tuple[str, Callback]]:
-        """Give networks the encoders of `init_from`; return what freezes them in training."""
-        donors = self._donors()
+    def _take_over(
+        self, donors: list[CompositionNet], modules: list[CompositionNetwork]
+    ) -> list[tuple[str, Callback]]:
+        """Give networks the donors' encoders; return what freezes them in training."""
         if not donors:
-            if self.freeze:
-                raise ValueError(
-                    f"freeze={self.freeze} needs init_from: there is nothing else to freeze"
-                )
             return []
         for k, module in enumerate(modules):
             network = donors[k % len(donors)].module_
@@ -660,37 +649,6 @@ class BaseCompositionNetwork(BaseEstimator, ABC):
         return tags
 
 
-def _warn_of_conflicts(table: CompositionTable, y: np.ndarray) -> None:
-    """Warn where equal samples carry different targets; no model can fit both."""
-    compositions = table.compositions
-    fractions = np.round(compositions.fractions, 9)
-    keys = [
-        (
-            compositions.atomic_numbers[start:end].tobytes(),
-            fractions[start:end].tobytes(),
-            extra.tobytes(),
-        )
-        for start, end, extra in zip(
-            compositions.offsets[:-1], compositions.offsets[1:], table.extra, strict=True
-        )
-    ]
-    known: dict[tuple, np.ndarray] = {}
-    conflicting = 0
-    for labels, key in zip(y, keys, strict=True):
-        earlier = known.get(key, labels)
-        # A label that either lacks is no conflict.
-        conflicting += bool((np.abs(earlier - labels) > 0).any())
-        known[key] = np.where(np.isnan(earlier), labels, earlier)
-    if conflicting:
-        warnings.warn(
-            f"{conflicting} of {len(keys)} samples have the composition (and extra features) of "
-            "an earlier sample but another target: aggregate them, add the feature that tells "
-            "them apart, or use a grouped split (crabsk.composition.reduced_formula gives groups)",
-            ConflictingTargetsWarning,
-            stacklevel=4,
-        )
-
-
 def check_widths(name: str, widths: Any) -> tuple[int, ...]:
     """Return the widths of layers as a tuple; refuse what are none."""
     if not isinstance(widths, list | tuple):
@@ -715,59 +673,3 @@ def _resolve_device(device: str) -> str:
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     return device
-
-
-def _in_threads(train: Callable, members: list[tuple]) -> list[CompositionNet]:
-    """Train members side by side, as many as torch has threads here.
-
-    Matrices are multiplied by one thread each, whatever there is: sums in another order would make
-    another model. A member is told its share of the threads, for the parts of its batches. Where
-    torch is limited to one thread (in the workers of a parallel search), members train one
-    after the other. If one fails, or the user interrupts, the others are stopped and waited for.
-    """
-    stop = threading.Event()
-
-    def limited(*member: Any) -> CompositionNet:
-        torch.set_num_threads(1)
-        return train(stop, max(1, threads // len(members)), *member)
-
-    with _THREADS as threads, ThreadPoolExecutor(min(len(members), threads)) as pool:
-        futures = [pool.submit(limited, *member) for member in members]
-        try:
-            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-            for future in done:
-                future.result()  # raises what a member raised, before the others are done
-            return [future.result() for future in futures]
-        except BaseException:
-            stop.set()
-            for future in futures:
-                future.cancel()
-            raise
-
-
-class _Threads:
-    """The number of torch's threads, which fits change and the last of them restores.
-
-    A thread's own number is also what later threads start with: a fit that begins beside another
-    would take the other's for the user's.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._n_fits = 0
-        self._n_threads = 1
-
-    def __enter__(self) -> int:
-        with self._lock:
-            if not self._n_fits:
-                self._n_threads = torch.get_num_threads()
-            self._n_fits += 1
-            return self._n_threads
-
-    def __exit__(self, *exception: object) -> None:
-        with self._lock:
-            self._n_fits -= 1
-            torch.set_num_threads(self._n_threads)
-
-
-_THREADS = _Threads()

@@ -94,18 +94,17 @@ class Checkpoint(Callback):
 
     def epochs_done(self, max_epochs: int) -> int:
         """Return how many epochs need not be done any more."""
-        saved = _read(self.path)
-        if saved is None:
+        state = _read_state(self.path)
+        if state is None:
             return 0
-        state, _ = saved
         return max_epochs if state["finished"] else len(state["history"])
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Take up the training where it was left."""
-        saved = _read(self.path)
-        if saved is None:
+        state = _read_state(self.path)
+        if state is None:
             return
-        state, tensors = saved
+        tensors = _read_tensors(self.path)
         for row in state["history"]:
             net.history.new_epoch()
             for name, value in row.items():
@@ -161,15 +160,20 @@ class Checkpoint(Callback):
         write_whole(self.path, save(contiguous, metadata={_KEY: json.dumps(state)}))
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+def _read_state(path: Path) -> dict[str, Any] | None:
+    """Return the JSON of a file, without reading its tensors."""
     if not path.exists():
         return None
     try:
         with safe_open(path, framework="pt") as file:
-            state = json.loads(file.metadata()[_KEY])
-            return state, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return json.loads(file.metadata()[_KEY])
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is no checkpoint of crabsk: remove it to start anew") from error
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
 
 
 def _generators(net: Any) -> list[torch.Generator]:

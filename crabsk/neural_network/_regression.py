@@ -99,6 +99,10 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
         # Networks without dropout have no such parameter.
         return getattr(self, "mc_dropout", 0)
 
+    def _detaches_uncertainty(self) -> bool:
+        # The robust losses weigh errors by their uncertainty.
+        return not self.loss.startswith("robust")
+
     def _criterion(self) -> nn.Module:
         return WeightedLoss(self.loss)
 

@@ -166,12 +166,6 @@ def predict_all(network: CrabNet, compositions: PackedCompositions, batch_size=1
     return mean, log_sigma
 
 
-@pytest.fixture(autouse=True)
-def _leave_global_random_state_alone():
-    with torch.random.fork_rng(devices=[]):
-        yield
-
-
 @pytest.mark.parametrize("norm_first", [True, False])
 @pytest.mark.parametrize("detach_uncertainty", [True, False])
 def test_equals_padded_reference(norm_first, detach_uncertainty):

@@ -4,6 +4,13 @@ import itertools
 
 import pytest
 import torch
+from packed import (
+    check_order_does_not_matter,
+    predict_all,
+    random_compositions,
+    walks,
+    whole_batch,
+)
 from torch import nn
 
 from crabsk.modules import (
@@ -37,15 +44,6 @@ def walk(network, numbers, fractions, extra):
     )
 
 
-def walks(network, compositions):
-    """Return mean and log sigma of each composition."""
-    spans = itertools.pairwise(compositions.offsets)
-    return [
-        walk(network, compositions.atomic_numbers[i:j], compositions.fractions[i:j], extra)
-        for (i, j), extra in zip(spans, compositions.extra, strict=True)
-    ]
-
-
 def make_network(**settings) -> ElemNet:
     torch.manual_seed(0)
     settings = {
@@ -62,37 +60,6 @@ def make_network(**settings) -> ElemNet:
     return network
 
 
-def random_compositions(n: int = 30, n_extra: int = 2) -> PackedCompositions:
-    generator = torch.Generator().manual_seed(0)
-    lengths = torch.arange(n) % 6 + 1
-    offsets = torch.cat([torch.zeros(1, dtype=torch.long), lengths.cumsum(0)])
-    numbers = torch.cat([torch.randperm(118, generator=generator)[:m] + 1 for m in lengths])
-    amounts = [torch.rand(m, generator=generator).double() ** 3 + 1e-4 for m in lengths]
-    fractions = torch.cat([a / a.sum() for a in amounts])
-    extra = torch.randn(n, n_extra, generator=generator).double()
-    return PackedCompositions(numbers, fractions, offsets, extra)
-
-
-def whole_batch(compositions: PackedCompositions) -> PackedBatch:
-    return next(compositions.batches(torch.arange(len(compositions)), len(compositions)))[1]
-
-
-@torch.no_grad()
-def predict_all(network, compositions, batch_size=1000, order=None):
-    order = torch.arange(len(compositions)) if order is None else order
-    mean = torch.full((len(compositions), network.n_outputs), torch.nan).double()
-    log_sigma = mean.clone()
-    for rows, batch in compositions.batches(order, batch_size):
-        mean[rows], log_sigma[rows] = network(batch)
-    return mean, log_sigma
-
-
-@pytest.fixture(autouse=True)
-def _leave_global_random_state_alone():
-    with torch.random.fork_rng(devices=[]):
-        yield
-
-
 @pytest.mark.parametrize(
     "settings", [{}, {"n_outputs": 1, "n_extra": 0}, {"detach_uncertainty": True, "dropout": ()}]
 )
@@ -101,42 +68,10 @@ def test_equals_the_dense_network(settings):
     compositions = random_compositions(n_extra=settings.get("n_extra", 2))
     got = predict_all(network, compositions)
     with torch.no_grad():
-        expected = walks(network, compositions)
+        expected = walks(walk, network, compositions)
     for ours, theirs in zip(got, zip(*expected, strict=True), strict=True):
         torch.testing.assert_close(ours, torch.stack(theirs), atol=1e-10, rtol=1e-8)
     assert (got[0].std(0) > 1e-2).all()
-
-
-@pytest.mark.parametrize("batch_size", [1, 7, 30])
-def test_neither_batch_nor_order_matters(batch_size):
-    network, compositions = make_network(), random_compositions()
-    order = torch.randperm(30)
-    for expected, got in zip(
-        predict_all(network, compositions),
-        predict_all(network, compositions, batch_size, order),
-        strict=True,
-    ):
-        torch.testing.assert_close(got, expected, atol=1e-12, rtol=1e-10)
-
-
-def test_order_of_elements_does_not_matter():
-    network, compositions = make_network(), random_compositions()
-    order = torch.cat(
-        [
-            start + torch.randperm(int(n))
-            for start, n in zip(compositions.offsets[:-1], compositions.lengths, strict=True)
-        ]
-    )
-    shuffled = PackedCompositions(
-        compositions.atomic_numbers[order],
-        compositions.fractions[order],
-        compositions.offsets,
-        compositions.extra,
-    )
-    for expected, got in zip(
-        predict_all(network, compositions), predict_all(network, shuffled), strict=True
-    ):
-        torch.testing.assert_close(got, expected, atol=1e-12, rtol=1e-10)
 
 
 def test_elements_of_the_paper():
@@ -252,3 +187,7 @@ def test_dropout_only_in_training_and_from_its_own_generator():
 def test_refuses_more_dropout_rates_than_blocks():
     with pytest.raises(ValueError, match="4 dropout rates for 3 blocks"):
         make_network(dropout=(0.1, 0.1, 0.1, 0.1))
+
+
+def test_order_does_not_matter():
+    check_order_does_not_matter(make_network())

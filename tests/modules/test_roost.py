@@ -1,9 +1,14 @@
 """The packed network against one that walks from pair to pair, written here from the paper."""
 
-import itertools
-
 import pytest
 import torch
+from packed import (
+    check_order_does_not_matter,
+    predict_all,
+    random_compositions,
+    walks,
+    whole_batch,
+)
 
 from crabsk.modules import Group, PackedBatch, PackedCompositions, Roost, _roost
 
@@ -69,15 +74,6 @@ def walk(network, numbers, fractions, extra):
     )
 
 
-def walks(network, compositions):
-    """Return mean and log sigma of each composition."""
-    spans = itertools.pairwise(compositions.offsets)
-    return [
-        walk(network, compositions.atomic_numbers[i:j], compositions.fractions[i:j], extra)
-        for (i, j), extra in zip(spans, compositions.extra, strict=True)
-    ]
-
-
 def make_network(**settings) -> Roost:
     torch.manual_seed(0)
     settings = {
@@ -94,37 +90,6 @@ def make_network(**settings) -> Roost:
     return Roost(torch.randn(118, 11), **settings).double()
 
 
-def random_compositions(n: int = 30, n_extra: int = 2) -> PackedCompositions:
-    generator = torch.Generator().manual_seed(0)
-    lengths = torch.arange(n) % 6 + 1
-    offsets = torch.cat([torch.zeros(1, dtype=torch.long), lengths.cumsum(0)])
-    numbers = torch.cat([torch.randperm(118, generator=generator)[:m] + 1 for m in lengths])
-    amounts = [torch.rand(m, generator=generator).double() ** 3 + 1e-4 for m in lengths]
-    fractions = torch.cat([a / a.sum() for a in amounts])
-    extra = torch.randn(n, n_extra, generator=generator).double()
-    return PackedCompositions(numbers, fractions, offsets, extra)
-
-
-def whole_batch(compositions: PackedCompositions):
-    return next(compositions.batches(torch.arange(len(compositions)), len(compositions)))
-
-
-@torch.no_grad()
-def predict_all(network, compositions, batch_size=1000, order=None):
-    order = torch.arange(len(compositions)) if order is None else order
-    mean = torch.full((len(compositions), network.n_outputs), torch.nan).double()
-    log_sigma = mean.clone()
-    for rows, batch in compositions.batches(order, batch_size):
-        mean[rows], log_sigma[rows] = network(batch)
-    return mean, log_sigma
-
-
-@pytest.fixture(autouse=True)
-def _leave_global_random_state_alone():
-    with torch.random.fork_rng(devices=[]):
-        yield
-
-
 @pytest.mark.parametrize("most_pairs", [1, 40, 1024])
 @pytest.mark.parametrize(
     "settings", [{}, {"n_layers": 1, "n_extra": 0}, {"n_outputs": 1, "detach_uncertainty": True}]
@@ -135,7 +100,7 @@ def test_equals_a_walk_from_pair_to_pair(settings, most_pairs, monkeypatch):
     compositions = random_compositions(n_extra=settings.get("n_extra", 2))
     got = predict_all(network, compositions)
     with torch.no_grad():
-        expected = walks(network, compositions)
+        expected = walks(walk, network, compositions)
     for ours, theirs in zip(got, zip(*expected, strict=True), strict=True):
         torch.testing.assert_close(ours, torch.stack(theirs), atol=1e-10, rtol=1e-8)
     assert (got[0].std(0) > 1e-3).all()
@@ -144,50 +109,19 @@ def test_equals_a_walk_from_pair_to_pair(settings, most_pairs, monkeypatch):
 def test_gradients_equal_those_of_the_walk():
     network, compositions = make_network(), random_compositions(6)
     weights = list(network.parameters())
-    _, batch = whole_batch(compositions)
+    batch = whole_batch(compositions)
     packed = torch.autograd.grad(sum(part.square().sum() for part in network(batch)), weights)
     walked = torch.autograd.grad(
-        sum(part.square().sum() for row in walks(network, compositions) for part in row), weights
+        sum(part.square().sum() for row in walks(walk, network, compositions) for part in row),
+        weights,
     )
     for ours, theirs in zip(packed, walked, strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-10, rtol=1e-8)
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 30])
-def test_neither_batch_nor_order_matters(batch_size):
-    network, compositions = make_network(), random_compositions()
-    order = torch.randperm(30)
-    for expected, got in zip(
-        predict_all(network, compositions),
-        predict_all(network, compositions, batch_size, order),
-        strict=True,
-    ):
-        torch.testing.assert_close(got, expected, atol=1e-12, rtol=1e-10)
-
-
-def test_order_of_elements_does_not_matter():
-    network, compositions = make_network(), random_compositions()
-    order = torch.cat(
-        [
-            start + torch.randperm(int(n))
-            for start, n in zip(compositions.offsets[:-1], compositions.lengths, strict=True)
-        ]
-    )
-    shuffled = PackedCompositions(
-        compositions.atomic_numbers[order],
-        compositions.fractions[order],
-        compositions.offsets,
-        compositions.extra,
-    )
-    for expected, got in zip(
-        predict_all(network, compositions), predict_all(network, shuffled), strict=True
-    ):
-        torch.testing.assert_close(got, expected, atol=1e-12, rtol=1e-10)
-
-
 def test_single_precision():
     network, compositions = make_network(), random_compositions()
-    _, batch = whole_batch(compositions)
+    batch = whole_batch(compositions)
     single = PackedBatch(
         batch.atomic_numbers, batch.fractions.float(), batch.groups, batch.extra.float()
     )
@@ -235,7 +169,7 @@ def test_empty_compositions_are_finite_and_change_nothing(n_extra):
         (Group(0, 2),),
         torch.ones(2, n_extra).double(),
     )
-    for batch in (only_empty, whole_batch(with_gaps)[1]):
+    for batch in (only_empty, whole_batch(with_gaps)):
         network.zero_grad()
         output = network(batch)
         (output.mean + output.log_sigma).sum().backward()
@@ -266,13 +200,13 @@ def test_extra_features_interact_with_the_composition():
 
 def test_every_weight_learns_from_the_start():
     network = make_network()
-    output = network(whole_batch(random_compositions())[1])
+    output = network(whole_batch(random_compositions()))
     (output.mean.square().sum() + output.log_sigma.square().sum()).backward()
     assert [name for name, p in network.named_parameters() if not p.grad.any()] == []
 
 
 def test_the_encoder_is_all_but_the_heads():
-    network, (_, batch) = make_network(), whole_batch(random_compositions())
+    network, batch = make_network(), whole_batch(random_compositions())
     encoded = network.encode(batch)
     assert encoded.shape == (30, WIDTH)
     encoded.square().sum().backward()
@@ -282,7 +216,7 @@ def test_the_encoder_is_all_but_the_heads():
 
 def test_uncertainty_sends_no_gradient_into_the_mean():
     network = make_network(detach_uncertainty=True)
-    network(whole_batch(random_compositions())[1]).log_sigma.sum().backward()
+    network(whole_batch(random_compositions())).log_sigma.sum().backward()
     moved = {name for name, p in network.named_parameters() if p.grad is not None}
     assert moved == {"log_sigma.weight", "log_sigma.bias"}
 
@@ -290,10 +224,14 @@ def test_uncertainty_sends_no_gradient_into_the_mean():
 def test_uncertainty_is_bounded():
     network = make_network()
     network.log_sigma.bias.data[:] = torch.tensor([-1e3, 1e3])
-    log_sigma = network(whole_batch(random_compositions())[1]).log_sigma
+    log_sigma = network(whole_batch(random_compositions())).log_sigma
     assert (log_sigma == torch.tensor([-10.0, 10.0])).all()
 
 
 def test_refuses_a_trunk_of_one_layer():
     with pytest.raises(ValueError, match="at least two"):
         make_network(trunk_widths=(16,))
+
+
+def test_order_does_not_matter():
+    check_order_does_not_matter(make_network())

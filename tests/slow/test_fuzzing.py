@@ -8,6 +8,8 @@ import pytest
 
 from crabsk.composition import ELEMENTS, FormulaError, parse_formulas
 
+pytestmark = pytest.mark.slow
+
 N_STRINGS = 1_000_000
 ALPHABETS = {
     "printable": string.printable,

@@ -7,9 +7,12 @@ import subprocess
 import sys
 import time
 
+import pytest
 from tiny import tiny_crabnet
 
 from crabsk import load_model
+
+pytestmark = pytest.mark.slow
 
 PROGRAM = """
 import json, sys, torch

@@ -8,10 +8,13 @@ from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
+import pytest
 from tiny import tiny_crabnet
 
 from crabsk import CrabNetRegressor
 from crabsk.composition import ELEMENTS
+
+pytestmark = pytest.mark.slow
 
 
 def resident_mib():

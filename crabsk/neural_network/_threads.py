@@ -1,0 +1,66 @@
+"""Ensemble members side by side, and torch's threads as they were afterwards."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from typing import Any
+
+import torch
+
+from ._training import CompositionNet
+
+
+def in_threads(train: Callable, members: list[tuple]) -> list[CompositionNet]:
+    """Train members side by side, as many as torch has threads here.
+
+    Matrices are multiplied by one thread each, whatever there is: sums in another order would make
+    another model. A member is told its share of the threads, for the parts of its batches. Where
+    torch is limited to one thread (in the workers of a parallel search), members train one
+    after the other. If one fails, or the user interrupts, the others are stopped and waited for.
+    """
+    stop = threading.Event()
+
+    def limited(*member: Any) -> CompositionNet:
+        torch.set_num_threads(1)
+        return train(stop, max(1, threads // len(members)), *member)
+
+    with _THREADS as threads, ThreadPoolExecutor(min(len(members), threads)) as pool:
+        futures = [pool.submit(limited, *member) for member in members]
+        try:
+            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            for future in done:
+                future.result()  # raises what a member raised, before the others are done
+            return [future.result() for future in futures]
+        except BaseException:
+            stop.set()
+            for future in futures:
+                future.cancel()
+            raise
+
+
+class _Threads:
+    """The number of torch's threads, which fits change and the last of them restores.
+
+    A thread's own number is also what later threads start with: a fit that begins beside another
+    would take the other's for the user's.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._n_fits = 0
+        self._n_threads = 1
+
+    def __enter__(self) -> int:
+        with self._lock:
+            if not self._n_fits:
+                self._n_threads = torch.get_num_threads()
+            self._n_fits += 1
+            return self._n_threads
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            self._n_fits -= 1
+            torch.set_num_threads(self._n_threads)
+
+
+_THREADS = _Threads()
