@@ -35,8 +35,8 @@ VARIANTS = {
     "d_model 64": {"d_model": 64, "dim_feedforward": 128, "head_widths": (128, 64)},
     "d_model 256": {"d_model": 256, "dim_feedforward": 512},
     "1 layer": {"n_layers": 1},
-    "30 epochs": {"max_epochs": 30},
-    "120 epochs": {"max_epochs": 120},
+    "half the epochs": {"max_epochs": "half"},
+    "twice the epochs": {"max_epochs": "twice"},
     "half the learning rate": {"learning_rate": 5e-4},
     "twice the learning rate": {"learning_rate": 2e-3},
     "no dropout": {"dropout": 0.0},
@@ -71,9 +71,12 @@ def load_rows(data: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 def make_model(variant: str, n_rows: int, seed: int) -> CrabNetRegressor:
     settings = {"n_estimators": 2, **VARIANTS[variant], "random_state": seed}
-    factor = {"half": 0.5, "twice": 2}.get(settings.get("batch_size"))
-    if factor:
-        settings["batch_size"] = int(factor * CrabNetRegressor()._batch_size(n_rows))
+    default = CrabNetRegressor()
+    usual = {"max_epochs": default._n_epochs(n_rows), "batch_size": default._batch_size(n_rows)}
+    for name, value in usual.items():
+        factor = {"half": 0.5, "twice": 2}.get(settings.get(name))
+        if factor:
+            settings[name] = int(factor * value)
     return CrabNetRegressor(**settings)
 
 

@@ -32,7 +32,7 @@ _PRESETS: dict[str, dict[str, Any]] = {
         "learning_rate": 2e-3,
     },
     "default": {},
-    "accurate": {"n_estimators": 16, "max_epochs": 100},
+    "accurate": {"n_estimators": 12},
     "paper": _PAPER,
 }
 _CONSTRAINTS: dict[str, Any] = {
