@@ -6,9 +6,9 @@ test rows are never looked at. Each variant changes one thing of the default.
 
 A run is one variant, data set and split, and has its own file in results/front; a run whose file is
 there, with the parameters that the variant has today, is not repeated, and other files count for
-nothing. The scores of smaller
-ensembles come from the first members of the largest. Without --table-only it measures first; then
-it prints the table, and with --plot draws it into docs/images/front.png.
+nothing. The scores of smaller ensembles come from the first members of the largest. Without
+--table-only it measures first; then it prints the table, and with --plot draws it into
+docs/images/front.png.
 """
 
 import argparse
@@ -144,7 +144,7 @@ def read_results() -> list[dict]:
     return results
 
 
-def read_points() -> pd.DataFrame:
+def read_points(results: list[dict]) -> pd.DataFrame:
     """Return MAE and CPU time for each data set, variant and number of networks.
 
     Both are means over the splits that the variant has, and beside them stand the default's
@@ -159,7 +159,7 @@ def read_points() -> pd.DataFrame:
             "MAE": mae,
             "CPU s": result["cpu_s_per_member"] * int(n),
         }
-        for result in read_results()
+        for result in results
         for n, mae in result["mae"].items()
     )
     default = frame[frame["variant"] == "default"].drop(columns="variant")
@@ -226,7 +226,10 @@ def main() -> None:
     warnings.simplefilter("ignore", ConflictingTargetsWarning)
     if not options.table_only:
         run_all(options)
-    points = read_points()
+    if not (results := read_results()):
+        print("nothing is measured yet")
+        return
+    points = read_points(results)
     print(make_table(points).round(1).to_string())
     if options.plot:
         draw(points)

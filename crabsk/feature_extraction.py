@@ -13,6 +13,7 @@ from sklearn.utils import Tags
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from ._links import LinkedToDocuments
 from ._validation import (
     CompositionTable,
     HasMethods,
@@ -51,7 +52,7 @@ _NOT_OF_NEGATIVES = ("geometric_mean", "harmonic_mean")
 _BLOCK_SIZE = 2**16
 
 
-class CompositionTransformer(TransformerMixin, BaseEstimator):
+class CompositionTransformer(LinkedToDocuments, TransformerMixin, BaseEstimator):
     r"""Turn chemical formulas into composition-based feature vectors (CBFV).
 
     Each feature is a statistic of an element property over the elements of a formula, such as the

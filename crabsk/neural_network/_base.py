@@ -21,6 +21,7 @@ from skorch.callbacks import Callback, ParamMapper
 from skorch.utils import freeze_parameter, unfreeze_parameter
 from torch import Tensor, nn
 
+from .._links import LinkedToDocuments
 from .._validation import (
     CompositionTable,
     Interval,
@@ -72,7 +73,7 @@ class MemberOutputs(NamedTuple):
     sigma: np.ndarray
 
 
-class BaseCompositionNetwork(BaseEstimator, ABC):
+class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
     """Base of the estimators that train an ensemble of networks on compositions.
 
     A concrete class spells out its hyper-parameters in `__init__` and says in `_build_module`
