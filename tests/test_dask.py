@@ -1,0 +1,91 @@
+"""Searches and predictions on Dask's worker processes, as docs/scaling.md has them."""
+
+import os
+import signal
+import time
+
+import dask
+import dask.dataframe as dd
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from dask.distributed import Client
+from sklearn.model_selection import GridSearchCV
+from tiny import tiny_crabnet
+
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::ResourceWarning")
+
+
+@pytest.fixture(scope="module")
+def client():
+    with Client(n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
+        yield client
+
+
+@pytest.fixture
+def model(formation_enthalpy):
+    X, y = formation_enthalpy
+    return tiny_crabnet().fit(X[:200], y[:200])
+
+
+@pytest.fixture
+def candidates(formation_enthalpy, tmp_path):
+    """A Dask frame of four partitions, each a file."""
+    X = np.asarray(formation_enthalpy[0][:400], dtype=object)
+    for k in range(4):
+        rows = np.arange(k, len(X), 4)
+        part = pd.DataFrame({"id": rows, "formula": X[rows]})
+        (tmp_path / "candidates").mkdir(exist_ok=True)
+        part.to_parquet(tmp_path / "candidates" / f"{k}.parquet")
+    return dd.read_parquet(tmp_path / "candidates")
+
+
+def test_a_search_gives_the_scores_of_one_machine(client, formation_enthalpy):
+    X, y = (part[:200] for part in formation_enthalpy)
+    grid = {"embedding": ["mat2vec", "onehot"]}
+    here = GridSearchCV(tiny_crabnet(), grid, cv=3).fit(X, y)
+    with joblib.parallel_config(backend="dask", scatter=[X, y]):
+        there = GridSearchCV(tiny_crabnet(), grid, cv=3).fit(X, y)
+    scores = (search.cv_results_["mean_test_score"] for search in (here, there))
+    np.testing.assert_allclose(*scores, atol=1e-5)
+    np.testing.assert_allclose(here.predict(X), there.predict(X), atol=1e-5)
+
+
+def test_a_killed_worker_loses_no_row(client, model, candidates, tmp_path):
+    begun, go_on = tmp_path / "begun", tmp_path / "go_on"
+    begun.mkdir()
+
+    def predict(part, model):
+        (begun / str(os.getpid())).touch()
+        while not go_on.exists():
+            time.sleep(0.05)
+        mean, std = model.predict(part["formula"], return_std=True)
+        return part.assign(mean=mean, std=std)
+
+    predicted = candidates.map_partitions(
+        predict,
+        dask.delayed(model),
+        meta=candidates._meta.assign(mean=0.0, std=0.0),
+    )
+    writing = client.compute(predicted.to_parquet(tmp_path / "predicted", compute=False))
+    deadline = time.monotonic() + 60
+    while not any(begun.iterdir()):
+        assert time.monotonic() < deadline, "no worker began"
+        time.sleep(0.05)
+    os.kill(int(next(begun.iterdir()).name), signal.SIGKILL)
+    go_on.touch()
+    writing.result(timeout=120)
+
+    rows = pd.read_parquet(tmp_path / "predicted").sort_values("id")
+    assert rows["id"].tolist() == list(range(400))
+    mean, std = model.predict(rows["formula"].tolist(), return_std=True)
+    np.testing.assert_allclose(rows["mean"], mean, atol=1e-6)
+    np.testing.assert_allclose(rows["std"], std, atol=1e-6)
+
+
+def test_a_bad_formula_is_named(client, model):
+    frame = dd.from_pandas(pd.DataFrame({"formula": ["NaCl", "Xx2O3"]}), npartitions=1)
+    parts = frame["formula"].map_partitions(lambda part: model.predict(part), meta=(None, float))
+    with pytest.raises(ValueError, match="Xx2O3"):
+        parts.compute()
