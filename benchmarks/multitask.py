@@ -15,9 +15,10 @@ new_formulas            a formula with a test label of any of the three first se
 
 Compared are models of one target with models of all, by the error on the test labels of each of
 the first three properties: with all training labels, and with those of this one property, and no
-other, reduced to a few at random. All have equal ensembles and the package's defaults. They go
-through their rows equally often, which makes for fewer steps where there are fewer rows: the model
-"single_long" repeats its few rows until it has taken as many steps as a model of three targets.
+other, reduced to a few at random. All have equal ensembles and the package's defaults, and go
+through their rows as often as the default would go through all rows of the three. That makes for
+fewer steps where there are fewer rows: the model "single_long" repeats its few rows until it has
+taken as many steps as a model of three targets.
 
 A run is one variant, reduction, model, size of the ensemble and seed, and has its own file in
 results/multitask: a benchmark that is interrupted goes on where it was. `_runs` says which results
@@ -178,9 +179,10 @@ def labelled_rows(labels: np.ndarray, properties: list[str]) -> np.ndarray:
 def make_estimator(run: Run, n_train: int, n_joint: int, *, trial: bool) -> CrabNetRegressor:
     """Make the estimator of a run; `n_joint` is the number of rows for three targets."""
     model = make_model(MODELS[run.model], run.seed, trial=trial)
-    model.set_params(n_estimators=run.n_estimators)
+    n_epochs = model._n_epochs(n_joint)
+    model.set_params(n_estimators=run.n_estimators, max_epochs=n_epochs)
     if run.model == "single_long":
-        n_steps = model._n_epochs(n_joint) * steps_an_epoch(model, n_joint)
+        n_steps = n_epochs * steps_an_epoch(model, n_joint)
         model.set_params(max_epochs=round(n_steps / steps_an_epoch(model, n_train)))
     return model
 

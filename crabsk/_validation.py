@@ -4,6 +4,7 @@ The only room that knows both scikit-learn's validation and crabsk's forms of X.
 where scikit-learn's private helpers are imported, so that a new release is met here.
 """
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_non_negative, validate_data
 
 from .composition import (
+    ELEMENTS,
     Compositions,
     compositions_from_matrix,
     element_columns,
@@ -174,9 +176,16 @@ def _settle_matrix(estimator: BaseEstimator, X: Any, *, reset: bool) -> _Unread:
         )
     matrix = validate_data(estimator, X, reset=reset, dtype=np.float64)
     check_non_negative(matrix, f"{name} (a matrix of element amounts)")
+    names = list(getattr(estimator, "feature_names_in_", ()))
     if reset:
         estimator.formula_position_ = None
-    names = list(getattr(estimator, "feature_names_in_", ()))
+        if names and not any(name in ELEMENTS for name in names):
+            warnings.warn(
+                f"X holds no formulas and its columns ({names[0]!r}, ...) are no element symbols: "
+                "they are taken for amounts of H, He, Li, ... in the order of atomic numbers",
+                UserWarning,
+                stacklevel=2,
+            )
     columns = element_columns(names, matrix.shape[1])
     extra = np.empty((len(matrix), 0))
     return _Unread(

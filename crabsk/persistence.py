@@ -20,14 +20,14 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
+from torch import Tensor, nn
 
 from . import neural_network
 from ._files import write_whole
 from ._version import __version__
 from .composition import ELEMENTS
 from .embeddings import ElementTable, embedding_names
-from .modules import FractionalEncoding, FractionStatistics
+from .modules import Dropout, FractionalEncoding, FractionStatistics
 from .neural_network._base import BaseCompositionNetwork
 from .neural_network._targets import TargetScaler
 from .neural_network._training import CompositionNet
@@ -48,7 +48,7 @@ _UNSOUND = (LookupError, TypeError, AttributeError, ValueError, RuntimeError, Ar
 _PACKAGES = ("numpy", "scikit-learn", "skorch", "torch")
 
 # Parameters that training needs and prediction does not: code, or places on one machine.
-_NOT_SAVED = ("callbacks", "checkpoint", "init_from")
+_NOT_SAVED = ("callbacks", "checkpoint", "init_from", "freeze")
 # Types that the arrays of a file may have. Of texts, numpy finds the length.
 _DTYPES = {
     name: np.dtype(name)
@@ -105,7 +105,10 @@ def save_model(estimator: BaseCompositionNetwork, path: str | os.PathLike) -> No
     """
     name = type(estimator).__name__
     if _ESTIMATORS.get(name) is not type(estimator):
-        raise TypeError(f"save_model takes {', '.join(sorted(_ESTIMATORS))}, not {name}")
+        raise TypeError(
+            f"save_model takes {', '.join(sorted(_ESTIMATORS))}, not {name}; of a pipeline save "
+            "the network so, and the steps before it with skops"
+        )
     check_is_fitted(estimator)
     _refuse_changed_parameters(estimator)
     tensors = _tensors(estimator)
@@ -177,14 +180,7 @@ def load_model(path: str | os.PathLike, *, device: str | None = None) -> BaseCom
     content = _check(path, header, tensors)
     try:
         return _restore(content, tensors, device)
-    except (
-        LookupError,
-        TypeError,
-        AttributeError,
-        ValueError,
-        RuntimeError,
-        ArithmeticError,
-    ) as error:
+    except _UNSOUND as error:
         raise ValueError(f"{path} is no sound model of crabsk: {error}") from error
 
 
@@ -193,7 +189,7 @@ def load_model(path: str | os.PathLike, *, device: str | None = None) -> BaseCom
 
 def _parameters(estimator: BaseCompositionNetwork) -> dict[str, Any]:
     parameters = estimator.get_params(deep=False)
-    dropped = [name for name in _NOT_SAVED if parameters.pop(name) is not None]
+    dropped = [name for name in _NOT_SAVED if parameters.pop(name) not in (None, 0)]
     if isinstance(parameters["random_state"], np.random.RandomState):
         dropped.append("random_state")
         parameters["random_state"] = None
@@ -223,9 +219,10 @@ def _refuse_changed_parameters(estimator: Any) -> None:
         len(estimator.nets_) == estimator.n_estimators
         and repr(described) == repr(module)
         and {name: value.shape for name, value in described.state_dict().items()} == shapes
+        and _dropped_shares(described) == _dropped_shares(module)
         and (
             not hasattr(estimator, "_scaler")
-            or estimator._scaler.target_transform is estimator.target_transform
+            or estimator._scaler.transforms_by(estimator.target_transform)
         )
     )
     if not same:
@@ -233,6 +230,10 @@ def _refuse_changed_parameters(estimator: Any) -> None:
             "parameters were changed since the fit, and describe other networks than it made: "
             "set them back, or fit again"
         )
+
+
+def _dropped_shares(network: nn.Module) -> list[int]:
+    return [layer.threshold for layer in network.modules() if isinstance(layer, Dropout)]
 
 
 def _tensors(estimator: BaseCompositionNetwork) -> dict[str, Tensor]:
@@ -290,7 +291,9 @@ def _versions() -> dict[str, str]:
 def _digest(text: str, tensors: dict[str, Tensor]) -> str:
     digest = hashlib.sha256(text.encode())
     for name, tensor in sorted(tensors.items()):
-        digest.update(safetensors.torch.save({name: tensor}))
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        flat = tensor.reshape(-1).clone(memory_format=torch.contiguous_format)
+        digest.update(flat.view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

@@ -232,6 +232,25 @@ class TestSaving:
         with pytest.raises(NotFittedError):
             save_model(tiny_crabnet(), path)
 
+    @pytest.mark.parametrize("own", [None, "dropout"])
+    def test_changed_dropout(self, some_formulas, path, own):
+        model = tiny_crabnet(dropout=0.1, mc_dropout=3).fit(*some_formulas)
+        if own is None:
+            save_model(model, path)
+        else:
+            with pytest.raises(ValueError, match="changed since the fit"):
+                save_model(model.set_params(dropout=0.5), path)
+
+    def test_an_equal_text_is_no_change(self, some_formulas, path):
+        model = tiny_crabnet(target_transform="yeo-johnson").fit(*some_formulas)
+        save_model(model.set_params(target_transform="-".join(["yeo", "johnson"])), path)
+
+    def test_a_frozen_start_can_be_fitted_again(self, model, some_formulas, path):
+        frozen = tiny_crabnet(init_from=model, freeze=1).fit(*some_formulas)
+        with pytest.warns(UserWarning, match="init_from, freeze"):
+            save_model(frozen, path)
+        assert load_model(path).fit(*some_formulas).freeze == 0
+
     def test_other_estimators(self, path):
         with pytest.raises(TypeError, match=r"CrabNetRegressor.*not LinearRegression"):
             save_model(LinearRegression(), path)

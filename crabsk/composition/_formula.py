@@ -25,6 +25,12 @@ class FormulaError(ValueError):
 
     Subclass of `ValueError`; raised by everything in crabsk that reads formulas.
 
+    Attributes
+    ----------
+    rows : tuple of int
+        Positions of all formulas that cannot be read, also of those that the message leaves out;
+        empty where one formula was read by itself.
+
     Examples
     --------
     >>> from crabsk.composition import FormulaError, parse_formulas
@@ -34,7 +40,14 @@ class FormulaError(ValueError):
     ...     print(error)
     1 of 2 formulas cannot be read:
       row 1: 'Xx2O3', position 0: unknown element 'Xx'
+    >>> try:
+    ...     parse_formulas(["Xx2O3", "NaCl", "?"])
+    ... except FormulaError as error:
+    ...     print(error.rows)
+    (0, 2)
     """
+
+    rows: tuple[int, ...] = ()
 
 
 # Sub- and superscript digits stand for the digits that they show. The translation maps one
@@ -74,6 +87,10 @@ _SOLVENT = r"""(?:
     )"""
 _SOLVENT_NEXT = re.compile(rf"\s*+(?:[(\[{{]\s*+)?+{_SOLVENT}", re.VERBOSE)
 _DECIMALS_AND_SOLVENT = re.compile(rf"\.[0-9]++{_SOLVENT}", re.VERBOSE)
+
+# Shares in front of their symbols, as metallurgists write alloys, if they add up to 1 or 100.
+_AMOUNTS_IN_FRONT = re.compile(r"(?:[0-9]++(?:\.[0-9]++)?+[A-Z][a-z]?+){2,}+")
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
 # The flat path: a formula without nested brackets, spaces and separators is a run of terms, a term
 # a symbol or one bracket with all that follows up to the next of either.
@@ -161,6 +178,7 @@ def _read_nested(original: str) -> Amounts:
         raise FormulaError(f"{shown(original)} is empty: expected a chemical formula")
     if text != original:
         _refuse_mixed_digits(original)
+    _refuse_amounts_in_front(original, text)
 
     # A frame is an open bracket: its character and place, what its finished parts add up to,
     # the part being read (parts are divided by hydrate dots) and that part's leading multiplier.
@@ -355,6 +373,19 @@ def _checked(item: object, amounts: Amounts) -> Amounts:
 
 def _refuse(original: str, position: int, reason: str) -> NoReturn:
     raise FormulaError(f"{shown(original)}, position {position}: {reason}")
+
+
+def _refuse_amounts_in_front(original: str, text: str) -> None:
+    """Refuse 50Fe50Ni: FeNi for a metallurgist, 50 times Fe50Ni by the rule for 2H2O."""
+    if _AMOUNTS_IN_FRONT.fullmatch(text.strip()):
+        total = sum(float(amount) for amount in _NUMBER.findall(text))
+        if any(math.isclose(total, whole, rel_tol=1e-6) for whole in (1, 100)):
+            _refuse(
+                original,
+                0,
+                f"the amounts in front of the symbols add up to {total:g}: are they the symbols' "
+                "own, or does the first multiply the whole? Write amounts behind their symbols",
+            )
 
 
 def _refuse_mixed_digits(original: str) -> None:

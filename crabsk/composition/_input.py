@@ -307,6 +307,11 @@ def _formula_position(columns: list, names: list, formula_column: Hashable) -> i
             f"the columns {_few([names[j] for j in formulas])} may all hold formulas: name one as "
             "formula_column= and drop the others"
         )
+    if not formulas and len(text) == 1:
+        raise ValueError(
+            f"X has one column of text, {shown(names[text[0]])}, and most of it is no formula: "
+            f"{complaints[text[0]]}"
+        )
     if len(formulas) < len(text):
         other, complaint = next((j, why) for j, why in complaints.items() if why is not None)
         raise ValueError(

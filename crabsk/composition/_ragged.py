@@ -175,12 +175,12 @@ def parse_formulas(formulas: Iterable) -> Compositions:
     amounts: list[float] = []
     lengths: list[int] = []
     errors: list[tuple[int, FormulaError]] = []
-    n_errors = 0
+    bad_rows: list[int] = []
     for row, item in enumerate(formulas):
         try:
             composition = read(item)
         except FormulaError as error:
-            n_errors += 1
+            bad_rows.append(row)
             if len(errors) < _ERRORS_SHOWN:
                 errors.append((row, error))
             continue
@@ -188,7 +188,10 @@ def parse_formulas(formulas: Iterable) -> Compositions:
         amounts.extend(composition.values())
         lengths.append(len(composition))
     if errors:
-        raise FormulaError(_describe(errors, n_errors, n_errors + len(lengths))) from errors[0][1]
+        n_errors = len(bad_rows)
+        refusal = FormulaError(_describe(errors, n_errors, n_errors + len(lengths)))
+        refusal.rows = tuple(bad_rows)
+        raise refusal from errors[0][1]
     return _in_order_of_atomic_number(
         np.array(atomic_numbers, dtype=np.int64),
         np.array(amounts, dtype=np.float64),

@@ -119,12 +119,18 @@ class AttentionRecorder(Callback):
     @property
     def attention_(self) -> list[np.ndarray]:
         """Attention weights of each formula."""
-        return [np.stack(epochs) for epochs in self._attention]
+        return self._recorded(self._attention)
 
     @property
     def contributions_(self) -> list[np.ndarray]:
         """Contributions of each formula's elements."""
-        return [np.stack(epochs) for epochs in self._contributions]
+        return self._recorded(self._contributions)
+
+    @staticmethod
+    def _recorded(formulas: list[list[np.ndarray]]) -> list[np.ndarray]:
+        if not all(formulas):
+            raise ValueError("nothing was recorded: the checkpoint of a finished fit was taken up")
+        return [np.stack(epochs) for epochs in formulas]
 
     def animate(
         self,

@@ -38,6 +38,8 @@ class Dropout(nn.Module):
     def __init__(self, p: float) -> None:
         super().__init__()
         self.threshold = round(p * 256)
+        if not 0 <= self.threshold < 256:
+            raise ValueError(f"dropout={p} would drop everything: at most 255/256 can be dropped")
         self.generator: torch.Generator | None = None
         self.sampled = False
         self._mask: Tensor | None = None
@@ -53,8 +55,6 @@ class Dropout(nn.Module):
     def _drop(self, x: Tensor) -> Tensor:
         if not self.threshold:
             return x
-        if self.threshold == 256:
-            return torch.zeros_like(x)
         words = torch.empty(-(-x.numel() // 8), dtype=torch.int64, device=x.device)
         words.random_(-(2**63), None, generator=self.generator)
         kept = words.view(torch.uint8)[: x.numel()].view(x.shape) >= self.threshold
@@ -91,9 +91,12 @@ def sample_subnetwork(network: Network, seed: int) -> Network:
     # The weights are shared: only the masks differ.
     shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
     sample = copy.deepcopy(network, shared)
+    # What a copy computes anew, such as the table of a FractionalEncoding, is on the CPU.
+    device = next(network.parameters()).device
+    sample.to(device)
     layers = [layer for layer in sample.modules() if isinstance(layer, Dropout)]
     if layers:
-        generator = torch.Generator(next(sample.parameters()).device).manual_seed(seed)
+        generator = torch.Generator(device).manual_seed(seed)
     for layer in layers:
         layer.sampled = True
         layer.generator = generator

@@ -1,5 +1,7 @@
 """What one network takes over from another that was trained on other targets."""
 
+from itertools import zip_longest
+
 import torch
 
 from ._network import CompositionNetwork
@@ -47,7 +49,8 @@ def copy_encoder(donor: CompositionNetwork, network: CompositionNetwork) -> list
         raise ValueError("the embedding of the elements differs")
     for name, module in network.named_children():
         if name not in (*heads, *OPTIONAL) and repr(module) != repr(getattr(donor, name)):
-            raise ValueError(f"the encoders differ in {name}")
+            there, here = _first_difference(repr(getattr(donor, name)), repr(module))
+            raise ValueError(f"the encoders differ in {name}: {there} there, {here} here")
     weights = dict(donor.named_parameters())
     own = dict(network.named_parameters())
     copied = []
@@ -65,3 +68,11 @@ def copy_encoder(donor: CompositionNetwork, network: CompositionNetwork) -> list
         for name in copied:
             own[name].copy_(weights[name])
     return copied
+
+
+def _first_difference(there: str, here: str) -> tuple[str, str]:
+    """Return the first lines in which two texts differ."""
+    for lines in zip_longest(there.splitlines(), here.splitlines(), fillvalue="nothing"):
+        if lines[0] != lines[1]:
+            return lines[0].strip(), lines[1].strip()
+    return there, here

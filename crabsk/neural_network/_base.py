@@ -17,7 +17,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
-from skorch.callbacks import Callback, ParamMapper
+from skorch.callbacks import BatchScoring, Callback, EpochScoring, ParamMapper
 from skorch.utils import freeze_parameter, unfreeze_parameter
 from torch import Tensor, nn
 
@@ -51,8 +51,8 @@ from ._training import CompositionNet, LabelledCompositions, Targets, train_memb
 # Rows of X that are read at a time, and compositions in a batch of a prediction.
 READING_CHUNK = 65_536
 PREDICTION_CHUNK = 4096
-# Products with fewer rows are summed in another order: the last digits of a prediction would depend
-# on the rows beside it.
+# Products with fewer rows are summed by other routines: what a row is told would depend on the rows
+# beside it by more than the rounding that remains.
 FEWEST_ROWS = 8
 # Passes over the training samples, for sets of these sizes; twice as many for half the smaller.
 EPOCHS = 60
@@ -219,13 +219,15 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
         if not previous and hasattr(self, "nets_"):
             # If this fit fails, no old network may answer under the new scaling.
             del self.nets_
-        table = validate_compositions(self, X, reset=True, formula_column=self.formula_column)
+        table = validate_compositions(
+            self, X, reset=not previous, formula_column=self.formula_column
+        )
         y, weights = self._validate_targets(y, sample_weight, len(table.compositions), fit=True)
         warn_of_conflicts(table, np.where(weights[:, None] > 0, y, np.nan))
         random_state = check_random_state(self.random_state)
 
         rows = np.flatnonzero(weights > 0)
-        vectors = self._fit_inputs(table, rows, fit_scale=not previous)
+        vectors = self._fit_inputs(table, rows, previous)
         targets = self._encode_targets(y, weights, fit=not previous)
         training = LabelledCompositions(self._pack(table), targets, torch.from_numpy(rows))
         if not previous:
@@ -411,23 +413,33 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
         fewer = min(1.0, (largest / n_rows) ** 0.5)
         return max(1, round(EPOCHS * more * fewer))
 
-    def _fit_inputs(self, table: CompositionTable, rows: np.ndarray, *, fit_scale: bool) -> Tensor:
+    def _fit_inputs(
+        self, table: CompositionTable, rows: np.ndarray, previous: list[CompositionNet]
+    ) -> Tensor:
         """Load the element vectors, learn the scale of the extra features; return the vectors.
 
         Vectors are standardised over the elements of their table, feature by feature: the tables'
         own scales run from 1e-2 (word embeddings) to 1e4 (melting points).
         """
-        if fit_scale:
-            self._extra_mean, self._extra_scale = mean_and_scale(
-                table.extra[rows], np.ones((len(rows), table.extra.shape[1]))
-            )
-        self._element_table = load_embedding(self.embedding)
-        known = self._element_table.values
-        filled = self._element_table.fill(table.compositions, self.missing)
+        element_table = load_embedding(self.embedding)
+        known = element_table.values
+        filled = element_table.fill(table.compositions, self.missing)
         spread = np.nanstd(known, axis=0)
         vectors = (filled - np.nanmean(known, axis=0)) / np.where(spread == 0, 1.0, spread)
         # What is not filled is not asked for: `fill` refuses compositions that would.
-        return torch.from_numpy(np.nan_to_num(vectors, nan=0.0).astype(np.float32))
+        vectors = torch.from_numpy(np.nan_to_num(vectors, nan=0.0).astype(np.float32))
+        if previous:
+            if not torch.equal(previous[0].module_.element_vectors.cpu(), vectors):
+                raise ValueError(
+                    "warm_start=True continues with the weights of the previous fit, but the "
+                    "embedding, or what `missing` makes of it, changed"
+                )
+        else:
+            self._extra_mean, self._extra_scale = mean_and_scale(
+                table.extra[rows], np.ones((len(rows), table.extra.shape[1]))
+            )
+        self._element_table = element_table
+        return vectors
 
     def _check_covered(self, table: CompositionTable) -> None:
         """Refuse elements without a vector, unless `missing` chose a fill."""
@@ -466,11 +478,10 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
             module = self._build_module(vectors, self._fraction_statistics, n_outputs, n_extra)
         if previous:
             before = previous[0].module_.cpu()
-            same_network = str(before) == str(module)
-            if not same_network or not torch.equal(before.element_vectors, vectors):
+            if str(before) != str(module):
                 raise ValueError(
                     "warm_start=True continues with the weights of the previous fit, but the "
-                    "network, the embedding, the extra features or the number of targets changed"
+                    "parameters describe another network"
                 )
             module.load_state_dict(copy.deepcopy(before.state_dict()))
         return module
@@ -665,6 +676,13 @@ def check_widths(name: str, widths: Any) -> tuple[int, ...]:
 
 def _clone_callbacks(callbacks: Any) -> list[Any]:
     """Return copies of callbacks, and of (name, callback) pairs as skorch takes them."""
+    for item in callbacks or ():
+        callback = item[1] if isinstance(item, tuple) else item
+        if isinstance(callback, EpochScoring | BatchScoring):
+            raise ValueError(
+                f"{type(callback).__name__} cannot score the outputs of these networks, which hold "
+                "an uncertainty: give validation_data, and read valid_loss in history_"
+            )
     return [
         (item[0], clone(item[1], safe=False))
         if isinstance(item, tuple)
@@ -676,4 +694,12 @@ def _clone_callbacks(callbacks: Any) -> list[Any]:
 def _resolve_device(device: str) -> str:
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(device).type
+    except RuntimeError as error:
+        raise ValueError(f"device={device!r} is no device of torch: {error}") from error
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            f"device={device!r}, but torch finds no CUDA GPU here: take device='auto' or 'cpu'"
+        )
     return device

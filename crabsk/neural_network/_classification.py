@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy.special import log_expit, log_softmax, logsumexp
 from sklearn.base import ClassifierMixin
@@ -170,6 +171,7 @@ class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
         name = type(self).__name__
         if y is None:
             raise ValueError(f"{name} requires y to be passed, but the target y is None")
+        _refuse_missing(y)
         assert_all_finite(y, estimator_name=name, input_name="y")
         check_classification_targets(y)
         multilabel = type_of_target(y) == "multilabel-indicator"
@@ -257,6 +259,22 @@ class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _refuse_missing(y: Any) -> None:
+    """Refuse a class that is missing; numpy would make it a text or something without an order."""
+    if hasattr(y, "toarray"):
+        return
+    labels = y if hasattr(y, "dtype") or hasattr(y, "columns") else np.array(y, dtype=object)
+    missing = np.asarray(pd.isna(labels))
+    if not missing.ndim:
+        return
+    rows = np.flatnonzero(missing.reshape(len(missing), -1).any(axis=1))
+    if len(rows):
+        raise ValueError(
+            f"Input y contains NaN in row {rows[0]} (of {len(rows)} in all): drop the samples "
+            "without a class"
+        )
 
 
 def _log_mean_exp(values: np.ndarray) -> np.ndarray:

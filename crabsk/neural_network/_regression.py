@@ -81,8 +81,9 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
             means.append(outputs.mean[: len(networks)].mean(axis=0))
             stds.append(_total_std(outputs, len(networks)))
         mean = np.concatenate(means)
-        std = np.concatenate(stds) * self.calibration_factor_ if return_std else None
-        mean, std = self._scaler.inverse(mean, std)
+        mean, std = self._scaler.inverse(mean, np.concatenate(stds) if return_std else None)
+        if std is not None:
+            std = std * self.calibration_factor_
         if not self._y_shape:
             mean, std = mean[:, 0], None if std is None else std[:, 0]
         return mean if std is None else (mean, std)
@@ -120,9 +121,14 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
         networks = self._networks()
         rows = held_out.rows
         outputs = self._outputs(held_out.compositions, rows, [*networks, *self._sampled_networks()])
-        error = held_out.targets.values[rows].numpy() - outputs.mean[: len(networks)].mean(axis=0)
+        # In the unit of the target, where they are to cover it.
+        y, _ = self._scaler.inverse(held_out.targets.values[rows].double().numpy())
+        mean, std = self._scaler.inverse(
+            outputs.mean[: len(networks)].mean(axis=0), _total_std(outputs, len(networks))
+        )
+        assert std is not None
         self.calibration_factor_ = calibration_factor(
-            error / _total_std(outputs, len(networks)), held_out.targets.weights[rows].numpy()
+            np.abs(y - mean), std, held_out.targets.weights[rows].numpy()
         )
 
     def _validate_targets(
@@ -131,6 +137,7 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
         name = type(self).__name__
         if y is None:
             raise ValueError(f"{name} requires y to be passed, but the target y is None")
+        _refuse_text(y, name)
         y = check_array(
             y,
             ensure_2d=False,
@@ -139,7 +146,7 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
             input_name="y",
             estimator=self,
         )
-        if fit:
+        if fit and not hasattr(self, "nets_"):  # else a warm start, which goes on with its targets
             self._y_shape = y.shape[1:]
         elif y.shape[1:] != self._y_shape:
             raise ValueError(
@@ -165,6 +172,11 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
         y = np.where(weights[:, None] > 0, y, np.nan)
         if fit:
             self._scaler = TargetScaler(self.target_transform).fit(y, weights)
+        elif not self._scaler.transforms_by(self.target_transform):
+            raise ValueError(
+                "warm_start=True continues with the target_transform of the previous fit, "
+                f"{self._scaler.target_transform!r}, but it is {self.target_transform!r} now"
+            )
         labelled = np.where(np.isnan(y), 0.0, weights[:, None])
         # Every target counts alike, however many labels it has.
         labelled *= (weights > 0).sum() / labelled.sum(axis=0)
@@ -179,6 +191,15 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
         tags.target_tags.multi_output = True
         tags.target_tags.single_output = True
         return tags
+
+
+def _refuse_text(y: Any, name: str) -> None:
+    values = np.asarray(y)
+    if values.dtype.kind in "US" or any(isinstance(value, str) for value in values.flat[:1]):
+        raise ValueError(
+            f"y holds text, such as {values.flat[0]!r}: {name} learns numbers; for classes take "
+            f"{name.replace('Regressor', 'Classifier')}"
+        )
 
 
 def _total_std(outputs: MemberOutputs, n_networks: int) -> np.ndarray:

@@ -77,6 +77,11 @@ class TargetScaler(BaseEstimator):
         self.mean_, self.scale_ = mean_and_scale(self._transform(y), labelled)
         return self
 
+    def transforms_by(self, target_transform: Any) -> bool:
+        """Whether it was made with this parameter."""
+        own = self.target_transform
+        return own is target_transform or (isinstance(own, str) and own == target_transform)
+
     def transform(self, y: np.ndarray) -> np.ndarray:
         """Return scaled targets, NaN where they are missing."""
         return (self._transform(y) - self.mean_) / self.scale_
@@ -155,7 +160,7 @@ class TargetScaler(BaseEstimator):
 CALIBRATED_COVERAGE = 0.9
 
 
-def calibration_factor(ratios: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def calibration_factor(errors: np.ndarray, stds: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return what standard deviations must be multiplied by to fit the errors made.
 
     With the factor of a target, the central normal interval of `CALIBRATED_COVERAGE` covers as
@@ -166,8 +171,9 @@ def calibration_factor(ratios: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    ratios : ndarray of shape (n_samples, n_outputs)
-        Error over standard deviation.
+    errors, stds : ndarray of shape (n_samples, n_outputs)
+        Absolute errors and standard deviations; an error that is no number, of a prediction that
+        is not finite, counts as larger than any.
     weights : ndarray of the same shape
         0 where there is no label.
 
@@ -177,8 +183,11 @@ def calibration_factor(ratios: np.ndarray, weights: np.ndarray) -> np.ndarray:
        distribution-free uncertainty quantification", arXiv:2107.07511, sections 1 and 2.3.2.
     """
     normal = norm.ppf((1 + CALIBRATED_COVERAGE) / 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.where(errors == 0, 0.0, errors / stds)
+    ratios[np.isnan(ratios)] = np.inf
     factors = np.ones(ratios.shape[1])
-    for k, (ratio, weight) in enumerate(zip(np.abs(ratios).T, weights.T, strict=True)):
+    for k, (ratio, weight) in enumerate(zip(ratios.T, weights.T, strict=True)):
         n = int((weight > 0).sum())
         if n:
             share = min(1.0, np.ceil((n + 1) * CALIBRATED_COVERAGE) / n)

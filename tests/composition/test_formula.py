@@ -214,6 +214,8 @@ def test_reads_mappings(mapping, amounts):
         ("(H2O) 2", ["follows neither"]),
         ("2 2H2O", ["position 2", "follows neither"]),
         # dots
+        ("50Fe50Ni", ["position 0", "add up to 100", "behind their symbols"]),
+        ("0.3Co0.3Cr0.4Ni", ["add up to 1:"]),
         ("CuSO4.5H2O", ["position 4", "'4.5' before a solvent is ambiguous", "'4·5'"]),
         ("CuSO4.5 (H2O)", ["ambiguous"]),
         ("CuSO4.5OH2", ["ambiguous"]),

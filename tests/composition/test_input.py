@@ -428,3 +428,9 @@ def test_more_columns_than_elements():
         element_columns(None, 119)
     with pytest.raises(ValueError, match="119 columns"):
         read_compositions(np.ones((1, 119)))
+
+
+def test_a_table_of_bad_formulas_is_told_of_them():
+    X = pd.DataFrame({"formula": ["Na+", "Cl-", "K+"], "T": [1.0, 2.0, 3.0]})
+    with pytest.raises(ValueError, match=r"one column of text, 'formula', and most of it.*'Na\+'"):
+        find_formulas(X)

@@ -110,6 +110,15 @@ def test_nothing_to_record(settings, formulas, complaint, learnt):
         tiny_crabnet(callbacks=[AttentionRecorder(formulas)], **settings).fit(X, y)
 
 
+def test_a_finished_checkpoint_has_nothing_to_record(learnt, tmp_path):
+    X, y = learnt
+    settings = {"callbacks": [AttentionRecorder(WATCHED)], "checkpoint": tmp_path}
+    first, again = (tiny_crabnet(**settings).fit(X, y).callbacks_[0][0] for _ in range(2))
+    assert len(first.attention_) == len(WATCHED)
+    with pytest.raises(ValueError, match="checkpoint of a finished fit"):
+        _ = again.attention_
+
+
 class TestAnimation:
     def test_saves_a_gif(self, watched, tmp_path):
         path = tmp_path / "attention.gif"

@@ -1,10 +1,15 @@
 import pytest
 import torch
 
-from crabsk.modules import Dropout, sample_subnetwork
+from crabsk.modules import Dropout, FractionalEncoding, sample_subnetwork
 
 
 class TestDropout:
+    @pytest.mark.parametrize("p", [-0.1, 0.999, 1.0])
+    def test_everything_cannot_be_dropped(self, p):
+        with pytest.raises(ValueError, match=f"dropout={p}"):
+            Dropout(p)
+
     def make(self, p, seed=0):
         layer = Dropout(p).train()
         layer.generator = torch.Generator().manual_seed(seed)
@@ -48,6 +53,12 @@ class TestSampledSubnetwork:
         whole = sample(x)
         torch.testing.assert_close(sample(x[:1]), whole[:1])
         torch.testing.assert_close(sample(x[3:]), whole[3:])
+
+    def test_all_of_it_is_where_the_network_is(self):
+        """The table of an encoding is computed anew in a copy."""
+        network = torch.nn.Sequential(FractionalEncoding(8), torch.nn.Linear(8, 1)).to("meta")
+        sample = sample_subnetwork(network, seed=0)
+        assert {tensor.device.type for tensor in sample.buffers()} == {"meta"}
 
     def test_samples_scatter_about_the_network(self):
         network = self.make().eval()

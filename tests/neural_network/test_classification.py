@@ -221,3 +221,21 @@ def test_presets_fit(three_classes):
         for name in cls.presets:
             model = cls.from_preset(name, max_epochs=1, n_estimators=1)
             assert model.fit(X, y).predict(X).shape == (60,)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        list,
+        lambda y: np.array(y, dtype=object),
+        lambda y: pd.Series(y, dtype="string"),
+        lambda y: pd.Series(y, dtype=object),
+    ],
+)
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+def test_a_missing_class_is_named(some_formulas, make, missing):
+    X, y = some_formulas
+    classes = ["high" if value > -0.5 else "low" for value in y]
+    classes[7] = missing
+    with pytest.raises(ValueError, match=r"y contains NaN in row 7 \(of 1"):
+        tiny(CLASSIFIERS[0]).fit(X, make(classes))

@@ -17,7 +17,7 @@ from pymatgen.core import Composition
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import QuantileTransformer
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EpochScoring
 from tiny import tiny_crabnet
 
 from crabsk import CompositionTransformer, CrabNetRegressor
@@ -112,6 +112,11 @@ class TestForms:
         )
         with pytest.raises(ValueError, match="element symbols"):
             tiny_crabnet().fit(columns.rename(columns={"Mg": "temperature"}), y)
+
+    def test_numbers_that_are_no_amounts_warn(self):
+        table = pd.DataFrame({"temperature": [300.0, 600.0], "pressure": [1.0, 3.0]})
+        with pytest.warns(UserWarning, match=r"'temperature'.*amounts of H, He"):
+            tiny_crabnet().fit(table, [1.0, 2.0])
 
     def test_bad_formulas_are_named(self, some_formulas):
         X, y = some_formulas
@@ -292,6 +297,11 @@ class TestTargets:
         got = tiny_crabnet(**settings).fit(X, spoilt, sample_weight=weights).predict(X)
         np.testing.assert_allclose(got, expected, rtol=1e-6)
 
+    @pytest.mark.parametrize("text", [["a"] * 60, np.array(["a"] * 60), pd.Series(["a"] * 60)])
+    def test_text_is_told_to_be_for_classifiers(self, some_formulas, text):
+        with pytest.raises(ValueError, match=r"y holds text.*CrabNetClassifier"):
+            tiny_crabnet().fit(some_formulas[0], text)
+
     def test_length_mismatch(self, some_formulas):
         X, y = some_formulas
         with pytest.raises(ValueError, match="inconsistent"):
@@ -404,7 +414,7 @@ class TestTraining:
     def test_failed_fit_leaves_no_half_changed_model(self, some_formulas):
         X, y = some_formulas
         estimator = tiny_crabnet().fit(X, y)
-        with pytest.raises(RuntimeError, match="teapot"):
+        with pytest.raises(ValueError, match="teapot"):
             estimator.set_params(device="teapot").fit(X, 100 * y)
         with pytest.raises(NotFittedError):
             estimator.predict(X)
@@ -423,6 +433,38 @@ class TestTraining:
         for changed in ({"embedding": "random_200"}, {"n_heads": 4}, {"d_model": 32}):
             with pytest.raises(ValueError, match="warm_start"):
                 clone(warm).fit(X, y).set_params(**changed).fit(X, y)
+
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            lambda X, y: ({}, np.column_stack([X.astype(object), y]), y),
+            lambda X, y: ({}, X, y[:, None]),
+            lambda X, y: ({}, X, np.column_stack([y, y])),
+            lambda X, y: ({"target_transform": "yeo-johnson"}, X, y),
+            lambda X, y: ({"embedding": "onehot"}, X, y),
+            lambda X, y: ({"d_model": 32}, X, y),
+        ],
+    )
+    def test_a_refused_warm_start_leaves_the_model_as_it_was(self, some_formulas, changed):
+        X, y = (np.asarray(part) for part in some_formulas)
+        estimator = tiny_crabnet(warm_start=True).fit(X, y)
+        before = estimator.predict(X)
+        parameters, other_X, other_y = changed(X, y)
+        with pytest.raises(ValueError, match=r"warm_start|features|shape"):
+            estimator.set_params(**parameters).fit(other_X, other_y)
+        assert np.array_equal(estimator.predict(X), before)
+        assert estimator.n_features_in_ == 1
+
+    def test_warm_start_holds_columns_to_their_names(self, some_formulas):
+        X, y = some_formulas
+        frame = pd.DataFrame({"formula": X, "T": y})
+        estimator = tiny_crabnet(warm_start=True).fit(frame, y)
+        with pytest.raises(ValueError, match="feature names"):
+            estimator.fit(frame.rename(columns={"T": "p"}), y)
+
+    def test_callbacks_that_score_are_refused(self, some_formulas):
+        with pytest.raises(ValueError, match=r"EpochScoring.*validation_data"):
+            tiny_crabnet(callbacks=[EpochScoring("r2")]).fit(*some_formulas)
 
     def test_warm_start_keeps_the_scale(self, some_formulas):
         X, y = some_formulas
@@ -762,5 +804,10 @@ class TestParameters:
 
     def test_unknown_device(self, some_formulas):
         X, y = some_formulas
-        with pytest.raises(RuntimeError, match="teapot"):
+        with pytest.raises(ValueError, match="teapot"):
             tiny_crabnet(device="teapot").fit(X, y)
+
+    @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+    def test_absent_gpu(self, some_formulas):
+        with pytest.raises(ValueError, match="no CUDA GPU here"):
+            tiny_crabnet(device="cuda").fit(*some_formulas)

@@ -72,23 +72,44 @@ class TestCalibration:
         assert model.calibration_factor_.shape == (2,)
         assert model.calibration_factor_[0] != model.calibration_factor_[1]
 
+    def test_coverage_is_in_the_unit_of_the_target(self, split):
+        """Behind an exponential, half the distance between two images is no normal width."""
+        X, X_held, y, y_held = split
+        model = tiny_crabnet(calibration=True, target_transform="log").fit(
+            X, np.exp(2 * y), validation_data=(X_held, np.exp(2 * y_held))
+        )
+        mean, std = model.predict(X_held, return_std=True)
+        covered = (np.abs(np.exp(2 * y_held) - mean) <= 1.644854 * std).mean()
+        assert 0.9 <= covered < 0.9 + 2 / len(y_held) + 0.01
+
+    def test_an_error_that_is_no_number_is_the_largest(self):
+        errors, ones = np.full((30, 1), np.nan), np.ones((30, 1))
+        errors[3:] = 1.0
+        assert np.isinf(calibration_factor(errors, ones, ones)[0])
+        errors[1:] = 1.0
+        assert calibration_factor(errors, ones, ones)[0] == pytest.approx(1 / 1.644854)
+
     def test_factor(self):
         rng = np.random.default_rng(0)
-        ratios = np.column_stack([3 * rng.normal(size=20_000), np.full(20_000, 2.0)])
+        ratios = np.column_stack([np.abs(3 * rng.normal(size=20_000)), np.full(20_000, 2.0)])
         weights = np.ones((20_000, 2))
         weights[1:, 1] = 0
-        normal, single = calibration_factor(ratios, weights)
+        normal, single = calibration_factor(ratios, np.ones_like(ratios), weights)
         assert normal == pytest.approx(3, rel=0.02)
         assert single == pytest.approx(2 / 1.645, rel=1e-3)
-        assert calibration_factor(ratios, np.zeros_like(weights)).tolist() == [1.0, 1.0]
+        assert calibration_factor(
+            ratios, np.ones_like(ratios), np.zeros_like(weights)
+        ).tolist() == [1.0, 1.0]
         weights[:10_000, 0] = 0
         ratios[:10_000, 0] = 1e6
-        assert calibration_factor(ratios, weights)[0] == pytest.approx(3, rel=0.03)
+        assert calibration_factor(ratios, np.ones_like(ratios), weights)[0] == pytest.approx(
+            3, rel=0.03
+        )
 
     def test_factor_of_few_labels_is_the_conformal_quantile(self):
         """Of 19 errors the 18th: new ones exceed it with a probability of a tenth."""
         ratios = np.arange(1.0, 20)[:, None]
-        factor = calibration_factor(ratios, np.ones((19, 1)))
+        factor = calibration_factor(ratios, np.ones((19, 1)), np.ones((19, 1)))
         assert factor[0] == pytest.approx(18 / 1.644854)
 
 
