@@ -54,9 +54,9 @@ PREDICTION_CHUNK = 4096
 # Products with fewer rows are summed by other routines: what a row is told would depend on the rows
 # beside it by more than the rounding that remains.
 FEWEST_ROWS = 8
-# Passes over the training samples, for sets of these sizes; twice as many for half the smaller.
+# Passes over the training samples of a set of up to so many rows.
 EPOCHS = 60
-USUAL_SIZES = (2_500, 10_000)
+FULL_LENGTH = 10_000
 _HISTORY = ("epoch", "train_loss", "valid_loss", "dur")
 
 # torch draws initial weights from one generator of the whole process.
@@ -406,12 +406,9 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
         """Return the most passes over the training samples."""
         if self.max_epochs != "auto":
             return self.max_epochs
-        # Small sets give few steps a pass and want more of them. Large ones are learnt in fewer:
-        # beyond the usual sizes the number of steps grows with the square root of n only.
-        smallest, largest = USUAL_SIZES
-        more = np.clip(smallest / n_rows, 1, 2)
-        fewer = min(1.0, (largest / n_rows) ** 0.5)
-        return max(1, round(EPOCHS * more * fewer))
+        # Large sets are learnt in fewer passes: beyond FULL_LENGTH rows the number of steps grows
+        # with the square root of n only.
+        return max(1, round(EPOCHS * min(1.0, (FULL_LENGTH / n_rows) ** 0.5)))
 
     def _fit_inputs(
         self, table: CompositionTable, rows: np.ndarray, previous: list[CompositionNet]

@@ -32,7 +32,7 @@ _PRESETS: dict[str, dict[str, Any]] = {
         "learning_rate": 2e-3,
     },
     "default": {},
-    "accurate": {"n_estimators": 12},
+    "accurate": {"n_estimators": 16},
     "paper": _PAPER,
 }
 _CONSTRAINTS: dict[str, Any] = {

@@ -103,9 +103,8 @@ dropout : tuple of float, default=(0.2, 0.1, 0.3, 0.2)
    Reports 8, 17593 (2018). https://doi.org/10.1038/s41598-018-35934-y""",
     "training": """\
 max_epochs : int or "auto", default="auto"
-    Number of passes over the training samples. "auto" takes 60 for 2,500 to 10,000 samples,
-    ``60 * sqrt(10_000 / n_samples)`` beyond, and more for fewer: 120 for up to 1,250, and
-    ``150_000 / n_samples`` from there to 2,500.
+    Number of passes over the training samples. "auto" takes 60 for up to 10,000 samples, and
+    ``60 * sqrt(10_000 / n_samples)`` beyond.
 
 batch_size : int or "auto", default="auto"
     Compositions in a batch. "auto" takes the power of two nearest to n_samples / 32, from 32

@@ -313,7 +313,7 @@ class TestHistory:
     def test_auto_length(self, learnt):
         X, y = learnt
         model = tiny_crabnet(max_epochs="auto").fit(X[:40], y[:40])
-        assert len(TrainingHistoryDisplay.from_estimator(model).learning_rate) == 120
+        assert len(TrainingHistoryDisplay.from_estimator(model).learning_rate) == 60
 
     def test_others_have_none(self):
         with pytest.raises(TypeError, match="GaussianProcessRegressor has no history"):
