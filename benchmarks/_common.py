@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import platform
+import subprocess
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from importlib import metadata
@@ -88,10 +89,27 @@ def machine() -> dict:
     }
 
 
+def _commit() -> str | None:
+    """Return the commit that is measured, with "-dirty" if the package differs from it."""
+    try:
+        head = _git("rev-parse", "--short", "HEAD")
+        return f"{head}-dirty" if _git("status", "--porcelain", "crabsk") else head
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
 def versions(*packages: str) -> dict:
     return {
         "python": platform.python_version(),
         "crabsk": crabsk.__version__,
+        "commit": _commit(),
         **{package: metadata.version(package) for package in packages},
     }
 

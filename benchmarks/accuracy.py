@@ -60,9 +60,11 @@ class Suite(NamedTuple):
 MODELS = {
     "default": Model("CrabNet default", partial(CrabNetRegressor.from_preset, "default"), 2.4e-4),
     "fast": Model("CrabNet fast", partial(CrabNetRegressor.from_preset, "fast"), 1.2e-4),
-    "accurate": Model("CrabNet accurate", partial(CrabNetRegressor.from_preset, "accurate"), 7e-4),
+    "accurate": Model(
+        "CrabNet accurate", partial(CrabNetRegressor.from_preset, "accurate"), 2.4e-4
+    ),
     "paper": Model("CrabNet paper", partial(CrabNetRegressor.from_preset, "paper"), 6e-3),
-    "hotcrab": Model("HotCrab", partial(CrabNetRegressor, embedding="onehot"), 2.4e-4),
+    "hotcrab": Model("CrabNet one-hot", partial(CrabNetRegressor, embedding="onehot"), 2.4e-4),
     "roost_paper": Model("Roost paper", partial(RoostRegressor.from_preset, "paper"), 8e-4),
     # "zero", because the paper's elements lack the He, Ne and Ar of some extended sets.
     "elemnet_paper": Model(

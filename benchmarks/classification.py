@@ -53,7 +53,9 @@ N_FOLDS = 5
 MODELS = {
     "default": Model("CrabNet default", CrabNetClassifier, 2.4e-4),
     "fast": Model("CrabNet fast", partial(CrabNetClassifier.from_preset, "fast"), 1.2e-4),
-    "accurate": Model("CrabNet accurate", partial(CrabNetClassifier.from_preset, "accurate"), 7e-4),
+    "accurate": Model(
+        "CrabNet accurate", partial(CrabNetClassifier.from_preset, "accurate"), 2.4e-4
+    ),
     "roost": Model("Roost default", RoostClassifier, 7e-4),
     "elemnet": Model("ElemNet default", ElemNetClassifier, 6e-4),
     "random_forest": Model("random forest", partial(on_magpie, RandomForestClassifier), 4e-6),

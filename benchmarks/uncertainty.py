@@ -114,7 +114,7 @@ def main() -> None:
     print_scores(runs)
     if not options.trial:
         figures = {"data_set": options.data_set, "n_threads": torch.get_num_threads(), "runs": runs}
-        write_results("uncertainty", figures, packages=PACKAGES)
+        write_results(f"uncertainty/{options.data_set}", figures, packages=PACKAGES)
 
 
 if __name__ == "__main__":
