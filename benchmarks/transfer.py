@@ -1,0 +1,282 @@
+"""Whether computed band gaps help to predict measured ones.
+
+Pretraining: CrabNet on mp_gap, DFT band gaps of the Materials Project; the target of a composition
+is the mean over its structures. A formula may be in both sets, with a computed gap in one and a
+measured gap in the other, so that there are two pretrainings:
+
+all       every composition of mp_gap: what a user would do, who wants the best prediction of new
+          measurements and may know the computed gap
+others    without the compositions of expt_gap, whatever their fold: nothing is known of the test
+          formulas
+
+Fine-tuning: expt_gap, the five official folds of Matbench v0.1, each fit on the training rows of
+the fold alone. Beside training from scratch stand
+
+prediction   the pretrained ensemble's prediction as a numeric column beside the formula
+encoder      networks that start from the pretrained encoder (``init_from``)
+both         both
+
+All have the package's defaults, the ensemble included. A run is one recipe, pretraining, fold and
+seed, and has its own file in results/transfer: a benchmark that is interrupted goes on where it
+was. Pretrained networks lie in build/transfer; remove them to train them anew. `_runs` says which
+results count.
+"""
+
+import argparse
+import json
+import sys
+import time
+import warnings
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from _common import ROOT, read_data_set, write_results
+from _runs import (
+    PACKAGES,
+    Data,
+    Model,
+    add_fold_options,
+    columns,
+    fit_minutes,
+    load_matbench,
+    make_model,
+    parameters,
+    parse_options,
+    plan,
+    publish,
+    read_results,
+    run_all,
+    runs_parser,
+    seconds_per_pass,
+    timed_fit,
+    warm_up,
+    write_folds,
+    write_markdown,
+    write_threads,
+    write_time,
+)
+from sklearn.metrics import mean_absolute_error
+
+from crabsk import CrabNetRegressor, load_model, save_model
+from crabsk.composition import reduced_formula
+from crabsk.datasets._matbench_tasks import TASKS
+from crabsk.neural_network import ConflictingTargetsWarning
+
+SEED = 0
+N_FOLDS = 5
+NETWORKS = ROOT / "build" / "transfer"
+# As many networks and epochs as half an hour of a core has time for.
+PRETRAINED = {"n_estimators": 4, "random_state": SEED}
+PRETRAININGS = {"all": "all of mp_gap", "others": "without the compositions of expt_gap"}
+# Seconds of a row, epoch and network, from short fits on one core of a busy x86 server.
+MODELS = {
+    "scratch": Model("from scratch", CrabNetRegressor, 2.4e-4),
+    "prediction": Model("prediction as a feature", CrabNetRegressor, 2.4e-4),
+    "encoder": Model("pretrained encoder", CrabNetRegressor, 2.4e-4),
+    "both": Model("both", CrabNetRegressor, 2.4e-4),
+}
+
+
+class Run(NamedTuple):
+    """A fit to one fold of expt_gap."""
+
+    model: str
+    pretraining: str
+    fold: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Where the result lies, and what it is called in print."""
+        return f"{self.model}/{self.pretraining}/fold{self.fold}_seed{self.seed}"
+
+
+# ------------------------------------------------------------------------------------ pretraining
+
+
+def computed_gaps(which: str, X: np.ndarray, options: argparse.Namespace) -> pd.Series:
+    """Return the mean DFT gap of each composition; `X` are the formulas of expt_gap."""
+    formulas, gaps = columns(read_data_set(options.data, "matbench/mp_gap"))
+    mean = pd.Series(gaps).groupby(reduced_formula(formulas)).mean()
+    return mean if which == "all" else mean[~mean.index.isin(reduced_formula(X))]
+
+
+def pretrained(which: str, X: np.ndarray, options: argparse.Namespace) -> CrabNetRegressor:
+    """Return the pretrained ensemble, from its file if there is one."""
+    folder = NETWORKS / "trial" if options.trial else NETWORKS
+    path = folder / f"{which}.crabsk"
+    if not path.exists():
+        gaps = computed_gaps(which, X, options)
+        model = CrabNetRegressor(**PRETRAINED)
+        if options.trial:
+            gaps, model = gaps[:500], model.set_params(max_epochs=1)
+        print(f"pretraining on {len(gaps)} compositions ({PRETRAININGS[which]})")
+        facts = timed_fit(model, gaps.index.to_numpy(object), gaps.to_numpy())
+        folder.mkdir(parents=True, exist_ok=True)
+        save_model(model, path)
+        write_results(f"pretraining_{which}", facts, packages=PACKAGES, folder=options.results)
+        print(f"{facts['fit_cpu_s'] / 60:.0f} CPU minutes")
+    return load_model(path)
+
+
+# ------------------------------------------------------------------------------------------- runs
+
+
+def measure(run: Run, data: Data, options: argparse.Namespace) -> dict:
+    train, test = data.folds[run.fold]
+    model = make_model(MODELS[run.model], run.seed, trial=options.trial)
+    X: Any = data.X
+    if run.model != "scratch":
+        donor = pretrained(run.pretraining, data.X, options)
+        start = time.perf_counter()
+        if run.model in ("prediction", "both"):
+            X = np.column_stack([X, donor.predict(X)]).astype(object)
+        predict_s = time.perf_counter() - start
+        if run.model in ("encoder", "both"):
+            model.set_params(init_from=donor)
+    fitted = timed_fit(model, X[train], data.y[train])
+    if run.model != "scratch":
+        fitted["fit_s"] += predict_s
+    # The donor is named by the run, not by what its parameters would print.
+    fitted["parameters"] = parameters(model.set_params(init_from=None), len(train))
+    return {
+        **fitted,
+        "n_test": len(test),
+        "mae": mean_absolute_error(data.y[test], model.predict(X[test])),
+    }
+
+
+def wanted_runs(options: argparse.Namespace) -> list[Run]:
+    return [
+        Run(model, pretraining, fold, seed)
+        for model in options.models
+        for pretraining in (["none"] if model == "scratch" else options.pretrainings)
+        for fold in options.folds
+        for seed in options.seeds
+    ]
+
+
+def measure_what_is_missing(
+    results: dict[Run, dict], options: argparse.Namespace
+) -> dict[Run, dict]:
+    seconds = seconds_per_pass(results, MODELS)
+    n_train = TASKS["expt_gap"].n_rows * (N_FOLDS - 1) // N_FOLDS
+
+    def minutes_of(run: Run) -> float:
+        model = make_model(MODELS[run.model], run.seed, trial=options.trial)
+        return fit_minutes(model, n_train, seconds[run.model])
+
+    runs = plan(
+        wanted_runs(options),
+        results,
+        minutes_of,
+        budget=options.budget,
+        group_by=lambda run: f"{run.model}, {run.pretraining}",
+    )
+    warm_up(make_model(MODELS[name], 0, trial=True) for name in {run.model for run in runs})
+    load_once = lru_cache(maxsize=1)(partial(load_matbench, "expt_gap", options))
+    return run_all(
+        runs,
+        lambda run: measure(run, load_once(), options),
+        lambda result: f"MAE {result['mae']:.4f}",
+        options.results,
+    )
+
+
+# ------------------------------------------------------------------------------------------ table
+
+
+def make_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each recipe and pretraining, compared fold by fold with scratch."""
+    keys = ["fold", "seed"]
+    scratch = frame[frame["model"] == "scratch"].set_index(keys)["mae"]
+    rows = []
+    for model, (title, *_) in MODELS.items():
+        for pretraining in ("none", *PRETRAININGS):
+            its = frame[(frame["model"] == model) & (frame["pretraining"] == pretraining)]
+            if not len(its):
+                continue
+            ratios = (its.set_index(keys)["mae"] / scratch).dropna()
+            change = ""
+            if model != "scratch" and len(ratios):
+                low, high = (100 * (ratio - 1) for ratio in (ratios.min(), ratios.max()))
+                together = its.set_index(keys)["mae"].loc[ratios.index].sum()
+                mean = 100 * (together / scratch.loc[ratios.index].sum() - 1)
+                change = f"{mean:+.1f} % ({low:+.1f} to {high:+.1f})"
+            rows.append(
+                {
+                    "training": title,
+                    "pretrained on": PRETRAININGS.get(pretraining, ""),
+                    "MAE (eV)": write_folds(its, "mae", N_FOLDS),
+                    "change": change,
+                    "fit": write_time(its["fit_s"].mean()),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def write_tables(results: dict[Run, dict], options: argparse.Namespace) -> str:
+    frame = pd.DataFrame([{**result, **run._asdict()} for run, result in results.items()])
+    caption = (
+        "`expt_gap`, official folds. Mean over folds (folds measured, if not all; lowest–highest), "
+        "its change from scratch in the same folds (from fold to fold), and the mean wall time of "
+        f"a fit after the pretraining; threads: {write_threads(frame)}."
+    )
+    remarks = []
+    for which in PRETRAININGS:
+        path = options.results / f"pretraining_{which}.json"
+        if path.exists():
+            facts = json.loads(path.read_text())
+            remarks.append(
+                f"- Pretraining, {PRETRAININGS[which]}: {facts['n_train']} compositions, "
+                f"{facts['parameters']['n_estimators']} networks, "
+                f"{facts['parameters']['max_epochs']} epochs, "
+                f"{facts['fit_cpu_s'] / 60:.0f} CPU minutes."
+            )
+    return "\n\n".join([caption, write_markdown(make_table(frame)), "\n".join(remarks)])
+
+
+# ------------------------------------------------------------------------------------------- main
+
+
+def read_options() -> argparse.Namespace:
+    parser = runs_parser(__doc__, "transfer", MODELS, default_models=list(MODELS))
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    add_fold_options(parser)
+    parser.add_argument(
+        "--pretrainings", nargs="+", choices=PRETRAININGS, default=list(PRETRAININGS)
+    )
+    return parse_options(parser)
+
+
+def main() -> None:
+    options = read_options()
+    # A line for each run at once, in a file as well, should the benchmark be killed.
+    sys.stdout.reconfigure(line_buffering=True)
+    warnings.simplefilter("ignore", ConflictingTargetsWarning)
+    results = read_fine_tuned(options)
+    if not options.table_only:
+        results |= measure_what_is_missing(results, options)
+    if not results:
+        print("nothing is measured yet")
+        return
+    publish(write_tables(results, options), options)
+
+
+def read_fine_tuned(options: argparse.Namespace) -> dict[Run, dict]:
+    """Read the runs, which lie in folders; the pretrainings beside them are none."""
+    return {
+        run: result
+        for model in MODELS
+        for run, result in read_results(
+            options.results / model,
+            Run,
+            lambda run, _: make_model(MODELS[run.model], run.seed, trial=options.trial),
+        ).items()
+    }
+
+
+if __name__ == "__main__":
+    main()
