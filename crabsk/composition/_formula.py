@@ -6,6 +6,7 @@ names the place in the text; the row is added by the caller, who alone knows it.
 
 import math
 import re
+import unicodedata
 from collections.abc import Mapping
 from decimal import Decimal
 from numbers import Real
@@ -466,7 +467,9 @@ def _refuse_character(original: str, text: str, position: int) -> NoReturn:
             f"{character!r} starts no element symbol (symbols begin with a capital letter; "
             "variables such as x must be numbers)",
         )
-    _refuse(original, position, f"{original[position]!r} does not belong in a formula")
+    # A Cyrillic O shows as the Latin one does.
+    name = "" if character.isascii() else f" ({unicodedata.name(original[position], 'no name')})"
+    _refuse(original, position, f"{original[position]!r}{name} does not belong in a formula")
 
 
 def _refuse_type(item: object) -> NoReturn:
