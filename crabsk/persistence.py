@@ -68,6 +68,7 @@ _PLAIN = (
     "_y_shape",
     "_multilabel",
     "_calibrated_mc_dropout",
+    "_cbfv",
 )
 _ARRAYS = ("_extra_mean", "_extra_scale", "_class_weights", "calibration_factor_")
 
@@ -219,6 +220,7 @@ def _refuse_changed_parameters(estimator: Any) -> None:
         len(estimator.nets_) == estimator.n_estimators
         and repr(described) == repr(module)
         and {name: value.shape for name, value in described.state_dict().items()} == shapes
+        and getattr(estimator, "_cbfv", None) == getattr(estimator, "cbfv", None)
         and _dropped_shares(described) == _dropped_shares(module)
         and (
             not hasattr(estimator, "_scaler")

@@ -79,7 +79,7 @@ class TestRoundTrip:
         "settings",
         [
             {"embedding": "magpie", "missing": "mean"},
-            {"embedding": "onehot"},
+            {"embedding": "onehot", "cbfv": "magpie"},
             {"target_transform": "yeo-johnson"},
             {"calibration": True, "mc_dropout": 3, "dropout": 0.1},
             {"head": "mmoe", "n_experts": 2, "n_estimators": 3},
@@ -231,6 +231,11 @@ class TestSaving:
     def test_unfitted(self, path):
         with pytest.raises(NotFittedError):
             save_model(tiny_crabnet(), path)
+
+    def test_changed_cbfv(self, some_formulas, path):
+        model = tiny_crabnet(cbfv="magpie").fit(*some_formulas)
+        with pytest.raises(ValueError, match="changed since the fit"):
+            save_model(model.set_params(cbfv="oliynyk"), path)
 
     @pytest.mark.parametrize("own", [None, "dropout"])
     def test_changed_dropout(self, some_formulas, path, own):

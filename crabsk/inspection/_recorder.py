@@ -28,8 +28,8 @@ class AttentionRecorder(Callback):
     Parameters
     ----------
     formulas : sequence of str or mapping
-        What to watch. Where the estimator is fitted with extra features, they are held at their
-        mean over the training samples.
+        What to watch. Where the estimator is fitted with extra features or a `cbfv`, these are held
+        at their mean over the training samples.
 
     Attributes
     ----------

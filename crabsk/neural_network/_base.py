@@ -216,6 +216,7 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
             `missing`), or if y does not fit X.
         """
         previous = getattr(self, "nets_", []) if self.warm_start else []
+        self._settle_features(previous)
         if not previous and hasattr(self, "nets_"):
             # If this fit fails, no old network may answer under the new scaling.
             del self.nets_
@@ -224,6 +225,7 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
         )
         y, weights = self._validate_targets(y, sample_weight, len(table.compositions), fit=True)
         warn_of_conflicts(table, np.where(weights[:, None] > 0, y, np.nan))
+        table = self._with_features(table)
         random_state = check_random_state(self.random_state)
 
         rows = np.flatnonzero(weights > 0)
@@ -438,6 +440,13 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
         self._element_table = element_table
         return vectors
 
+    def _settle_features(self, previous: list[CompositionNet]) -> None:
+        """Settle, or check in a warm start, what `_with_features` adds."""
+
+    def _with_features(self, table: CompositionTable) -> CompositionTable:
+        """Return a table with the features that this estimator makes of compositions itself."""
+        return table
+
     def _check_covered(self, table: CompositionTable) -> None:
         """Refuse elements without a vector, unless `missing` chose a fill."""
         self._element_table.fill(table.compositions, self.missing)
@@ -453,7 +462,7 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
         )
 
     def _validation_set(self, X: Any, y: Any) -> LabelledCompositions:
-        table = validate_compositions(self, X, reset=False)
+        table = self._with_features(validate_compositions(self, X, reset=False))
         self._check_covered(table)
         n = len(table.compositions)
         y, weights = self._validate_targets(y, None, n, fit=False)
@@ -587,7 +596,7 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
                 # Raises for all rows that lack a vector, numbered as the user's are.
                 self._check_covered(validate_compositions(self, X, reset=False))
                 raise
-            yield rows, table
+            yield rows, self._with_features(table)
 
     def _batches(
         self, packed: PackedCompositions, rows: Tensor

@@ -1,15 +1,19 @@
 """CrabNet as scikit-learn estimators."""
 
+from functools import cache
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 from torch import Tensor
 
-from .._validation import Interval, StrOptions
+from .._validation import CompositionTable, Interval, StrOptions
+from ..embeddings import embedding_names
+from ..feature_extraction import CompositionTransformer
 from ..modules import CrabNet, FractionStatistics
 from ._base import BaseCompositionNetwork, check_widths
 from ._classification import CompositionClassifier
 from ._regression import CompositionRegressor
+from ._training import CompositionNet
 
 _PAPER = {
     "d_model": 512,
@@ -32,7 +36,7 @@ _PRESETS: dict[str, dict[str, Any]] = {
         "learning_rate": 2e-3,
     },
     "default": {},
-    "accurate": {"n_estimators": 16},
+    "accurate": {"n_estimators": 16, "cbfv": "magpie"},
     "paper": _PAPER,
 }
 _CONSTRAINTS: dict[str, Any] = {
@@ -45,12 +49,34 @@ _CONSTRAINTS: dict[str, Any] = {
     "n_experts": [Interval(Integral, 1, None, closed="left")],
     "norm_first": ["boolean"],
     "standardize_fractions": ["boolean"],
+    "cbfv": [StrOptions(set(embedding_names())), None],
     "dropout": [Interval(Real, 0, 1, closed="left")],
 }
 
 
+@cache
+def _descriptors(table: str) -> CompositionTransformer:
+    transformer = CompositionTransformer(table, stats=("mean", "std"), missing="mean")
+    return transformer.fit(["H"])
+
+
 class _CrabNetEstimator(BaseCompositionNetwork):
     """What makes an estimator a CrabNet, whatever its targets."""
+
+    _cbfv: str | None
+
+    def _settle_features(self, previous: list[CompositionNet]) -> None:
+        if previous and self.cbfv != self._cbfv:
+            raise ValueError(
+                f"warm_start=True continues with cbfv={self._cbfv!r}, but it is {self.cbfv!r} now"
+            )
+        self._cbfv = self.cbfv
+
+    def _with_features(self, table: CompositionTable) -> CompositionTable:
+        if self._cbfv is None:
+            return table
+        features = _descriptors(self._cbfv)._transform(table)
+        return CompositionTable(table.compositions, features)
 
     def _build_module(
         self,
@@ -157,6 +183,7 @@ class CrabNetRegressor(CompositionRegressor, _CrabNetEstimator):
         n_experts: int = 4,
         norm_first: bool = True,
         standardize_fractions: bool = True,
+        cbfv: str | None = None,
         dropout: float = 0.1,
         loss: str = "absolute_error",
         target_transform: Any = None,
@@ -192,6 +219,7 @@ class CrabNetRegressor(CompositionRegressor, _CrabNetEstimator):
         self.n_experts = n_experts
         self.norm_first = norm_first
         self.standardize_fractions = standardize_fractions
+        self.cbfv = cbfv
         self.dropout = dropout
         self.loss = loss
         self.target_transform = target_transform
@@ -288,6 +316,7 @@ class CrabNetClassifier(CompositionClassifier, _CrabNetEstimator):
         n_experts: int = 4,
         norm_first: bool = True,
         standardize_fractions: bool = True,
+        cbfv: str | None = None,
         dropout: float = 0.1,
         class_weight: Any = None,
         max_epochs: int | str = "auto",
@@ -320,6 +349,7 @@ class CrabNetClassifier(CompositionClassifier, _CrabNetEstimator):
         self.n_experts = n_experts
         self.norm_first = norm_first
         self.standardize_fractions = standardize_fractions
+        self.cbfv = cbfv
         self.dropout = dropout
         self.class_weight = class_weight
         self.max_epochs = max_epochs

@@ -62,6 +62,11 @@ standardize_fractions : bool, default=True
     in the training samples, where those vary little: the steels of a set, which differ by a
     percent, would look alike without it.
 
+cbfv : str or None, default=None
+    Name of an element table, such as "magpie", of which the network sees a composition-based
+    feature vector beside the elements: mean and standard deviation of each property over the
+    formula, as in `CompositionTransformer`. Elements that the table lacks count as its mean.
+
 dropout : float, default=0.1
     Dropout rate in the encoder, rounded to a multiple of 1/256.""",
     "crabnet_reference": """\

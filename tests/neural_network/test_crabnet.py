@@ -153,6 +153,25 @@ class TestExtraFeatures:
         )
         assert (informed.predict(X)[:60] != informed.predict(X)[60:]).all()
 
+    def test_cbfv_equals_its_columns_beside_the_formulas(self, some_formulas):
+        X, y = some_formulas
+        columns = CompositionTransformer("magpie", stats=["mean", "std"]).fit_transform(X)
+        table = np.column_stack([X, columns]).astype(object)
+        by_hand = tiny_crabnet().fit(table, y).predict(table)
+        assert np.array_equal(tiny_crabnet(cbfv="magpie").fit(X, y).predict(X), by_hand)
+
+    def test_cbfv_stands_beside_other_features_and_validation(self, measured):
+        X, y = measured
+        model = tiny_crabnet(cbfv="magpie", calibration=True)
+        model.fit(X[:90], y[:90], validation_data=(X[90:], y[90:]))
+        assert (model.predict(X)[:60] != model.predict(X)[60:]).all()
+        assert model.n_features_in_ == 2
+
+    def test_cbfv_of_an_element_without_properties(self, some_formulas):
+        X, y = some_formulas
+        model = tiny_crabnet(cbfv="oliynyk", embedding="onehot").fit(X, y)
+        assert np.isfinite(model.predict(["OgO2"])).all()
+
     def test_position_is_fixed_at_fit_for_arrays(self, measured):
         X, y = measured
         expected = tiny_crabnet().fit(X, y).predict(X)
@@ -443,6 +462,7 @@ class TestTraining:
             lambda X, y: ({"target_transform": "yeo-johnson"}, X, y),
             lambda X, y: ({"embedding": "onehot"}, X, y),
             lambda X, y: ({"d_model": 32}, X, y),
+            lambda X, y: ({"cbfv": "magpie"}, X, y),
         ],
     )
     def test_a_refused_warm_start_leaves_the_model_as_it_was(self, some_formulas, changed):
@@ -745,6 +765,7 @@ class TestParameters:
             ("dim_feedforward", 48),
             ("head_widths", (24,)),
             ("norm_first", False),
+            ("cbfv", "magpie"),
             ("dropout", 0.3),
             ("fraction_noise", 0.2),
             ("loss", "squared_error"),
