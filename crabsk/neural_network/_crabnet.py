@@ -36,7 +36,7 @@ _PRESETS: dict[str, dict[str, Any]] = {
         "learning_rate": 2e-3,
     },
     "default": {},
-    "accurate": {"n_estimators": 16, "cbfv": "magpie"},
+    "accurate": {"n_estimators": 12, "cbfv": "magpie"},
     "paper": _PAPER,
 }
 _CONSTRAINTS: dict[str, Any] = {
