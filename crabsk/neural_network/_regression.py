@@ -137,15 +137,18 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
         name = type(self).__name__
         if y is None:
             raise ValueError(f"{name} requires y to be passed, but the target y is None")
-        _refuse_text(y, name)
-        y = check_array(
-            y,
-            ensure_2d=False,
-            dtype=np.float64,
-            ensure_all_finite="allow-nan",
-            input_name="y",
-            estimator=self,
-        )
+        try:
+            y = check_array(
+                y,
+                ensure_2d=False,
+                dtype=np.float64,
+                ensure_all_finite="allow-nan",
+                input_name="y",
+                estimator=self,
+            )
+        except ValueError:
+            _refuse_text(y, name)
+            raise
         if fit and not hasattr(self, "nets_"):  # else a warm start, which goes on with its targets
             self._y_shape = y.shape[1:]
         elif y.shape[1:] != self._y_shape:
@@ -194,10 +197,10 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
 
 
 def _refuse_text(y: Any, name: str) -> None:
-    values = np.asarray(y)
-    if values.dtype.kind in "US" or any(isinstance(value, str) for value in values.flat[:1]):
+    text = next((value for value in np.array(y, dtype=object).flat if isinstance(value, str)), None)
+    if text is not None:
         raise ValueError(
-            f"y holds text, such as {values.flat[0]!r}: {name} learns numbers; for classes take "
+            f"y holds text, such as {text!r}: {name} learns numbers; for classes take "
             f"{name.replace('Regressor', 'Classifier')}"
         )
 
