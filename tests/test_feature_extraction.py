@@ -73,6 +73,7 @@ def test_number_of_checks():
     assert len(list(estimator_checks_generator(CompositionTransformer()))) >= 45
 
 
+@pytest.mark.filterwarnings("ignore:X holds no formulas")
 @pytest.mark.parametrize("stats", ["mean", "amount"])
 @pytest.mark.parametrize(
     "check",
