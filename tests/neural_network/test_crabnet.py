@@ -828,7 +828,7 @@ class TestParameters:
         with pytest.raises(ValueError, match="teapot"):
             tiny_crabnet(device="teapot").fit(X, y)
 
-    @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-    def test_absent_gpu(self, some_formulas):
+    def test_absent_gpu(self, some_formulas, monkeypatch):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
         with pytest.raises(ValueError, match="no CUDA GPU here"):
             tiny_crabnet(device="cuda").fit(*some_formulas)
