@@ -23,7 +23,8 @@ test: lint types  ## lint, types and the default tests
 	$(PY) -m pytest --numprocesses 2 --dist worksteal
 
 test-slow: $(INSTALLED)  ## kills, long fuzzing, ten million formulas: most of an hour
-	$(PY) -m pytest -m slow tests/slow
+	$(PY) -m pytest -m slow tests/slow --junitxml build/test-slow.xml  # where the figures are
+	$(PY) -m pytest --hypothesis-profile long --numprocesses 2 tests/composition
 
 docs: $(INSTALLED_DOCS)  ## the site, in docs/_build/html; warnings are errors
 	$(PY) -m sphinx -W --keep-going -d docs/_build/doctrees docs docs/_build/html

@@ -8,8 +8,12 @@ os.environ["SCIPY_ARRAY_API"] = "1"
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 from crabsk.datasets import load_formation_enthalpy
+
+# For `make test-slow`; every other run has hypothesis' own hundred examples.
+settings.register_profile("long", max_examples=20_000)
 
 
 @pytest.fixture(scope="session")

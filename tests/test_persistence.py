@@ -331,9 +331,9 @@ class TestHostileFiles:
         save_model(model, path)
         whole = path.read_bytes()
         expected = model.predict(X)
-        rng = np.random.default_rng(0)
+        header, sweep = range(0, 200, 5), [len(whole) * k // 100 for k in range(100)]
         refused = 0
-        for position in [*range(0, 200, 5), *rng.integers(len(whole), size=60).tolist()]:
+        for position in [*header, *sweep, len(whole) - 1]:
             spoilt = bytearray(whole)
             spoilt[position] ^= 0x10
             path.write_bytes(bytes(spoilt))
@@ -343,7 +343,7 @@ class TestHostileFiles:
                 refused += 1
             else:
                 assert same, position
-        assert refused > 90
+        assert refused > 130
 
     def test_other_safetensors(self, path):
         save_file({"x": torch.zeros(3)}, path)

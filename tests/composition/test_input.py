@@ -8,6 +8,10 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as st_numpy
+from hypothesis.extra import pandas as st_pandas
 from pymatgen.core import Composition
 from scipy import sparse
 
@@ -434,3 +438,46 @@ def test_a_table_of_bad_formulas_is_told_of_them():
     X = pd.DataFrame({"formula": ["Na+", "Cl-", "K+"], "T": [1.0, 2.0, 3.0]})
     with pytest.raises(ValueError, match=r"one column of text, 'formula', and most of it.*'Na\+'"):
         find_formulas(X)
+
+
+ITEMS = st.one_of(
+    st.sampled_from([*FORMULAS, *DICTS, *COMPOSITIONS, "Fe2O", "", "Xx", None, pd.NA, {}, b"NaCl"]),
+    st.text(max_size=5),
+    st.floats(),
+    st.integers(),
+    st.booleans(),
+    st.tuples(st.sampled_from(FORMULAS), st.integers()),
+)
+COLUMNS = [
+    st_pandas.column("formula", elements=st.sampled_from([*FORMULAS, "Xx", None]), dtype=object),
+    st_pandas.column("T", elements=st.floats()),
+    st_pandas.column(8, elements=st.text(max_size=3), dtype=object),
+]
+FORMS = st.one_of(
+    st.lists(ITEMS, max_size=5),
+    st.lists(st.lists(ITEMS, max_size=3), max_size=3),
+    st.lists(ITEMS, max_size=5).map(tuple),
+    st.lists(ITEMS, max_size=5).map(lambda items: pd.Series(items, dtype=object)),
+    st.lists(ITEMS, max_size=5).map(column_of),
+    st_numpy.arrays(
+        st.one_of(st_numpy.scalar_dtypes(), st_numpy.unicode_string_dtypes()),
+        st_numpy.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4),
+    ),
+    st.integers(0, 2).flatmap(lambda k: st_pandas.data_frames(COLUMNS[k:])),
+    st.integers(1, 3).flatmap(lambda k: st_pandas.data_frames(COLUMNS[:k])),
+    ITEMS,
+)
+
+
+@settings(deadline=None)
+@given(FORMS)
+def test_any_form_is_read_or_refused(X):
+    """What is read are compositions; everything else is a ValueError that says something."""
+    try:
+        compositions = read_compositions(X)
+    except ValueError as error:
+        assert 20 < len(str(error)) < 2000
+    else:
+        assert len(compositions) == len(X)
+        assert (compositions.amounts > 0).all()
+        assert np.isfinite(compositions.fractions).all()

@@ -19,7 +19,7 @@ ALPHABETS = {
 
 
 @pytest.mark.parametrize("name", ALPHABETS)
-def test_random_strings(name):
+def test_random_strings(name, record_property):
     """Each is read, or refused with a ValueError; what is read adds up."""
     rng = random.Random(0)
     alphabet = ALPHABETS[name]
@@ -38,4 +38,6 @@ def test_random_strings(name):
         assert compositions.fractions.sum() == pytest.approx(1)
         assert (compositions.amounts > 0).all()
         assert np.isfinite(compositions.amounts).all()
+    record_property("strings", N_STRINGS // len(ALPHABETS))
+    record_property("read", n_read)
     assert n_read

@@ -24,7 +24,15 @@ save_model(model.set_params(checkpoint=None), sys.argv[3])
 """
 
 
-def test_twenty_times(some_formulas, tmp_path):
+def weights_of(path):
+    return [
+        value.numpy().tobytes()
+        for net in load_model(path).nets_
+        for value in net.module_.state_dict().values()
+    ]
+
+
+def test_twenty_times(some_formulas, tmp_path, record_property):
     """Wherever it hits: while the process starts, in an epoch, in the writing of a file."""
     X, y = some_formulas
     settings = {"max_epochs": 400, "n_estimators": 2, "dropout": 0.1, "early_stopping": True}
@@ -33,29 +41,31 @@ def test_twenty_times(some_formulas, tmp_path):
     del parameters["checkpoint"]
     task = tmp_path / "task.json"
     task.write_text(json.dumps([X.tolist(), y.tolist(), parameters]))
-    command = [sys.executable, "-c", PROGRAM, task, tmp_path / "runs", tmp_path / "model"]
+    program = [sys.executable, "-c", PROGRAM, task]
+
     start = time.perf_counter()
-    subprocess.run([*command[:4], tmp_path / "warm up", tmp_path / "whole"], check=True)
+    subprocess.run([*program, tmp_path / "undisturbed", tmp_path / "whole"], check=True)
     duration = time.perf_counter() - start
+    expected = weights_of(tmp_path / "whole")
+
     rng = random.Random(0)
-    kills = 0
-    while kills < 20:
+    moments: list[float] = []
+    while len(moments) < 20:
+        moment = rng.uniform(0.2, 0.95)
+        names = (f"{kind} {rng.random()}" for kind in ("runs", "model"))
+        command = [*program, *(tmp_path / name for name in names)]
         process = subprocess.Popen(command)
         try:
-            process.wait(rng.uniform(0.2, 0.95) * duration)
+            process.wait(moment * duration)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.wait()
-            kills += 1
         else:
-            # It came to its end: the next life is of another run.
+            # It came to its end before: no kill.
             assert process.returncode == 0
-            (tmp_path / "runs").rename(tmp_path / f"runs before kill {kills}")
-    subprocess.run(command, check=True)
-    whole = tiny_crabnet(**settings).fit(X, y)
-    for path in ("whole", "model"):
-        model = load_model(tmp_path / path)
-        for ours, theirs in zip(model.nets_, whole.nets_, strict=True):
-            expected = theirs.module_.state_dict()
-            for name, value in ours.module_.state_dict().items():
-                assert value.numpy().tobytes() == expected[name].numpy().tobytes()
+            continue
+        subprocess.run(command, check=True)
+        assert weights_of(command[-1]) == expected
+        moments.append(round(moment, 2))
+    record_property("seconds of a fit", round(duration, 1))
+    record_property("killed after these shares of it, and resumed", sorted(moments))

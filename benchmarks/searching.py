@@ -1,0 +1,88 @@
+"""Does a search in two processes cost what it should?
+
+The same grid of CrabNetRegressor is searched one fit after the other and with ``n_jobs=2``. Fits use
+as many threads as torch has, one of them or two. With one, two processes should take half the time of
+one; with two, they have nothing to gain over members that train side by side, and should lose
+nothing: the threads of nested parallelism must not get into each other's way. The worker processes are started, and have
+imported everything, before the clock runs. The scores must be the same.
+
+Ratios are those of two searches next to each other, in several repeats.
+"""
+
+import argparse
+import time
+import warnings
+
+import numpy as np
+import torch
+from _common import RESULTS, print_table, spread, three, write_results
+from sklearn.model_selection import GridSearchCV
+from tqdm import tqdm
+
+from crabsk import CrabNetRegressor
+from crabsk.datasets import load_formation_enthalpy
+
+GRID = {"learning_rate": [5e-4, 1e-3], "dropout": [0.0, 0.1]}
+N_ROWS = 1000
+LIMITS = {1: 0.65, 2: 1.05}  # of the time of n_jobs=1, for each number of threads
+
+
+def search(n_jobs: int, threads: int, max_epochs: int) -> tuple[float, np.ndarray]:
+    """Return the seconds that a search takes, and its scores."""
+    X, y = load_formation_enthalpy(return_X_y=True)
+    torch.set_num_threads(threads)
+    model = CrabNetRegressor(n_estimators=2, max_epochs=max_epochs, random_state=0)
+    grid = GridSearchCV(model, GRID, cv=2, n_jobs=n_jobs, refit=False)
+    start = time.perf_counter()
+    grid.fit(X[:N_ROWS], y[:N_ROWS])
+    return time.perf_counter() - start, grid.cv_results_["mean_test_score"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--max-epochs", type=int, default=30)
+    options = parser.parse_args()
+    # Noted by the fits, of no account here: equal formulas with different targets.
+    warnings.simplefilter("ignore")
+    search(2, 1, 1)
+    figures: dict = {"repeats": options.repeats, "max_epochs": options.max_epochs, "threads": {}}
+    table = []
+    for threads, limit in LIMITS.items():
+        seconds: dict[int, list[float]] = {1: [], 2: []}
+        difference = 0.0
+        for _ in tqdm(range(options.repeats), desc=f"{threads} threads"):
+            scores = {}
+            for n_jobs, times in seconds.items():
+                elapsed, scores[n_jobs] = search(n_jobs, threads, options.max_epochs)
+                times.append(elapsed)
+            difference = max(difference, float(abs(scores[1] - scores[2]).max()))
+        ratios = spread([b / a for a, b in zip(seconds[1], seconds[2], strict=True)])
+        figures["threads"][threads] = {
+            "seconds": seconds,
+            "ratio": ratios,
+            "largest_difference_of_scores": difference,
+        }
+        table.append(
+            {
+                "threads of torch": str(threads),
+                "n_jobs=1 (s)": f"{np.median(seconds[1]):.1f}",
+                "n_jobs=2 (s)": f"{np.median(seconds[2]):.1f}",
+                "ratio": three(ratios, ".2f"),
+                "at most": str(limit),
+                "scores differ by": f"{difference:.0e}",
+            }
+        )
+    print_table(table)
+    print(
+        write_results(
+            "searching",
+            figures,
+            packages=("numpy", "scikit-learn", "joblib", "torch"),
+            folder=RESULTS,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

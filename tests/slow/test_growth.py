@@ -1,0 +1,36 @@
+"""How the time of reading one text grows with its length."""
+
+import time
+
+import numpy as np
+import pytest
+from long_texts import LONG_TEXTS
+
+from crabsk.composition import FormulaError, parse_formulas
+
+pytestmark = pytest.mark.slow
+
+LENGTHS = 40_000 * 2 ** np.arange(4)
+
+
+def seconds_for(text):
+    """Return the least of three times: what else the machine does only ever adds to it."""
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        try:
+            parse_formulas([text])
+        except FormulaError:
+            pass
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+@pytest.mark.parametrize("name", LONG_TEXTS)
+def test_exponent(name, record_property):
+    """Time grows as a power of length; a linear one has exponent 1."""
+    seconds = [seconds_for(LONG_TEXTS[name](n)) for n in LENGTHS]
+    exponent = np.polyfit(np.log(LENGTHS), np.log(seconds), 1)[0]
+    record_property("exponent", round(exponent, 2))
+    record_property("seconds for the longest", round(seconds[-1], 3))
+    assert exponent < 1.4
