@@ -5,7 +5,9 @@ PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 INSTALLED_DOCS := $(VENV)/.installed-docs
 
-.PHONY: demo test test-slow docs lint types dist clean
+LOWEST := .venv-lowest
+
+.PHONY: demo test test-slow test-lowest docs lint types dist clean
 
 $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
@@ -26,6 +28,11 @@ test-slow: $(INSTALLED)  ## kills, long fuzzing, ten million formulas: most of a
 	$(PY) -m pytest -m slow tests/slow --junitxml build/test-slow.xml  # where the figures are
 	$(PY) -m pytest --hypothesis-profile long --numprocesses 2 tests/composition
 
+test-lowest:  ## the default tests with the lowest versions that setup.cfg allows
+	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --constraint .ci/lowest.txt --editable ".[test]"
+	$(LOWEST)/bin/python -m pytest --numprocesses 2 --dist worksteal -W ignore::FutureWarning
+
 docs: $(INSTALLED_DOCS)  ## the site, in docs/_build/html; warnings are errors
 	$(PY) -m sphinx -W --keep-going -d docs/_build/doctrees docs docs/_build/html
 
@@ -40,4 +47,4 @@ types: $(INSTALLED)
 	$(PY) -m mypy
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info docs/_build docs/api/generated docs/notebooks
+	rm -rf $(VENV) $(LOWEST) build dist *.egg-info docs/_build docs/api/generated docs/notebooks

@@ -1,10 +1,11 @@
-"""Does a search in two processes cost what it should?
+"""What a search costs in two processes, beside one.
 
-The same grid of CrabNetRegressor is searched one fit after the other and with ``n_jobs=2``. Fits use
-as many threads as torch has, one of them or two. With one, two processes should take half the time of
-one; with two, they have nothing to gain over members that train side by side, and should lose
-nothing: the threads of nested parallelism must not get into each other's way. The worker processes are started, and have
-imported everything, before the clock runs. The scores must be the same.
+The same grid of CrabNetRegressor is searched one fit after the other and with ``n_jobs=2``. Fits
+use as many threads as torch has, one of them or two. With one, two processes should take half the
+time of one. With two, they have nothing to gain over members that train side by side, and should
+lose nothing: the threads of nested parallelism must not get into each other's way. The worker
+processes are started, and have imported everything, before the clock runs. The scores must be the
+same.
 
 Ratios are those of two searches next to each other, in several repeats.
 """

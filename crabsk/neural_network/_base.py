@@ -453,12 +453,13 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
 
     def _pack(self, table: CompositionTable) -> PackedCompositions:
         compositions = table.compositions
-        extra = (table.extra - self._extra_mean) / self._extra_scale
+        with np.errstate(over="ignore"):  # `_check_finite` says which row, and why
+            extra = ((table.extra - self._extra_mean) / self._extra_scale).astype(np.float32)
         return PackedCompositions(
             torch.from_numpy(compositions.atomic_numbers),
             torch.from_numpy(compositions.fractions.astype(np.float32)),
             torch.from_numpy(compositions.offsets),
-            torch.from_numpy(extra.astype(np.float32)),
+            torch.from_numpy(extra),
         )
 
     def _validation_set(self, X: Any, y: Any) -> LabelledCompositions:
@@ -565,14 +566,15 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
         check_is_fitted(self)
         network = self._networks()[member]
         vectors = []
-        for _, table in self._stream(X):
+        for rows, table in self._stream(X):
             distinct, inverse = table.compositions.unique(table.extra)
-            rows = torch.from_numpy(distinct)
-            encoded = torch.empty(len(rows), network.n_features)
+            encoded = torch.empty(len(distinct), network.n_features)
             with torch.inference_mode():
-                for where, batch in self._batches(self._pack(table), rows):
+                packed = self._pack(table)
+                for where, batch in self._batches(packed, torch.from_numpy(distinct)):
                     encoded[where] = network.encode(batch).cpu()
             vectors.append(encoded.numpy()[inverse])
+            self._check_finite(vectors[-1][np.newaxis], table, rows.start)
         return np.concatenate(vectors)
 
     def _fitted_net(self, module: CompositionNetwork) -> CompositionNet:
@@ -622,7 +624,24 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
         for rows, table in self._stream(X):
             distinct, inverse = table.compositions.unique(table.extra)
             outputs = self._outputs(self._pack(table), torch.from_numpy(distinct), networks)
-            yield rows, MemberOutputs(outputs.mean[:, inverse], outputs.sigma[:, inverse])
+            mean = outputs.mean[:, inverse]
+            self._check_finite(mean, table, rows.start)
+            yield rows, MemberOutputs(mean, outputs.sigma[:, inverse])
+
+    def _check_finite(self, mean: np.ndarray, table: CompositionTable, start: int) -> None:
+        """Refuse rows that overflow in the networks, as a temperature of 1e30 does."""
+        finite = np.isfinite(mean).all(axis=(0, 2))
+        if finite.all():
+            return
+        row = int(finite.argmin())
+        far = abs((table.extra[row] - self._extra_mean) / self._extra_scale)
+        column = int(far.argmax())
+        raise ValueError(
+            f"row {start + row}: no network has a finite answer. Of its numeric columns, column "
+            f"{column} (counted without the formulas) holds {table.extra[row, column]:g}; the "
+            f"training samples had {self._extra_mean[column]:g} with a standard deviation of "
+            f"{self._extra_scale[column]:g}"
+        )
 
     def _outputs(
         self, packed: PackedCompositions, rows: Tensor, networks: list[CompositionNetwork]
