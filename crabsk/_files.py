@@ -6,7 +6,11 @@ from pathlib import Path
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that appears under its name only when it is whole and on the disk."""
+    """Write a file that appears under its name only when it is whole and on the disk.
+
+    A link is followed: what it leads to is replaced.
+    """
+    path = path.resolve()
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
         with part.open("xb") as file:

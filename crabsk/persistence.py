@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ import pandas as pd
 import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
+from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
@@ -28,7 +30,7 @@ from ._version import __version__
 from .composition import ELEMENTS
 from .embeddings import ElementTable, embedding_names
 from .modules import Dropout, FractionalEncoding, FractionStatistics
-from .neural_network._base import BaseCompositionNetwork
+from .neural_network._base import BaseCompositionNetwork, resolve_device
 from .neural_network._targets import TargetScaler
 from .neural_network._training import CompositionNet
 
@@ -44,7 +46,10 @@ _ESTIMATORS: dict[str, type[BaseCompositionNetwork]] = {
 }
 _KEY = "crabsk"
 # What unsound contents raise, on their way to a ValueError.
-_UNSOUND = (LookupError, TypeError, AttributeError, ValueError, RuntimeError, ArithmeticError)
+_UNSOUND = (
+    *(LookupError, TypeError, AttributeError, ValueError, RuntimeError, ArithmeticError),
+    MemoryError,
+)
 _PACKAGES = ("numpy", "scikit-learn", "skorch", "torch")
 
 # Parameters that training needs and prediction does not: code, or places on one machine.
@@ -71,6 +76,12 @@ _PLAIN = (
     "_cbfv",
 )
 _ARRAYS = ("_extra_mean", "_extra_scale", "_class_weights", "calibration_factor_")
+_POSITIVE = ("_extra_scale", "target_scale")
+# What the numbers of a file may be.
+_TENSOR_TYPES = (torch.float32, torch.float64, torch.int64, torch.bool)
+# Far more characters than the names of columns and classes have: arrays of text are as wide as
+# their longest item.
+_LONGEST_ARRAY = 10_000_000
 
 
 def save_model(estimator: BaseCompositionNetwork, path: str | os.PathLike) -> None:
@@ -177,6 +188,8 @@ def load_model(path: str | os.PathLike, *, device: str | None = None) -> BaseCom
     >>> load_model(path).predict(["KBr"]).shape
     (1,)
     """
+    if device is not None:
+        resolve_device(device)  # a wrong device is no fault of the file
     header, tensors = _read(Path(path))
     content = _check(path, header, tensors)
     try:
@@ -311,7 +324,7 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
             # Copies are aligned as tensors of torch's own are: their sums have the same rounding.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
             return header, tensors
-    except SafetensorError as error:
+    except (SafetensorError, *_UNSOUND) as error:
         raise ValueError(f"{path} is no model of crabsk, or not whole: {error}") from error
 
 
@@ -327,8 +340,13 @@ def _check(path: Any, header: dict[str, str], tensors: dict[str, Tensor]) -> dic
     if header.get("crabsk_sha256") != _digest(header[_KEY], tensors):
         raise ValueError(f"{path} was changed since it was saved: its checksum does not fit")
     for name, tensor in tensors.items():
-        if name.startswith("nets.") and tensor.is_floating_point() and not tensor.isfinite().all():
+        if tensor.dtype not in _TENSOR_TYPES:
+            raise ValueError(f"{path} is no sound model of crabsk: {name} holds {tensor.dtype}")
+        # An element table has gaps.
+        if name != "element_table" and not tensor.isfinite().all():
             raise ValueError(f"{path} has weights that are no finite numbers, in {name}")
+        if name in _POSITIVE and not (tensor > 0).all():
+            raise ValueError(f"{path} is no sound model of crabsk: {name} is not above zero")
     try:
         content = json.loads(header[_KEY])
         saved = content["versions"]["crabsk"]
@@ -350,7 +368,7 @@ def _restore(
     parameters = _decode(content["parameters"])
     if unwanted := set(parameters) & set(_NOT_SAVED):
         raise ValueError(f"it has parameters that are never saved: {sorted(unwanted)}")
-    if _count_layers(parameters) > len(tensors):
+    if max(parameters["n_estimators"], _count_layers(parameters)) > len(tensors):
         raise ValueError("its parameters describe more layers than the file has tensors")
     table = ElementTable(
         content["element_table"]["name"],
@@ -374,6 +392,7 @@ def _restore(
         if name not in _PLAIN:
             raise ValueError(f"it has an unknown attribute {name!r}")
         setattr(estimator, name, value)
+    _check_attributes(estimator)
     for name in _ARRAYS:
         if name in tensors:
             setattr(estimator, name, _array(tensors, name, (None,)))
@@ -385,7 +404,27 @@ def _restore(
         estimator._scaler = _restore_scaler(estimator, content["transformer_lambdas"], tensors)
     estimator.callbacks_ = [[] for _ in range(estimator.n_estimators)]
     estimator.nets_ = _restore_nets(estimator, tensors)
+    if surplus := tensors.keys() - _tensors(estimator).keys():
+        raise ValueError(f"it has tensors that belong to nothing: {sorted(surplus)[:5]}")
     return estimator
+
+
+def _check_attributes(estimator: BaseCompositionNetwork) -> None:
+    """Refuse an estimator without the attributes that a fit leaves, or with others."""
+    kinds: dict[str, type | UnionType] = {
+        "n_features_in_": int,
+        "formula_position_": int | None,
+        "history_": list,
+    }
+    if is_classifier(estimator):
+        kinds |= {"classes_": np.ndarray, "_multilabel": bool}
+    else:
+        kinds |= {"_y_shape": tuple, "_calibrated_mc_dropout": int | None}
+    if hasattr(estimator, "cbfv"):
+        kinds["_cbfv"] = str | None
+    for name, kind in kinds.items():
+        if not isinstance(getattr(estimator, name), kind):
+            raise TypeError(f"{name} is {getattr(estimator, name)!r}")
 
 
 def _count_layers(parameters: dict[str, Any]) -> int:
@@ -464,5 +503,8 @@ def _decode(value: Any) -> Any:
         dtype, items = content
         if dtype not in _DTYPES:
             raise ValueError(f"unknown type of an array: {dtype!r}")
+        longest = max((len(item) for item in items if isinstance(item, str)), default=1)
+        if len(items) * longest > _LONGEST_ARRAY:
+            raise ValueError(f"an array of {len(items)} texts with up to {longest} characters")
         return np.array([_decode(item) for item in items], dtype=_DTYPES[dtype])
     raise ValueError(f"unknown kind of data {kind!r}")

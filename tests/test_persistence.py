@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import re
 import struct
 import subprocess
 import sys
@@ -215,6 +216,12 @@ class TestSaving:
         save_model(model, str(path))
         assert os.listdir(path.parent) == ["a model"]
 
+    def test_a_link_is_followed(self, model, path, tmp_path):
+        path.symlink_to(tmp_path / "elsewhere")
+        save_model(model, path)
+        assert path.is_symlink()
+        load_model(tmp_path / "elsewhere")
+
     def test_a_failure_leaves_the_old_file(self, model, path, monkeypatch):
         save_model(model, path)
         before = path.read_bytes()
@@ -345,6 +352,19 @@ class TestHostileFiles:
                 assert same, position
         assert refused > 130
 
+    def test_no_layers_for_a_thousand_million_networks(self, model, path):
+        """Nothing is made for each of them before the file is found wanting."""
+        save_model(model, path)
+        wrong = {"n_estimators": 10**9, "n_layers": 0, "head_widths": {"tuple": []}}
+
+        def change(content, tensors):
+            pairs = dict(map(tuple, content["parameters"]["dict"])) | wrong
+            content["parameters"]["dict"] = [list(pair) for pair in pairs.items()]
+
+        rewrite(path, change)
+        with pytest.raises(ValueError, match="more layers than the file has tensors"):
+            load_model(path)
+
     def test_other_safetensors(self, path):
         save_file({"x": torch.zeros(3)}, path)
         with pytest.raises(ValueError, match="holds tensors, but is no model of crabsk"):
@@ -369,14 +389,43 @@ class TestHostileFiles:
         with pytest.raises(ValueError, match="changed since it was saved"):
             load_model(path)
 
-    def test_not_a_number(self, model, path):
+    @pytest.mark.parametrize(
+        "name", ["nets.0.embed.weight", "target_mean", "target_scale", "calibration_factor_"]
+    )
+    def test_not_a_number(self, some_formulas, path, name):
+        save_model(tiny_crabnet(calibration=True).fit(*some_formulas), path)
+        rewrite(path, lambda content, tensors: tensors[name].view(-1)[:1].fill_(torch.nan))
+        with pytest.raises(ValueError, match=f"no finite numbers, in {re.escape(name)}"):
+            load_model(path)
+
+    def test_scale_of_zero(self, model, path):
+        save_model(model, path)
+        rewrite(path, lambda content, tensors: tensors["target_scale"].zero_())
+        with pytest.raises(ValueError, match="target_scale is not above zero"):
+            load_model(path)
+
+    def test_surplus_tensors(self, model, path):
+        save_model(model, path)
+        odd = {"nets.7.odd": torch.zeros(3)}
+        rewrite(path, lambda content, tensors: tensors.update(odd))
+        with pytest.raises(ValueError, match=r"belong to nothing: \['nets\.7\.odd'\]"):
+            load_model(path)
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("_y_shape", "zzz"), ("n_features_in_", None), ("history_", {"tuple": []})],
+    )
+    def test_wrong_attributes(self, model, path, name, value):
         save_model(model, path)
 
-        def spoil(content, tensors):
-            tensors["nets.0.embed.weight"][3, 5] = torch.nan
+        def change(content, tensors):
+            pairs = content["attributes"]["dict"]
+            pairs[:] = [pair for pair in pairs if pair[0] != name]
+            if value is not None:
+                pairs.append([name, value])
 
-        rewrite(path, spoil)
-        with pytest.raises(ValueError, match=r"no finite numbers, in nets\.0\.embed\.weight"):
+        rewrite(path, change)
+        with pytest.raises(ValueError, match=name):
             load_model(path)
 
     @staticmethod
@@ -388,8 +437,10 @@ class TestHostileFiles:
         [
             ("d_model", 10**9),
             ("n_layers", 10**9),
+            ("d_model", 300_000),
             ("n_estimators", 10**9),
             ("n_estimators", 2),
+            ("device", "meta"),
             ("dropout", "very"),
             ("embedding", "../../etc/passwd"),
             ("head_widths", {"tuple": [10**9]}),
@@ -433,7 +484,13 @@ class TestHostileFiles:
 
     @pytest.mark.parametrize(
         "array",
-        [["<U50000000", ["a"]], ["int8", [3000]], ["V8", []], ["object", [{"code": []}]]],
+        [
+            ["<U50000000", ["a"]],
+            ["int8", [3000]],
+            ["V8", []],
+            ["object", [{"code": []}]],
+            ["str", ["a" * 100_000, *"b" * 1000]],
+        ],
     )
     def test_wrong_arrays(self, model, path, array):
         save_model(model, path)
@@ -445,11 +502,15 @@ class TestHostileFiles:
         with pytest.raises(ValueError, match="no sound model of crabsk"):
             load_model(path)
 
-    def test_wrong_types_of_weights(self, model, path):
+    @pytest.mark.parametrize(
+        ("name", "dtype"),
+        [("target_mean", torch.bfloat16), ("nets.0.embed.weight", torch.float8_e4m3fn)],
+    )
+    def test_wrong_types_of_weights(self, model, path, name, dtype):
         save_model(model, path)
 
         def change(content, tensors):
-            tensors["target_mean"] = tensors["target_mean"].to(torch.bfloat16)
+            tensors[name] = tensors[name].to(dtype)
 
         rewrite(path, change)
         with pytest.raises(ValueError, match="no sound model of crabsk"):
@@ -470,6 +531,12 @@ class TestHostileFiles:
         rewrite(path, lambda content, tensors: content["versions"].update(crabsk="0.0.1"))
         with pytest.warns(UserWarning, match=r"saved with crabsk 0\.0\.1"):
             load_model(path)
+
+
+def test_a_wrong_device_is_no_fault_of_the_file(model, path):
+    save_model(model, path)
+    with pytest.raises(ValueError, match=r"^device='cpuu' is no device of torch"):
+        load_model(path, device="cpuu")
 
 
 def test_device(model, path, some_formulas):

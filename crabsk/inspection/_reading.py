@@ -59,12 +59,13 @@ def compute_by_length(
     (n_compositions, ...). In each chunk, equal compositions are computed once.
     """
     for where, table in estimator._stream(X):
-        yield where, table.compositions, _equal_lengths(estimator, table, compute)
+        yield where, table.compositions, _equal_lengths(estimator, table, where.start, compute)
 
 
 def _equal_lengths(
     estimator: BaseCompositionNetwork,
     table: CompositionTable,
+    start: int,
     compute: Callable[[PackedBatch], Tensor],
 ) -> Iterator[EqualLengths]:
     compositions = table.compositions
@@ -82,8 +83,10 @@ def _equal_lengths(
                     values = part.new_empty(len(chosen), *part.shape[1:])
                 values[where] = part
         assert values is not None
+        by_row = values.numpy()[position]
+        estimator._check_finite(by_row, table.extra[rows], start + rows)
         tokens = compositions.offsets[rows][:, None] + np.arange(n)
-        yield EqualLengths(rows, tokens, values.numpy()[position])
+        yield EqualLengths(rows, tokens, by_row)
 
 
 def formula_texts(estimator: BaseCompositionNetwork, X: Any) -> np.ndarray:

@@ -318,7 +318,7 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
         return hash_of(
             {
                 "versions": (__version__, torch.__version__),
-                "estimator": (type(self).__name__, parameters, _resolve_device(self.device)),
+                "estimator": (type(self).__name__, parameters, resolve_device(self.device)),
                 "criterion": repr(self._criterion()),
                 "n_outputs": self._n_outputs(),
                 "seeds": None if self.random_state is None else seeds,
@@ -391,7 +391,7 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
             patience=self.n_iter_no_change if self.early_stopping else None,
             callbacks=[*callbacks, *last],
             epochs_done=epochs_done,
-            device=_resolve_device(self.device),
+            device=resolve_device(self.device),
             stop=stop,
             threads=threads,
         )
@@ -453,7 +453,7 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
 
     def _pack(self, table: CompositionTable) -> PackedCompositions:
         compositions = table.compositions
-        with np.errstate(over="ignore"):  # `_check_finite` says which row, and why
+        with np.errstate(over="ignore"):  # what overflows is refused with the answers
             extra = ((table.extra - self._extra_mean) / self._extra_scale).astype(np.float32)
         return PackedCompositions(
             torch.from_numpy(compositions.atomic_numbers),
@@ -574,13 +574,13 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
                 for where, batch in self._batches(packed, torch.from_numpy(distinct)):
                     encoded[where] = network.encode(batch).cpu()
             vectors.append(encoded.numpy()[inverse])
-            self._check_finite(vectors[-1][np.newaxis], table, rows.start)
+            self._check_finite(vectors[-1], table.extra, np.arange(rows.start, rows.stop))
         return np.concatenate(vectors)
 
     def _fitted_net(self, module: CompositionNetwork) -> CompositionNet:
         """Return a net that has been trained already."""
         net = CompositionNet(
-            module, criterion=self._criterion(), device=_resolve_device(self.device)
+            module, criterion=self._criterion(), device=resolve_device(self.device)
         )
         net.initialize().finish()
         return net
@@ -625,22 +625,37 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
             distinct, inverse = table.compositions.unique(table.extra)
             outputs = self._outputs(self._pack(table), torch.from_numpy(distinct), networks)
             mean = outputs.mean[:, inverse]
-            self._check_finite(mean, table, rows.start)
+            self._check_finite(mean.swapaxes(0, 1), table.extra, np.arange(rows.start, rows.stop))
             yield rows, MemberOutputs(mean, outputs.sigma[:, inverse])
 
-    def _check_finite(self, mean: np.ndarray, table: CompositionTable, start: int) -> None:
-        """Refuse rows that overflow in the networks, as a temperature of 1e30 does."""
-        finite = np.isfinite(mean).all(axis=(0, 2))
+    def _check_finite(self, values: np.ndarray, extra: np.ndarray, rows: np.ndarray) -> None:
+        """Refuse rows that overflow in a network, as a temperature of 1e30 does.
+
+        `values` and `extra`, their extra features, have an item for each of the `rows` of X.
+        """
+        finite = np.isfinite(values.reshape(len(values), -1)).all(axis=1)
         if finite.all():
             return
         row = int(finite.argmin())
-        far = abs((table.extra[row] - self._extra_mean) / self._extra_scale)
-        column = int(far.argmax())
+        problem = f"row {rows[row]}: a network has no finite answer. "
+        n_own = 0 if self.formula_position_ is None else self.n_features_in_ - 1
+        if n_own:
+            own, mean, scale = (
+                part[-n_own:] for part in (extra[row], self._extra_mean, self._extra_scale)
+            )
+            with np.errstate(over="ignore"):
+                far = abs(own - mean) / scale
+            column = int(far.argmax())
+            if far[column] > 1000:
+                names = list(getattr(self, "feature_names_in_", range(self.n_features_in_)))
+                del names[self.formula_position_]
+                raise ValueError(
+                    f"{problem}Its column {names[column]!r} holds {own[column]:g}; the training "
+                    f"samples had {mean[column]:g} with a standard deviation of {scale[column]:g}"
+                )
         raise ValueError(
-            f"row {start + row}: no network has a finite answer. Of its numeric columns, column "
-            f"{column} (counted without the formulas) holds {table.extra[row, column]:g}; the "
-            f"training samples had {self._extra_mean[column]:g} with a standard deviation of "
-            f"{self._extra_scale[column]:g}"
+            f"{problem}Its weights are too large: the training diverged; fit again with a "
+            f"learning_rate below {self.learning_rate}"
         )
 
     def _outputs(
@@ -716,13 +731,16 @@ def _clone_callbacks(callbacks: Any) -> list[Any]:
     ]
 
 
-def _resolve_device(device: str) -> str:
+def resolve_device(device: str) -> str:
+    """Return the device to compute on; raise ValueError if there is none of that name here."""
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
         kind = torch.device(device).type
     except RuntimeError as error:
         raise ValueError(f"device={device!r} is no device of torch: {error}") from error
+    if kind == "meta":
+        raise ValueError("device='meta' computes nothing: take device='auto' or 'cpu'")
     if kind == "cuda" and not torch.cuda.is_available():
         raise ValueError(
             f"device={device!r}, but torch finds no CUDA GPU here: take device='auto' or 'cpu'"

@@ -64,6 +64,8 @@ class Run:
         folder = Path(checkpoints) / key
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / "lock"):
+            for part in folder.glob(".*.part"):
+                part.unlink()  # a process was killed while it wrote
             yield cls(folder)
 
     def seeds(self, drawn: list[int]) -> list[int]:
@@ -166,8 +168,11 @@ def _read_state(path: Path) -> dict[str, Any] | None:
         return None
     try:
         with safe_open(path, framework="pt") as file:
-            return json.loads(file.metadata()[_KEY])
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            state = json.loads(file.metadata()[_KEY])
+        if not {"finished", "history"} <= state.keys():
+            raise ValueError("it lacks its state")
+        return state
+    except (SafetensorError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is no checkpoint of crabsk: remove it to start anew") from error
 
 

@@ -40,7 +40,7 @@ _PRESETS: dict[str, dict[str, Any]] = {
     "paper": _PAPER,
 }
 _CONSTRAINTS: dict[str, Any] = {
-    "d_model": [Interval(Integral, 2, None, closed="left")],
+    "d_model": [Interval(Integral, 2, 8192, closed="both")],
     "n_layers": [Interval(Integral, 0, None, closed="left")],
     "n_heads": [Interval(Integral, 1, None, closed="left")],
     "dim_feedforward": [Interval(Integral, 1, None, closed="left")],

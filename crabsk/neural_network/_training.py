@@ -365,4 +365,9 @@ def train_member(
             f"training diverged: the weights are no longer finite after {len(net.history)} epochs; "
             f"lower learning_rate={learning_rate}"
         )
+    if validation is not None and not np.isfinite(net.history[:, "valid_loss"]).all():
+        raise ValueError(
+            "the validation loss is not finite: validation samples have numeric columns too far "
+            "from those of the training samples, or targets too large"
+        )
     return net

@@ -300,6 +300,14 @@ class TestRuns:
         (path,) = tmp_path.glob("*/member0.safetensors")
         assert b"optimizer" not in path.read_bytes()
 
+    def test_what_a_killed_writer_left_is_removed(self, some_formulas, tmp_path):
+        X, y = some_formulas
+        tiny_crabnet(checkpoint=tmp_path).fit(X, y)
+        (run,) = (path for path in tmp_path.iterdir() if path.is_dir())
+        (run / ".member0.safetensors.0123.part").write_bytes(b"half a state")
+        tiny_crabnet(checkpoint=tmp_path).fit(X, y)
+        assert not list(run.glob(".*.part"))
+
     def test_spoilt_file(self, some_formulas, tmp_path):
         X, y = some_formulas
         tiny_crabnet(checkpoint=tmp_path).fit(X, y)

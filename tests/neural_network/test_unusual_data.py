@@ -12,6 +12,7 @@ from sklearn.model_selection import cross_val_predict
 from tiny import CLASSIFIERS, REGRESSORS, tiny, tiny_crabnet
 
 from crabsk.composition import ELEMENTS
+from crabsk.inspection import attention_importance, attention_weights, element_contributions
 
 
 @pytest.fixture(scope="module")
@@ -121,9 +122,35 @@ def test_no_answer_that_is_not_a_number(cls, method, some_formulas):
     table = pd.DataFrame({"formula": X, "T": np.linspace(200, 400, 60), "p": 1.0})
     model = tiny(cls).fit(table, y > y.mean() if cls in CLASSIFIERS else y)
     table.loc[41, "T"] = 1e300
-    with pytest.raises(ValueError, match=r"row 41: .* column 0 .* holds 1e\+300; .* had 300 "):
+    with pytest.raises(ValueError, match=r"row 41: .* column 'T' holds 1e\+300; .* had 300 "):
         getattr(model, method)(table)
     assert len(getattr(model, method)(table.drop(41))) == 59
+
+
+@pytest.mark.parametrize(
+    "look_into", [element_contributions, attention_weights, attention_importance]
+)
+def test_no_contribution_that_is_not_a_number(look_into, some_formulas):
+    X, y = some_formulas
+    table = pd.DataFrame({"T": np.linspace(200, 400, 60), "formula": X})
+    model = tiny_crabnet(cbfv="magpie").fit(table, y)
+    table.loc[41, "T"] = 1e30
+    with pytest.raises(ValueError, match=r"row 41: .* column 'T' holds 1e\+30; .* had 300 "):
+        look_into(model, table)
+
+
+def test_networks_that_overflow_on_everything():
+    """Whether training ends with weights that are still numbers depends on the machine."""
+    X = ["NaCl", "KCl", "NaBr", "KBr"]
+    with pytest.raises(ValueError, match=r"learning_rate"):
+        tiny_crabnet(learning_rate=1e4).fit(X, [1, 2, 3, 4]).predict(X)
+
+
+def test_validation_data_that_overflow(some_formulas):
+    X, y = some_formulas
+    table = pd.DataFrame({"formula": X, "T": np.linspace(200, 400, 60)})
+    with pytest.raises(ValueError, match="validation loss is not finite"):
+        tiny_crabnet().fit(table, y, validation_data=(table.assign(T=1e300), y))
 
 
 PROGRAM = """

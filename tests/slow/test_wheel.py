@@ -62,25 +62,13 @@ def test_wheel_in_an_empty_environment(dist, tmp_path):
     # Path entries of a .pth file are searched last, and their own .pth files (the editable
     # installation of this repository) are not read.
     (packages / "requirements.pth").write_text(sysconfig.get_path("purelib"))
-    where = "import crabsk; print(crabsk.__file__)"
-    imported = subprocess.run(
-        [python, "-P", "-c", where], check=True, capture_output=True, text=True, cwd=tmp_path
-    )
-    assert Path(imported.stdout.strip()).is_relative_to(packages)
+    program = f"""
+import sys
+import crabsk, pytest
+options = ["-q", "-p", "no:cacheprovider", "-c", {str(ROOT / "pyproject.toml")!r}]
+code = pytest.main([*options, *sys.argv[1:]])
+assert crabsk.__file__.startswith({str(packages)!r}), crabsk.__file__
+sys.exit(code)
+"""
     quick = [ROOT / path for path in QUICK]
-    subprocess.run(
-        [
-            python,
-            "-P",
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "-c",
-            ROOT / "pyproject.toml",
-            *quick,
-        ],
-        check=True,
-        cwd=tmp_path,
-    )
+    subprocess.run([python, "-P", "-c", program, *quick], check=True, cwd=tmp_path)
