@@ -11,6 +11,10 @@ def write_whole(path: Path, content: bytes) -> None:
     A link is followed: what it leads to is replaced.
     """
     path = path.resolve()
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: give the name of a file")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent}")
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
         with part.open("xb") as file:

@@ -99,6 +99,8 @@ def save_model(estimator: BaseCompositionNetwork, path: str | os.PathLike) -> No
 
     Raises
     ------
+    OSError
+        If there is no such folder, or it cannot be written to.
     TypeError
         If `estimator` is none of crabsk's networks, or has a parameter that is no plain data: a
         transformer of one's own as `target_transform`, say, which skops or joblib can save.
@@ -118,8 +120,8 @@ def save_model(estimator: BaseCompositionNetwork, path: str | os.PathLike) -> No
     name = type(estimator).__name__
     if _ESTIMATORS.get(name) is not type(estimator):
         raise TypeError(
-            f"save_model takes {', '.join(sorted(_ESTIMATORS))}, not {name}; of a pipeline save "
-            "the network so, and the steps before it with skops"
+            f"save_model takes {', '.join(sorted(_ESTIMATORS))}, not {name}: of a search save "
+            "best_estimator_; of a pipeline its network so, and the steps before it with skops"
         )
     check_is_fitted(estimator)
     _refuse_changed_parameters(estimator)

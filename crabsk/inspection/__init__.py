@@ -1,7 +1,7 @@
 """Looking into fitted networks: attention, contributions of elements, uncertainties, training.
 
 Functions return numbers; Displays draw them, as those of `sklearn.inspection` do, and need
-matplotlib (``pip install crabsk[plot]``) for nothing else.
+matplotlib (the extra ``[plot]``) for nothing else.
 """
 
 from ._attention import FormulaAttention, attention_importance, attention_weights

@@ -1,6 +1,6 @@
 """Attention and contributions while a network is trained."""
 
-from itertools import cycle, pairwise
+from itertools import cycle, pairwise, product
 from typing import Any
 
 import numpy as np
@@ -119,15 +119,20 @@ class AttentionRecorder(Callback):
     @property
     def attention_(self) -> list[np.ndarray]:
         """Attention weights of each formula."""
-        return self._recorded(self._attention)
+        return self._recorded("_attention")
 
     @property
     def contributions_(self) -> list[np.ndarray]:
         """Contributions of each formula's elements."""
-        return self._recorded(self._contributions)
+        return self._recorded("_contributions")
 
-    @staticmethod
-    def _recorded(formulas: list[list[np.ndarray]]) -> list[np.ndarray]:
+    def _recorded(self, what: str) -> list[np.ndarray]:
+        if not hasattr(self, what):
+            raise AttributeError(
+                "this recorder was in no training: estimators train with copies of their "
+                "callbacks, and a fitted one has them in callbacks_[member]"
+            )
+        formulas: list[list[np.ndarray]] = getattr(self, what)
         if not all(formulas):
             raise ValueError("nothing was recorded: the checkpoint of a finished fit was taken up")
         return [np.stack(epochs) for epochs in formulas]
@@ -183,11 +188,22 @@ class AttentionRecorder(Callback):
         order = [self.symbols_[formula].index(symbol) for symbol in display.symbols]
         curves = self.contributions_[formula][:, order, target].T
         lines = [
-            ax.plot(epochs, curve, "o-", color=color, ms=4, markevery=[-1], label=symbol)[0]
-            for curve, symbol, color in zip(curves, display.symbols, cycle(COLORS), strict=False)
+            ax.plot(
+                *(epochs, curve),
+                color=color,
+                ls=style,
+                marker="o",
+                ms=4,
+                markevery=[-1],
+                label=symbol,
+            )[0]
+            for curve, symbol, (style, color) in zip(
+                curves, display.symbols, cycle(product(("-", "--", ":"), COLORS)), strict=False
+            )
         ]
-        ax.set(xlabel="epoch", ylabel="contribution (scaled)")
-        ax.legend(frameon=False)
+        ax.set(xlabel="epoch", ylabel="contribution (standard deviations of y)")
+        # Beside: the curves may be anywhere.
+        ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
         # Laid out once: what moved from frame to frame would flicker.
         title = figure.suptitle(f"{typeset(display.formula)}, epoch {len(frames)}")
         figure.draw_without_rendering()
@@ -204,6 +220,9 @@ class AttentionRecorder(Callback):
 
     def _frames(self, formula: int) -> list[AttentionDisplay]:
         """Return a display of a formula for each epoch, not drawn."""
+        n_formulas = len(self.attention_)
+        if formula not in range(-n_formulas, n_formulas):
+            raise ValueError(f"formula={formula!r}, but {n_formulas} are recorded, from 0 on")
         item = list(self.formulas)[formula]
         text = item if isinstance(item, str) else reduced_formula([item])[0]
         return [

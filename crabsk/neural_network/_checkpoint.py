@@ -73,7 +73,10 @@ class Run:
         path = self.folder / "seeds.json"
         if not path.exists():
             write_whole(path, json.dumps(drawn).encode())
-        return json.loads(path.read_text())
+        try:
+            return json.loads(path.read_text())
+        except ValueError as error:
+            raise ValueError(f"{path} is damaged: remove its folder to start anew") from error
 
     def member(self, k: int) -> "Checkpoint":
         """Return what saves and restores the member `k`."""

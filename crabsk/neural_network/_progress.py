@@ -1,5 +1,6 @@
 """One progress bar for all epochs of all ensemble members."""
 
+import sys
 import threading
 from typing import Any, Self
 
@@ -27,7 +28,12 @@ class ProgressBar(Callback):
 
     def __enter__(self) -> Self:
         # A tqdm, even a disabled one, starts a thread.
-        self._bar = None if self.disable else tqdm(total=self.total, unit="epoch")
+        self._bar = None
+        if not self.disable:
+            log = sys.stderr is None or not sys.stderr.isatty()
+            # A log keeps every state of the bar: few, in characters that any pager shows.
+            rarely: dict = {"mininterval": 10, "miniters": 1, "ascii": True} if log else {}
+            self._bar = tqdm(total=self.total, unit="epoch", **rarely)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -39,6 +45,8 @@ class ProgressBar(Callback):
         if self._bar is None:
             return
         with self._lock:
+            # Of no account for the rate, and so for the time that is left.
+            self._bar.initial += len(net.history)
             self._bar.update(len(net.history))
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:

@@ -62,9 +62,10 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
         Raises
         ------
         ValueError
-            If X cannot be read as compositions, differs in form from the X of `fit`, or holds
-            elements that the embedding lacks (see `missing`). X is read as it is predicted, in
-            chunks: in a long X, a bad row is met when its turn comes.
+            If X cannot be read as compositions (one error tells of all bad rows, though in a long
+            X only when the first of them has its turn), differs in form from the X of `fit`, holds
+            elements that the embedding lacks (see `missing`), or numbers so far from those of the
+            training samples that a network overflows.
         """
         check_is_fitted(self)
         networks = self._networks()
@@ -197,10 +198,17 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
 
 
 def _refuse_text(y: Any, name: str) -> None:
-    text = next((value for value in np.array(y, dtype=object).flat if isinstance(value, str)), None)
-    if text is not None:
+    texts = [
+        (row, value)
+        for row, values in enumerate(np.array(y, dtype=object, ndmin=1))
+        for value in np.ravel(values)
+        if isinstance(value, str)
+    ]
+    if texts:
+        # A column of text is often one of numbers, but for a cell.
+        row, text = next((pair for pair in texts if not _is_number(pair[1])), texts[0])
         raise ValueError(
-            f"y holds text, such as {text!r}: {name} learns numbers; for classes take "
+            f"y holds text, such as {text!r} in row {row}: {name} learns numbers; for classes take "
             f"{name.replace('Regressor', 'Classifier')}"
         )
 
@@ -213,3 +221,11 @@ def _total_std(outputs: MemberOutputs, n_networks: int) -> np.ndarray:
     """
     scatter = outputs.mean[n_networks:] if len(outputs.mean) > n_networks else outputs.mean
     return np.sqrt((outputs.sigma[:n_networks] ** 2).mean(axis=0) + scatter.var(axis=0))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -107,13 +107,25 @@ class TestPeriodicTable:
         means = element_contributions(model, X).groupby("element")["contribution"].mean()
         (patches,) = display.patches_
         assert np.array_equal(patches.get_array(), means)
-        low, high = patches.get_clim()
-        assert -low == high == means.abs().max()
         assert display.colorbar_[0].ax.get_ylabel() == "mean contribution (eV)"
         texts = {text.get_text(): text for text in display.ax_.texts}
         assert texts.keys() == set(ELEMENTS)
         assert all(texts[symbol].get_color() != "0.7" for symbol in means.index)
         assert sum(text.get_color() == "0.7" for text in texts.values()) == 118 - len(means)
+
+    def test_zero_is_in_the_middle_where_signs_differ(self, model, learnt):
+        contributions = element_contributions(model, learnt[0])
+        contributions["contribution"] -= contributions["contribution"].mean()
+        (patches,) = ElementContributionDisplay(contributions=contributions).plot().patches_
+        low, high = patches.get_clim()
+        assert -low == high == abs(patches.get_array()).max()
+
+    def test_one_sign_takes_the_whole_scale(self, model, learnt):
+        contributions = element_contributions(model, learnt[0])
+        contributions["contribution"] = contributions["contribution"].abs() + 100
+        (patches,) = ElementContributionDisplay(contributions=contributions).plot().patches_
+        values = patches.get_array()
+        assert patches.get_clim() == (values.min(), values.max())
 
     def test_uncertainty(self, model, learnt):
         display = ElementContributionDisplay.from_estimator(model, learnt[0], uncertainty=True)
@@ -438,7 +450,7 @@ for caller, call in {CALLS!r}.items():
         eval(call)
     except ImportError as error:
         assert str(error) == (
-            f"{{caller}} requires matplotlib: install it with `pip install crabsk[plot]`"
+            f"{{caller}} requires matplotlib: install it with `pip install matplotlib`"
         ), error
     else:
         raise AssertionError(caller)

@@ -107,7 +107,7 @@ class AttentionDisplay:
         TypeError
             If `estimator` is no CrabNet.
         ValueError
-            If `formula` is not one row, or cannot be read.
+            If `formula` is not one row, or cannot be read; if there is no such layer.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         X = [formula] if isinstance(formula, str | Mapping) else formula
@@ -167,7 +167,11 @@ class AttentionDisplay:
         ------
         ImportError
             If matplotlib is not installed.
+        ValueError
+            If there is no such layer.
         """
+        if layer is not None and layer not in range(-len(self.weights), len(self.weights)):
+            raise ValueError(f"layer={layer}, but there are {len(self.weights)} layers, from 0 on")
         weights = self._shown(layer)
         n_layers, n_heads, n = weights.shape[:3]
         first = 0 if layer is None else range(len(self.weights))[layer]

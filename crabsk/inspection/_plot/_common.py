@@ -16,7 +16,7 @@ def check_matplotlib_support(caller: str) -> None:
         import matplotlib  # noqa: F401
     except ImportError as error:
         raise ImportError(
-            f"{caller} requires matplotlib: install it with `pip install crabsk[plot]`"
+            f"{caller} requires matplotlib: install it with `pip install matplotlib`"
         ) from error
 
 

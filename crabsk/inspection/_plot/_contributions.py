@@ -228,10 +228,16 @@ class ElementContributionDisplay:
 
     def _plot_periodic_tables(self, unit: str | None) -> None:
         means = self.contributions.groupby("element")[["contribution", "std"]].mean()
-        widest = means["contribution"].abs().max()
-        scales: list[tuple[str, str, dict]] = [
+        lowest, highest = means["contribution"].min(), means["contribution"].max()
+        if lowest < 0 < highest:
             # Blue is bound, red is not: the sign must be seen, so that zero is white.
-            ("contribution", "mean contribution", {"cmap": "RdBu_r", "clim": (-widest, widest)}),
+            widest = max(-lowest, highest)
+            style = {"cmap": "RdBu_r", "clim": (-widest, widest)}
+        else:
+            # Of one sign, as band gaps and moduli are: what differs is to be seen.
+            style = {"cmap": "viridis"}
+        scales: list[tuple[str, str, dict]] = [
+            ("contribution", "mean contribution", style),
             ("std", "mean standard deviation", {"cmap": "cividis"}),
         ]
         self.patches_, self.colorbar_ = [], []
@@ -246,7 +252,11 @@ class ElementContributionDisplay:
     def _plot_histogram(self, ax: Any, element: str | None, unit: str | None) -> None:
         values = self.contributions.loc[self.contributions["element"] == element, "contribution"]
         if not len(values):
-            raise ValueError(f"element={element!r} must be one that the samples hold")
+            held = ", ".join(sorted(self.contributions["element"].unique()))
+            raise ValueError(
+                f"kind='histogram' shows one element: element={element!r} must be one that the "
+                f"samples hold ({held})"
+            )
         _, _, self.bars_ = ax.hist(values, bins="auto", color=COLORS[5], edgecolor="white", lw=0.5)
         mean = values.mean()
         label = f"mean {mean:.3g}".replace("-", "−")
