@@ -201,7 +201,7 @@ class AttentionRecorder(Callback):
                 curves, display.symbols, cycle(product(("-", "--", ":"), COLORS)), strict=False
             )
         ]
-        ax.set(xlabel="epoch", ylabel="contribution (standard deviations of y)")
+        ax.set(xlabel="epoch", ylabel="contribution (std of y)")
         # Beside: the curves may be anywhere.
         ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
         # Laid out once: what moved from frame to frame would flicker.
