@@ -42,7 +42,7 @@ def search(n_jobs: int, threads: int, max_epochs: int) -> tuple[float, np.ndarra
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--max-epochs", type=int, default=30)
+    parser.add_argument("--max-epochs", type=int, default=6)
     options = parser.parse_args()
     # Noted by the fits, of no account here: equal formulas with different targets.
     warnings.simplefilter("ignore")
