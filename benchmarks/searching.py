@@ -16,7 +16,7 @@ import warnings
 
 import numpy as np
 import torch
-from _common import RESULTS, print_table, spread, three, write_results
+from _common import print_table, spread, three, write_results
 from sklearn.model_selection import GridSearchCV
 from tqdm import tqdm
 
@@ -75,14 +75,8 @@ def main() -> None:
             }
         )
     print_table(table)
-    print(
-        write_results(
-            "searching",
-            figures,
-            packages=("numpy", "scikit-learn", "joblib", "torch"),
-            folder=RESULTS,
-        )
-    )
+    packages = ("numpy", "scikit-learn", "joblib", "torch")
+    print(write_results("searching", figures, packages=packages))
 
 
 if __name__ == "__main__":

@@ -47,8 +47,13 @@ _ESTIMATORS: dict[str, type[BaseCompositionNetwork]] = {
 _KEY = "crabsk"
 # What unsound contents raise, on their way to a ValueError.
 _UNSOUND = (
-    *(LookupError, TypeError, AttributeError, ValueError, RuntimeError, ArithmeticError),
+    ArithmeticError,
+    AttributeError,
+    LookupError,
     MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
 )
 _PACKAGES = ("numpy", "scikit-learn", "skorch", "torch")
 

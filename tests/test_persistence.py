@@ -216,6 +216,12 @@ class TestSaving:
         save_model(model, str(path))
         assert os.listdir(path.parent) == ["a model"]
 
+    def test_a_missing_folder_is_named(self, model, tmp_path):
+        with pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere"):
+            save_model(model, tmp_path / "nowhere" / "model")
+        with pytest.raises(IsADirectoryError, match="give the name of a file"):
+            save_model(model, tmp_path)
+
     def test_a_link_is_followed(self, model, path, tmp_path):
         path.symlink_to(tmp_path / "elsewhere")
         save_model(model, path)

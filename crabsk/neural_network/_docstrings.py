@@ -32,7 +32,7 @@ class_weight : dict, "balanced" or None, default=None
     each class inversely to how often it occurs. Not for several labels a sample.""",
     "crabnet": """\
 d_model : int, default=128
-    Width of the encoder; even, and a multiple of `n_heads`.
+    Width of the encoder; even, a multiple of `n_heads`, and at most 8192.
 
 n_layers : int, default=3
     Number of encoder layers.

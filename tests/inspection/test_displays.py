@@ -29,6 +29,10 @@ from crabsk.metrics import confidence_curve, coverage_curve
 
 
 class TestAttention:
+    def test_no_such_layer(self, model):
+        with pytest.raises(ValueError, match="layer=5, but there are 2 layers"):
+            AttentionDisplay.from_estimator(model, "Al2O3", layer=5)
+
     def test_all_layers(self, model):
         display = AttentionDisplay.from_estimator(model, "Al2O3", member=1)
         assert display.axes_.shape == (2, 2)

@@ -22,6 +22,17 @@ def watched(learnt):
     return tiny_crabnet(callbacks=[AttentionRecorder(WATCHED)], **SETTINGS).fit(X, y)
 
 
+def test_one_that_no_estimator_has_copied():
+    with pytest.raises(AttributeError, match="a fitted one has them in callbacks_"):
+        AttentionRecorder(WATCHED).animate()
+
+
+@pytest.mark.parametrize("formula", [3, "NaCl"])
+def test_a_formula_that_is_not_recorded(formula, watched):
+    with pytest.raises(ValueError, match="but 3 are recorded"):
+        watched.callbacks_[0][0].animate(formula)
+
+
 def test_training_is_undisturbed(watched, learnt):
     X, y = learnt
     before = torch.get_rng_state(), np.random.get_state()[1].tolist()  # noqa: NPY002

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from skorch.callbacks import Callback
@@ -313,6 +314,22 @@ class TestRuns:
         tiny_crabnet(checkpoint=tmp_path).fit(X, y)
         (path,) = tmp_path.glob("*/member0.safetensors")
         path.write_bytes(path.read_bytes()[:100])
+        with pytest.raises(ValueError, match="no checkpoint of crabsk: remove it"):
+            tiny_crabnet(checkpoint=tmp_path).fit(X, y)
+
+    def test_spoilt_seeds(self, some_formulas, tmp_path):
+        X, y = some_formulas
+        tiny_crabnet(checkpoint=tmp_path).fit(X, y)
+        (path,) = tmp_path.glob("*/seeds.json")
+        path.write_text("{")
+        with pytest.raises(ValueError, match=r"seeds\.json is damaged: remove its folder"):
+            tiny_crabnet(checkpoint=tmp_path).fit(X, y)
+
+    def test_a_file_without_a_state(self, some_formulas, tmp_path):
+        X, y = some_formulas
+        tiny_crabnet(checkpoint=tmp_path).fit(X, y)
+        (path,) = tmp_path.glob("*/member0.safetensors")
+        save_file({"x": torch.zeros(1)}, path, metadata={"crabsk_checkpoint": "{}"})
         with pytest.raises(ValueError, match="no checkpoint of crabsk: remove it"):
             tiny_crabnet(checkpoint=tmp_path).fit(X, y)
 

@@ -321,6 +321,13 @@ class TestTargets:
         with pytest.raises(ValueError, match=r"y holds text.*CrabNetClassifier"):
             tiny_crabnet().fit(some_formulas[0], text)
 
+    def test_the_one_text_among_numbers_is_named(self, some_formulas):
+        X, y = some_formulas
+        y = y.astype(str).astype(object)
+        y[7] = "n/a"
+        with pytest.raises(ValueError, match="such as 'n/a' in row 7"):
+            tiny_crabnet().fit(X, y)
+
     def test_length_mismatch(self, some_formulas):
         X, y = some_formulas
         with pytest.raises(ValueError, match="inconsistent"):
