@@ -208,8 +208,8 @@ def _refuse_text(y: Any, name: str) -> None:
         # A column of text is often one of numbers, but for a cell.
         row, text = next((pair for pair in texts if not _is_number(pair[1])), texts[0])
         raise ValueError(
-            f"y holds text, such as {str(text)!r} in row {row}: {name} learns numbers; for classes take "
-            f"{name.replace('Regressor', 'Classifier')}"
+            f"y holds text, such as {str(text)!r} in row {row}: {name} learns numbers; for classes "
+            f"take {name.replace('Regressor', 'Classifier')}"
         )
 
 
