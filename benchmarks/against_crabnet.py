@@ -8,8 +8,9 @@ accuracy    Seconds to the MAE that is published for CrabNet on expt_gap (offici
 
 Passes and fits are of the paper's architecture, with the batch size that crabnet chooses, on the
 training rows of expt_gap, and on these mixed with those of steels, which crabnet pads to 13
-elements. Each part is written to results/against_crabnet as soon as it is measured, with its own
-versions and machine.
+elements; crabsk trains once in single precision, as crabnet does, and once with
+``precision="bfloat16"``, which crabnet has not. Each part is written to results/against_crabnet as
+soon as it is measured, with its own versions and machine.
 
 crabnet wants Python < 3.11 and many packages; it works in a virtual environment of its own, beside
 what crabsk needs:
@@ -90,6 +91,7 @@ CRABNET_SETTINGS = {
 }
 FIT_EPOCHS = 20  # crabnet rounds up to multiples of this
 PUBLISHED_MAE = 0.3476  # CrabNet on fold 0 of expt_gap, matbench_v0.1
+PRECISIONS = ("float32", "bfloat16")
 DEFAULT_ENSEMBLE = CrabNetRegressor().n_estimators
 PACKAGES = ("numpy", "scikit-learn", "skorch", "torch", "crabnet")
 
@@ -206,12 +208,13 @@ def crabnet_fit(train: Rows, validation: Rows) -> float:
 # crabsk
 
 
-def paper_model(n_rows: int) -> CrabNetRegressor:
+def paper_model(n_rows: int, precision: str) -> CrabNetRegressor:
     return CrabNetRegressor.from_preset(
         "paper",
         batch_size=crabnet_batch_size(n_rows),
         max_epochs=FIT_EPOCHS,
         device="cpu",
+        precision=precision,
         random_state=0,
     )
 
@@ -247,40 +250,45 @@ def take_turns(measurements: dict[str, tuple], repeats: int) -> dict[str, list]:
 def compare_epochs(train: Rows, epoch_s: dict[str, list[float]]) -> dict:
     """Summarise the seconds of an epoch in each repeat, and say what was trained on."""
     n_elements = np.diff(parse_formulas(train.X.tolist()).offsets)
-    ratios = [t / o for o, t in zip(epoch_s["crabsk"], epoch_s["crabnet"], strict=True)]
+    crabnet_s = epoch_s["crabnet"]
     return {
         "n_rows": len(train.X),
         "batch_size": crabnet_batch_size(len(train.X)),
         "mean_elements": float(n_elements.mean()),
         "max_elements": int(n_elements.max()),
-        "crabsk_epoch_s": spread(epoch_s["crabsk"]),
-        "crabnet_epoch_s": spread(epoch_s["crabnet"]),
-        "ratio": spread(ratios),
+        "crabnet_epoch_s": spread(crabnet_s),
+        "crabsk": {
+            precision: {
+                "epoch_s": spread(epoch_s[precision]),
+                "ratio": spread(
+                    [t / o for o, t in zip(epoch_s[precision], crabnet_s, strict=True)]
+                ),
+            }
+            for precision in PRECISIONS
+        },
     }
 
 
 def compare_passes(rows: Rows, options: argparse.Namespace) -> dict:
     n_epochs = 1 + options.epochs
-    runs = take_turns(
-        {
-            "crabsk": (crabsk_epochs, paper_model(len(rows.X)), rows, n_epochs),
-            "crabnet": (crabnet_passes, rows, n_epochs),
-        },
-        options.repeats,
-    )
+    measurements: dict[str, tuple] = {
+        precision: (crabsk_epochs, paper_model(len(rows.X), precision), rows, n_epochs)
+        for precision in PRECISIONS
+    }
+    measurements["crabnet"] = (crabnet_passes, rows, n_epochs)
+    runs = take_turns(measurements, options.repeats)
     means = {name: [float(np.mean(run[1:])) for run in its] for name, its in runs.items()}
     return {**compare_epochs(rows, means), "all_epochs_s": runs}
 
 
 def compare_fits(rows: Rows, options: argparse.Namespace) -> dict:
     train, validation = hold_out_a_tenth(rows)
-    runs = take_turns(
-        {
-            "crabsk": (crabsk_fit, paper_model(len(train.X)), train, validation),
-            "crabnet": (crabnet_fit, train, validation),
-        },
-        options.fit_repeats,
-    )
+    measurements: dict[str, tuple] = {
+        precision: (crabsk_fit, paper_model(len(train.X), precision), train, validation)
+        for precision in PRECISIONS
+    }
+    measurements["crabnet"] = (crabnet_fit, train, validation)
+    runs = take_turns(measurements, options.fit_repeats)
     means = {name: [seconds / FIT_EPOCHS for seconds in its] for name, its in runs.items()}
     return {
         **compare_epochs(train, means),
@@ -306,12 +314,14 @@ def compare_on_all_sets(
                 "rows": str(its["n_rows"]),
                 "mean elements": f"{its['mean_elements']:.2f}",
                 "most": str(its["max_elements"]),
-                "crabsk (s/epoch)": three(its["crabsk_epoch_s"], ".2f"),
+                "precision": precision,
+                "crabsk (s/epoch)": three(own["epoch_s"], ".2f"),
                 "crabnet (s/epoch)": three(its["crabnet_epoch_s"], ".2f"),
-                "crabnet / crabsk": three(its["ratio"], ".2f"),
+                "crabnet / crabsk": three(own["ratio"], ".2f"),
             }
             for threads, both in figures.items()
             for name, its in both.items()
+            for precision, own in its["crabsk"].items()
         ]
     )
     return figures

@@ -114,7 +114,7 @@ class ElemNet(CompositionNetwork):
         lengths = count_elements(batch.groups).to(vectors.device)
         x = self.embed.bias + F.embedding_bag(
             batch.atomic_numbers - 1,
-            vectors,
+            vectors.to(batch.fractions.dtype),  # of half precision where autocast is on
             lengths.cumsum(0) - lengths,
             mode="sum",
             per_sample_weights=batch.fractions,

@@ -106,6 +106,7 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
         "missing": [StrOptions(set(MISSING))],
         "formula_column": "no_validation",
         "device": [str],
+        "precision": [StrOptions({"float32", "bfloat16"})],
         "progress": ["boolean"],
         "callbacks": [list, tuple, None],
         "warm_start": ["boolean"],
@@ -392,6 +393,7 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
             callbacks=[*callbacks, *last],
             epochs_done=epochs_done,
             device=resolve_device(self.device),
+            precision=self.precision,
             stop=stop,
             threads=threads,
         )

@@ -204,6 +204,7 @@ class CrabNetRegressor(CompositionRegressor, _CrabNetEstimator):
         missing: str = "error",
         formula_column: Any = "auto",
         device: str = "auto",
+        precision: str = "float32",
         progress: bool = False,
         callbacks: Any = None,
         warm_start: bool = False,
@@ -240,6 +241,7 @@ class CrabNetRegressor(CompositionRegressor, _CrabNetEstimator):
         self.missing = missing
         self.formula_column = formula_column
         self.device = device
+        self.precision = precision
         self.progress = progress
         self.callbacks = callbacks
         self.warm_start = warm_start
@@ -334,6 +336,7 @@ class CrabNetClassifier(CompositionClassifier, _CrabNetEstimator):
         missing: str = "error",
         formula_column: Any = "auto",
         device: str = "auto",
+        precision: str = "float32",
         progress: bool = False,
         callbacks: Any = None,
         warm_start: bool = False,
@@ -367,6 +370,7 @@ class CrabNetClassifier(CompositionClassifier, _CrabNetEstimator):
         self.missing = missing
         self.formula_column = formula_column
         self.device = device
+        self.precision = precision
         self.progress = progress
         self.callbacks = callbacks
         self.warm_start = warm_start

@@ -164,6 +164,11 @@ formula_column : "auto", str or int, default="auto"
 device : str, default="auto"
     torch device to compute on. "auto" takes a CUDA GPU if there is one.
 
+precision : {"float32", "bfloat16"}, default="float32"
+    What matrices are multiplied in while training. "bfloat16" is faster for wide networks, such
+    as the paper's, on processors and GPUs that have instructions for it, and slower elsewhere.
+    Weights, their averages and predictions have single precision in either case.
+
 progress : bool, default=False
     Whether to show a progress bar on standard error. Silent in the worker processes of a
     parallel search.

@@ -153,6 +153,7 @@ class ElemNetRegressor(CompositionRegressor, _ElemNetEstimator):
         missing: str = "error",
         formula_column: Any = "auto",
         device: str = "auto",
+        precision: str = "float32",
         progress: bool = False,
         callbacks: Any = None,
         warm_start: bool = False,
@@ -180,6 +181,7 @@ class ElemNetRegressor(CompositionRegressor, _ElemNetEstimator):
         self.missing = missing
         self.formula_column = formula_column
         self.device = device
+        self.precision = precision
         self.progress = progress
         self.callbacks = callbacks
         self.warm_start = warm_start
@@ -266,6 +268,7 @@ class ElemNetClassifier(CompositionClassifier, _ElemNetEstimator):
         missing: str = "error",
         formula_column: Any = "auto",
         device: str = "auto",
+        precision: str = "float32",
         progress: bool = False,
         callbacks: Any = None,
         warm_start: bool = False,
@@ -290,6 +293,7 @@ class ElemNetClassifier(CompositionClassifier, _ElemNetEstimator):
         self.missing = missing
         self.formula_column = formula_column
         self.device = device
+        self.precision = precision
         self.progress = progress
         self.callbacks = callbacks
         self.warm_start = warm_start

@@ -148,6 +148,7 @@ class RoostRegressor(CompositionRegressor, _RoostEstimator):
         missing: str = "error",
         formula_column: Any = "auto",
         device: str = "auto",
+        precision: str = "float32",
         progress: bool = False,
         callbacks: Any = None,
         warm_start: bool = False,
@@ -179,6 +180,7 @@ class RoostRegressor(CompositionRegressor, _RoostEstimator):
         self.missing = missing
         self.formula_column = formula_column
         self.device = device
+        self.precision = precision
         self.progress = progress
         self.callbacks = callbacks
         self.warm_start = warm_start
@@ -268,6 +270,7 @@ class RoostClassifier(CompositionClassifier, _RoostEstimator):
         missing: str = "error",
         formula_column: Any = "auto",
         device: str = "auto",
+        precision: str = "float32",
         progress: bool = False,
         callbacks: Any = None,
         warm_start: bool = False,
@@ -297,6 +300,7 @@ class RoostClassifier(CompositionClassifier, _RoostEstimator):
         self.missing = missing
         self.formula_column = formula_column
         self.device = device
+        self.precision = precision
         self.progress = progress
         self.callbacks = callbacks
         self.warm_start = warm_start

@@ -92,6 +92,7 @@ class TestGoesOn:
             {"batch_size": 7, "weight_decay": 0.3},
             {"head": "mmoe", "loss": "robust_l1"},
             {"target_transform": "yeo-johnson"},
+            {"precision": "bfloat16", "dropout": 0.2},
         ],
     )
     def test_settings(self, settings, some_formulas, tmp_path):

@@ -782,6 +782,7 @@ class TestParameters:
             ("learning_rate", 1e-3),
             ("weight_decay", 0.5),
             ("n_estimators", 2),
+            ("precision", "bfloat16"),
             ("random_state", 1),
         ],
     )

@@ -111,5 +111,61 @@ class TestShards:
         np.testing.assert_allclose(cut.encode(X), whole.encode(X), rtol=1e-3, atol=1e-4)
 
     def test_only_large_networks_are_cut(self):
-        assert count_shards(torch.nn.Linear(100, 100), 128) == 1
-        assert count_shards(torch.nn.Linear(3000, 3000), 256) == 4
+        assert count_shards(torch.nn.Linear(100, 100), 128, "float32") == 1
+        assert count_shards(torch.nn.Linear(3000, 3000), 256, "float32") == 4
+        assert count_shards(torch.nn.Linear(1500, 1500), 256, "float32") == 2
+        assert count_shards(torch.nn.Linear(1500, 1500), 256, "bfloat16") == 1
+
+
+class TestHalfPrecision:
+    """Matrices are multiplied in bfloat16 while training, and nothing else is."""
+
+    @pytest.mark.parametrize("shard_size", [1, 2**28])
+    @pytest.mark.parametrize("cls", [*REGRESSORS, *CLASSIFIERS])
+    def test_every_network_makes_nearly_the_same_steps(
+        self, cls, shard_size, some_formulas, monkeypatch
+    ):
+        monkeypatch.setattr(_training, "SHARD_SIZE", shard_size)
+        X, y = some_formulas
+        labels = y if cls in REGRESSORS else y < -0.5
+        settings = {"fraction_noise": 0.0, "max_epochs": 2}
+        start = tiny(cls, **settings, learning_rate=1e-12).fit(X, labels).encode(X)
+        single = tiny(cls, **settings).fit(X, labels).encode(X) - start
+        half = tiny(cls, **settings, precision="bfloat16").fit(X, labels).encode(X) - start
+        assert np.corrcoef(half.ravel(), single.ravel())[0, 1] > 0.9
+        assert not np.array_equal(half, single)
+
+    def test_threads_change_nothing(self, some_formulas, monkeypatch):
+        monkeypatch.setattr(_training, "SHARD_SIZE", 1)
+        X, y = some_formulas
+        predictions = []
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            model = tiny_crabnet(precision="bfloat16", dropout=0.1).fit(X, y)
+            predictions.append(model.predict(X))
+        np.testing.assert_array_equal(*predictions)
+
+    def test_weights_and_predictions_are_of_single_precision(self, some_formulas):
+        X, y = some_formulas
+        model = tiny_crabnet(precision="bfloat16").fit(X, y)
+        (net,) = model.nets_
+        assert {weight.dtype for weight in net.module_.parameters()} == {torch.float32}
+        # More digits than bfloat16 has: neighbours differ by less than one part in 256.
+        assert not all(
+            torch.equal(weight, weight.bfloat16().float()) for weight in net.module_.parameters()
+        )
+
+    def test_frozen_weights_stay(self, some_formulas):
+        X, y = some_formulas
+        donor = tiny_crabnet(random_state=5).fit(X, y)
+        settings = {"init_from": donor, "freeze": 3, "max_epochs": 3, "precision": "bfloat16"}
+        model = tiny_crabnet(**settings).fit(X, y)
+        np.testing.assert_array_equal(model.encode(X), donor.encode(X))
+        assert not np.array_equal(model.predict(X), donor.predict(X))
+
+    def test_several_targets_with_gaps(self, some_formulas):
+        X, y = some_formulas
+        both = np.column_stack([y, y**2])
+        both[::2, 1] = np.nan
+        model = tiny_crabnet(precision="bfloat16", head="mmoe", loss="robust_l1").fit(X, both)
+        assert np.isfinite(model.predict(X, return_std=True)).all()
