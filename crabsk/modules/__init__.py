@@ -16,6 +16,7 @@ from ._layers import (
     Dropout,
     EncoderLayer,
     PackedSelfAttention,
+    PreciseLinear,
     ResidualNetwork,
     sample_subnetwork,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "PackedBatch",
     "PackedCompositions",
     "PackedSelfAttention",
+    "PreciseLinear",
     "Prediction",
     "ResidualNetwork",
     "Roost",

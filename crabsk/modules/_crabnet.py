@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ._fractions import FractionalEncoding, FractionStatistics, StandardizedFractions
 from ._heads import MixtureOfExpertsHead, SharedHead
-from ._layers import EncoderLayer
+from ._layers import EncoderLayer, PreciseLinear
 from ._network import LOG_SIGMA_BOUND, CompositionNetwork, Prediction
 from ._packing import PackedBatch, mean_over_elements, spread_to_tokens
 
@@ -89,7 +89,7 @@ class CrabNet(CompositionNetwork):
         super().__init__(element_vectors, n_outputs, d_model)
         if d_model % 2 or d_model % n_heads:
             raise ValueError(f"d_model={d_model} must be even and a multiple of n_heads={n_heads}")
-        self.embed = nn.Linear(element_vectors.shape[1], d_model)
+        self.embed = PreciseLinear(element_vectors.shape[1], d_model)
         self.linear_encoding = FractionalEncoding(d_model // 2)
         self.log_encoding = FractionalEncoding(d_model // 2, log=True)
         self.embedding_scale = nn.Parameter(torch.ones(1))
@@ -101,7 +101,7 @@ class CrabNet(CompositionNetwork):
             else StandardizedFractions(element_vectors.shape[1], d_model, fraction_statistics)
         )
         self.embed_extra = (
-            nn.Sequential(nn.Linear(n_extra, d_model), nn.ReLU(), nn.Linear(d_model, d_model))
+            nn.Sequential(PreciseLinear(n_extra, d_model), nn.ReLU(), nn.Linear(d_model, d_model))
             if n_extra
             else None
         )

@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ._layers import Dropout
+from ._layers import Dropout, PreciseLinear
 from ._network import LOG_SIGMA_BOUND, CompositionNetwork, Prediction
 from ._packing import PackedBatch, count_elements
 
@@ -83,7 +83,7 @@ class ElemNet(CompositionNetwork):
         self.detach_uncertainty = detach_uncertainty
         width = widths[0][0]
         self.embed = nn.Linear(element_vectors.shape[1], width)
-        self.embed_extra = nn.Linear(n_extra, width, bias=False) if n_extra else None
+        self.embed_extra = PreciseLinear(n_extra, width, bias=False) if n_extra else None
         layers: list[nn.Module] = [nn.ReLU()]
         for k, block in enumerate((widths[0][1:], *widths[1:])):
             for next_width in block:
@@ -92,8 +92,8 @@ class ElemNet(CompositionNetwork):
             if k < len(dropout):
                 layers.append(Dropout(dropout[k]))
         self.hidden = nn.Sequential(*layers)
-        self.mean = nn.Linear(width, n_outputs)
-        self.log_sigma = nn.Linear(width, n_outputs)
+        self.mean = PreciseLinear(width, n_outputs)
+        self.log_sigma = PreciseLinear(width, n_outputs)
         for layer in self.modules():
             if isinstance(layer, nn.Linear):
                 nn.init.xavier_uniform_(layer.weight)

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ._layers import PreciseLinear
+
 # The spread of an element seen in few compositions leans on that of all elements, as if this share
 # of a token had it. Small, because the spread must be free to be small. The mean leans on five.
 SPREAD_PRIOR = 0.3
@@ -136,7 +138,7 @@ class StandardizedFractions(nn.Module):
         super().__init__()
         for name, values in statistics._asdict().items():
             self.register_buffer(name, values)
-        self.directions = nn.Linear(n_features, 2 * dim, bias=False)
+        self.directions = PreciseLinear(n_features, 2 * dim, bias=False)
 
     def forward(self, element_vectors: Tensor, atomic_numbers: Tensor, fractions: Tensor) -> Tensor:
         """Encode. **Shape**: (118, n_features), (T,), (T,) -> (T, dim)."""

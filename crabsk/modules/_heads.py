@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ._layers import ResidualNetwork
+from ._layers import PreciseLinear, ResidualNetwork
 
 
 class ReadOff(NamedTuple):
@@ -50,7 +50,7 @@ class SharedHead(nn.Module):
         super().__init__()
         self.detach_uncertainty = detach_uncertainty
         self.residual = ResidualNetwork(in_features, widths)
-        self.out = nn.Linear(widths[-1], 3 * n_outputs)
+        self.out = PreciseLinear(widths[-1], 3 * n_outputs)
 
     def forward(self, x: Tensor) -> ReadOff:
         """Read off. **Shape**: (N, d) -> (N, K) three times."""
@@ -58,11 +58,10 @@ class SharedHead(nn.Module):
         k = self.out.out_features // 3
         if not self.detach_uncertainty:
             return ReadOff(*self.out(hidden).split(k, dim=1))
-        weight, bias = self.out.weight, self.out.bias
         return ReadOff(
-            nn.functional.linear(hidden, weight[:k], bias[:k]),
-            nn.functional.linear(hidden.detach(), weight[k : 2 * k], bias[k : 2 * k]),
-            nn.functional.linear(hidden, weight[2 * k :], bias[2 * k :]),
+            self.out(hidden, slice(0, k)),
+            self.out(hidden.detach(), slice(k, 2 * k)),
+            self.out(hidden, slice(2 * k, 3 * k)),
         )
 
 
@@ -108,7 +107,7 @@ class MixtureOfExpertsHead(nn.Module):
         self.detach_uncertainty = detach_uncertainty
         self.experts = nn.ModuleList(ResidualNetwork(in_features, widths) for _ in range(n_experts))
         self.gates = nn.Linear(in_features, n_outputs * n_experts)
-        self.towers = nn.ModuleList(nn.Linear(widths[-1], 3) for _ in range(n_outputs))
+        self.towers = nn.ModuleList(PreciseLinear(widths[-1], 3) for _ in range(n_outputs))
 
     def forward(self, x: Tensor) -> ReadOff:
         """Read off. **Shape**: (N, d) -> (N, K) three times."""

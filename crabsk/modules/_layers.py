@@ -61,6 +61,31 @@ class Dropout(nn.Module):
         return x * kept * (256 / (256 - self.threshold))
 
 
+class PreciseLinear(nn.Linear):
+    """A linear layer that computes in the precision of its weights, whatever `torch.autocast` says.
+
+    For the ends of a network: what goes in and comes out has more digits than half precision, and
+    an element's gradient is a sum over thousands of tokens.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from crabsk.modules import PreciseLinear
+    >>> layer, x = PreciseLinear(8, 6), torch.ones(5, 8)
+    >>> with torch.autocast("cpu", torch.bfloat16):
+    ...     layer(x).dtype
+    torch.float32
+    >>> layer(x, slice(0, 2)).shape  # the first two outputs
+    torch.Size([5, 2])
+    """
+
+    def forward(self, x: Tensor, outputs: slice = slice(None)) -> Tensor:
+        """Transform features, some outputs only. **Shape**: (N, in_features) -> (N, n)."""
+        bias = None if self.bias is None else self.bias[outputs]
+        with torch.autocast(x.device.type, enabled=False):
+            return F.linear(x.to(self.weight.dtype), self.weight[outputs], bias)
+
+
 Network = TypeVar("Network", bound=nn.Module)
 
 

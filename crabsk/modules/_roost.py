@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ._layers import ResidualNetwork
+from ._layers import PreciseLinear, ResidualNetwork
 from ._network import LOG_SIGMA_BOUND, CompositionNetwork, Prediction
 from ._packing import Group, PackedBatch, spread_to_tokens
 
@@ -216,10 +216,10 @@ class Roost(CompositionNetwork):
         if len(trunk_widths) < 2:
             raise ValueError(f"trunk_widths={trunk_widths} must be at least two")
         self.detach_uncertainty = detach_uncertainty
-        self.embed = nn.Linear(element_vectors.shape[1], element_width - 1)
+        self.embed = PreciseLinear(element_vectors.shape[1], element_width - 1)
         self.embed_extra = (
             nn.Sequential(
-                nn.Linear(n_extra, element_width),
+                PreciseLinear(n_extra, element_width),
                 nn.ReLU(),
                 nn.Linear(element_width, element_width),
             )
@@ -236,8 +236,8 @@ class Roost(CompositionNetwork):
         self.trunk = ResidualNetwork(element_width, trunk_widths[:-1], F.relu)
         self.trunk_out = nn.Linear(trunk_widths[-2], trunk_widths[-1])
         self.head = ResidualNetwork(trunk_widths[-1], head_widths, F.relu)
-        self.mean = nn.Linear(head_widths[-1], n_outputs)
-        self.log_sigma = nn.Linear(head_widths[-1], n_outputs)
+        self.mean = PreciseLinear(head_widths[-1], n_outputs)
+        self.log_sigma = PreciseLinear(head_widths[-1], n_outputs)
 
     def forward(self, batch: PackedBatch) -> Prediction:
         """Predict the properties of each composition. **Shape**: see `Prediction`."""

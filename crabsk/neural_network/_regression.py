@@ -77,17 +77,27 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
                 UserWarning,
                 stacklevel=2,
             )
-        means, stds = [], []
-        for _, outputs in self._member_outputs(X, [*networks, *sampled]):
-            means.append(outputs.mean[: len(networks)].mean(axis=0))
-            stds.append(_total_std(outputs, len(networks)))
-        mean = np.concatenate(means)
-        mean, std = self._scaler.inverse(mean, np.concatenate(stds) if return_std else None)
+        mean, std = self._scaler.inverse(*self._scaled(X, networks, sampled, return_std))
         if std is not None:
             std = std * self.calibration_factor_
         if not self._y_shape:
             mean, std = mean[:, 0], None if std is None else std[:, 0]
         return mean if std is None else (mean, std)
+
+    def _scaled(
+        self,
+        X: Any,
+        networks: list[CompositionNetwork],
+        sampled: list[CompositionNetwork],
+        return_std: bool,
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return predictions, and standard deviations if asked for, of scaled targets."""
+        means, stds = [], []
+        for _, outputs in self._member_outputs(X, [*networks, *sampled]):
+            means.append(outputs.mean[: len(networks)].mean(axis=0))
+            if return_std:
+                stds.append(_total_std(outputs, len(networks)))
+        return np.concatenate(means), np.concatenate(stds) if return_std else None
 
     def _sampled_networks(self) -> list[CompositionNetwork]:
         """Return what dropout draws from the members, the same at every call."""

@@ -18,15 +18,14 @@ from skorch.helper import predefined_split
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from ..modules import Dropout, PackedBatch, PackedCompositions, Prediction
+from ..modules import Dropout, PackedBatch, PackedCompositions, PreciseLinear, Prediction
 
 # The averaged weights forget over this share of the training's steps.
 AVERAGING_HORIZON = 0.05
 # Peak of the one-cycle schedule, as a share of its length.
 WARM_UP = 0.2
 # Large networks cut each batch into parts that are computed side by side. A part has at least so
-# many weights times compositions (some 50 ms of arithmetic a step; twice as many in half precision,
-# which is twice as fast), and there are at most so many.
+# many weights times compositions (some 50 ms of arithmetic a step), and there are at most so many.
 SHARD_SIZE = 2**28
 MAX_SHARDS = 4
 
@@ -140,7 +139,8 @@ class CompositionNet(NeuralNet):
         Where the parts are computed, if there is more than one.
     precision : {"float32", "bfloat16"}
         What matrices are multiplied in while training. The weights themselves, the optimiser and
-        all that is predicted are of single precision.
+        all that is predicted are of single precision. With "bfloat16", the forward pass of
+        training is that of a copy, not of `online_`.
     **kwargs
         Parameters of `skorch.NeuralNet`.
     """
@@ -172,7 +172,9 @@ class CompositionNet(NeuralNet):
         super().initialize_module()
         self.online_ = copy.deepcopy(self.module_)
         self.module_.requires_grad_(False)
-        first = self.online_ if self.precision == "float32" else _halved(self.online_)
+        first = self.online_
+        if self.precision == "bfloat16":
+            first = _halved(self.online_).to(self.device)
         replicas = [first]
         for _ in range(self.n_shards - 1):
             replicas.append(copy.deepcopy(first).train())
@@ -224,13 +226,17 @@ class CompositionNet(NeuralNet):
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Compute the loss of a batch and its gradients, in parts where there is a pool."""
-        if self.pool is None or self._replicas == [self.online_]:
+        if self.n_shards == 1 and self.precision == "float32":
             return super().train_step_single(batch, **fit_params)
+        assert self.pool is not None
         self._set_training(True)
         compositions, targets = batch
         compositions = compositions.to(self.device)
         values, weights = (part.to(self.device) for part in targets)
         half = self.precision == "bfloat16"
+        for replica in self._replicas:
+            for own, weight in self._pairs(replica):
+                own.requires_grad_(weight.requires_grad)
         if half:
             for own, weight in self._pairs(self._replicas[0]):
                 own.data.copy_(weight.data)
@@ -263,7 +269,7 @@ class CompositionNet(NeuralNet):
     def _add_gradients(self, replica: nn.Module) -> None:
         for own, weight in self._pairs(replica):
             # Some weights are frozen, and some (a classifier's uncertainty) are not learnt.
-            if not weight.requires_grad or own.grad is None:
+            if own.grad is None:
                 continue
             if weight.grad is None:
                 weight.grad = own.grad.to(weight.dtype)
@@ -286,10 +292,11 @@ def _halved(network: nn.Module) -> nn.Module:
     """Return a copy to train in whose matrices are of half precision, for `torch.autocast`.
 
     By itself, that would convert them for each part of a batch, and the parts' gradients back.
+    What stands at the ends of the network stays as it is: see `PreciseLinear`.
     """
     copied = copy.deepcopy(network).train()
     for layer in copied.modules():
-        if isinstance(layer, nn.Linear):
+        if isinstance(layer, nn.Linear) and not isinstance(layer, PreciseLinear):
             layer.to(torch.bfloat16)
     return copied
 
@@ -308,8 +315,11 @@ def one_cycle(step: int, n_steps: int) -> float:
 def count_shards(module: nn.Module, batch_size: int, precision: str) -> int:
     """Return into how many parts to cut each batch: as many as are worth a thread, 4 at most."""
     n_weights = sum(weight.numel() for weight in module.parameters())
-    size = 2 * SHARD_SIZE if precision == "bfloat16" else SHARD_SIZE
-    return max(1, min(MAX_SHARDS, n_weights * batch_size // size))
+    n_parts = n_weights * batch_size // SHARD_SIZE
+    if precision == "bfloat16" and n_parts > 2:
+        # Twice as fast: parts of twice the size take as long.
+        n_parts = max(2, n_parts // 2)
+    return max(1, min(MAX_SHARDS, n_parts))
 
 
 def steps_per_epoch(n_rows: int, batch_size: int) -> int:
