@@ -181,33 +181,40 @@ def make_table(points: pd.DataFrame) -> pd.DataFrame:
 
 def draw(points: pd.DataFrame) -> None:
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     names = [name for name in DATA_SETS if name in set(points["data set"])]
+    numbers = {name: k for k, name in enumerate(VARIANTS) if name != "default"}
     figure, axes = plt.subplots(
-        -(-len(names) // 3), 3, figsize=(11, 3.4 * -(-len(names) // 3)), squeeze=False
+        1, len(names), figsize=(3.2 * len(names) + 2, 3.4), squeeze=False, layout="constrained"
     )
-    for ax, name in zip(axes.flat, names, strict=False):
+    for ax, name in zip(axes.flat, names, strict=True):
         here = points[points["data set"] == name]
         ensembles = here[here["variant"] == "default"].sort_values("networks")
+        others = here[(here["variant"] != "default") & (here["networks"] == 2)]
         ax.plot(ensembles["CPU s"], ensembles["MAE"], "o-", color="#0072b2", label="default")
         for _, point in ensembles.iterrows():
             ax.annotate(
-                f"{point['networks']}", (point["CPU s"], point["MAE"]), (4, 4),
-                textcoords="offset points", fontsize=8, color="#0072b2",
+                f"{point['networks']}", (point["CPU s"], point["MAE"]), (5, 5),
+                textcoords="offset points", fontsize=9, color="#0072b2",
             )  # fmt: skip
-        others = here[(here["variant"] != "default") & (here["networks"] == 2)]
-        ax.scatter(others["CPU s"], others["MAE"], s=14, color="0.5", label="2 networks, changed")
         for _, point in others.iterrows():
-            ax.annotate(
-                point["variant"], (point["CPU s"], point["MAE"]), (3, -2),
-                textcoords="offset points", fontsize=5.5, color="0.3",
+            ax.text(
+                point["CPU s"], point["MAE"], f"{numbers[point['variant']]}",
+                fontsize=7, ha="center", va="center",
             )  # fmt: skip
+        ax.update_datalim(others[["CPU s", "MAE"]].to_numpy())
         ax.set(title=name, xlabel="CPU time of the fit (s)", ylabel="MAE on held-out rows")
         ax.set_xscale("log")
-    for ax in axes.flat[len(names) :]:
-        ax.set_axis_off()
-    axes.flat[0].legend(fontsize=7)
-    figure.tight_layout()
+        ax.margins(0.1)
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        ax.xaxis.set_minor_formatter(NullFormatter())
+    key = ["blue: the default, 1 to 8 networks", "black: 2 networks, and"]
+    key += [f"{k:>2}  {name}" for name, k in numbers.items()]
+    axes.flat[-1].annotate(
+        "\n".join(key), (1.05, 1), xycoords="axes fraction", fontsize=7.5, va="top"
+    )
     PICTURE.parent.mkdir(exist_ok=True)
     figure.savefig(PICTURE, dpi=150)
     print(f"{PICTURE.relative_to(ROOT)} written")
