@@ -136,7 +136,7 @@ class CompositionNet(NeuralNet):
         Number of parts that each batch is cut into, whose gradients add up. A property of the
         training, not of the machine: sums in another order would make another model.
     pool : ThreadPoolExecutor
-        Where the parts are computed, if there is more than one.
+        Where the parts are computed, if there are several or they are of half precision.
     precision : {"float32", "bfloat16"}
         What matrices are multiplied in while training. The weights themselves, the optimiser and
         all that is predicted are of single precision. With "bfloat16", the forward pass of
@@ -225,7 +225,7 @@ class CompositionNet(NeuralNet):
         return step
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
-        """Compute the loss of a batch and its gradients, in parts where there is a pool."""
+        """Compute the loss of a batch and its gradients, in `n_shards` parts."""
         if self.n_shards == 1 and self.precision == "float32":
             return super().train_step_single(batch, **fit_params)
         assert self.pool is not None
