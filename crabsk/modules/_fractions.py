@@ -137,7 +137,7 @@ class StandardizedFractions(nn.Module):
     def __init__(self, n_features: int, dim: int, statistics: FractionStatistics) -> None:
         super().__init__()
         for name, values in statistics._asdict().items():
-            self.register_buffer(name, values)
+            self.register_buffer(name, values.clone())
         self.directions = PreciseLinear(n_features, 2 * dim, bias=False)
 
     def forward(self, element_vectors: Tensor, atomic_numbers: Tensor, fractions: Tensor) -> Tensor:

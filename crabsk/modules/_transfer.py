@@ -6,15 +6,18 @@ import torch
 
 from ._network import CompositionNetwork
 
-# Parts of an encoder that a network has or lacks by the data it was made for.
-OPTIONAL = ("embed_extra", "standardized")
+# Parts of an encoder that a network has or lacks by the data it was made for, and what they encode.
+OPTIONAL = {
+    "embed_extra": "extra features",
+    "standardized": "fractions of narrow range",
+}
 
 
 def copy_encoder(donor: CompositionNetwork, network: CompositionNetwork) -> list[str]:
     """Give a network the weights of another's encoder; its head stays as it is.
 
     An encoding of what the donor's data lacked (extra features, fractions of narrow range) stays
-    as it is, too.
+    as it is, too. What the donor knows of the usual range of fractions is copied with its weights.
 
     Parameters
     ----------
@@ -29,7 +32,8 @@ def copy_encoder(donor: CompositionNetwork, network: CompositionNetwork) -> list
     Raises
     ------
     ValueError
-        If the networks differ in kind, in their elements' vectors or in a weight's shape.
+        If the networks differ in kind, in their elements' vectors or in a weight's shape, or if
+        the donor encodes what the network does not.
 
     Examples
     --------
@@ -44,29 +48,28 @@ def copy_encoder(donor: CompositionNetwork, network: CompositionNetwork) -> list
     """
     if type(donor) is not type(network):
         raise ValueError(f"{type(donor).__name__} gives nothing to {type(network).__name__}")
-    heads = network.heads
-    if not torch.equal(donor.element_vectors, network.element_vectors):
-        raise ValueError("the embedding of the elements differs")
+    if not torch.equal(donor.element_vectors.to(network.element_vectors), network.element_vectors):
+        raise ValueError("the vectors of the elements differ")
+    lacking = {name for name in OPTIONAL if getattr(donor, name, None) is None}
+    for name, what in OPTIONAL.items():
+        if name not in lacking and getattr(network, name, None) is None:
+            raise ValueError(f"the donor encodes {what}, and this one does not")
+    fresh = {*network.heads, *lacking}
     for name, module in network.named_children():
-        if name not in (*heads, *OPTIONAL) and repr(module) != repr(getattr(donor, name)):
+        if name not in fresh and repr(module) != repr(getattr(donor, name)):
             there, here = _first_difference(repr(getattr(donor, name)), repr(module))
             raise ValueError(f"the encoders differ in {name}: {there} there, {here} here")
-    weights = dict(donor.named_parameters())
-    own = dict(network.named_parameters())
+    given = donor.state_dict()
+    parameters = dict(network.named_parameters())
     copied = []
-    for name, weight in own.items():
-        part = name.partition(".")[0]
-        if part in heads or (part in OPTIONAL and name not in weights):
-            continue
-        if name not in weights or weights[name].shape != weight.shape:
-            raise ValueError(f"the encoders differ in {name}")
-        copied.append(name)
-    for name in set(weights) - set(own):
-        if name.partition(".")[0] not in (*heads, "standardized"):
-            raise ValueError(f"the encoders differ in {name}")
     with torch.no_grad():
-        for name in copied:
-            own[name].copy_(weights[name])
+        for name, value in network.state_dict(keep_vars=True).items():
+            part = name.partition(".")[0]
+            if part in fresh or name == "element_vectors":
+                continue
+            value.copy_(given[name])
+            if name in parameters:
+                copied.append(name)
     return copied
 
 

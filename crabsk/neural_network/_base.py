@@ -7,18 +7,16 @@ import os
 import threading
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, clone
-from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
-from skorch.callbacks import BatchScoring, Callback, EpochScoring, ParamMapper
-from skorch.utils import freeze_parameter, unfreeze_parameter
+from skorch.callbacks import BatchScoring, Callback, EpochScoring
 from torch import Tensor, nn
 
 from .._links import LinkedToDocuments
@@ -37,12 +35,12 @@ from ..modules import (
     FractionStatistics,
     PackedBatch,
     PackedCompositions,
-    copy_encoder,
     fraction_statistics,
 )
 from ._checkpoint import Checkpoint, Run, hash_of
 from ._conflicts import warn_of_conflicts
 from ._docstrings import SHARED_SECTIONS
+from ._donors import find_donor, refuse_other_features, standardizes_fractions, start_from
 from ._progress import ProgressBar
 from ._targets import mean_and_scale
 from ._threads import in_threads
@@ -85,6 +83,7 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
     """
 
     nets_: list[CompositionNet]
+    _fraction_statistics: FractionStatistics
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
     """Named settings for `from_preset`."""
@@ -217,6 +216,11 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
             `missing`), or if y does not fit X.
         """
         previous = getattr(self, "nets_", []) if self.warm_start else []
+        if previous and validation_data is None and (self.early_stopping or self._needs_held_out()):
+            raise ValueError(
+                "warm_start=True with early_stopping or calibration would hold out samples that "
+                "the fit before was trained on: give validation_data"
+            )
         self._settle_features(previous)
         if not previous and hasattr(self, "nets_"):
             # If this fit fails, no old network may answer under the new scaling.
@@ -230,10 +234,15 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
         random_state = check_random_state(self.random_state)
 
         rows = np.flatnonzero(weights > 0)
-        vectors = self._fit_inputs(table, rows, previous)
+        donor = find_donor(self) if len(previous) < self.n_estimators else None
+        vectors = self._fit_inputs(table, rows, previous, donor)
         targets = self._encode_targets(y, weights, fit=not previous)
-        training = LabelledCompositions(self._pack(table), targets, torch.from_numpy(rows))
-        if not previous:
+        training = LabelledCompositions(
+            self._pack(table), targets, torch.from_numpy(rows), table.compositions.unique()[1]
+        )
+        if not previous and donor is not None and standardizes_fractions(donor):
+            self._fraction_statistics = donor._fraction_statistics
+        elif not previous:
             labelled = (targets.weights > 0).any(dim=1).numpy()
             seen = table.compositions.take(np.flatnonzero(labelled))
             self._fraction_statistics = fraction_statistics(
@@ -246,8 +255,7 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
             validation = self._validation_set(*validation_data)
 
         seeds = random_state.randint(np.iinfo(np.int32).max, size=self.n_estimators).tolist()
-        donors = [] if previous else self._donors()
-        start = (vectors, previous, donors)
+        start = (vectors, previous, [] if donor is None else donor.nets_)
         if self.checkpoint is None:
             return self._train(training, validation, *start, seeds, None)
         key = self._run_key(training, validation, *start, seeds)
@@ -272,18 +280,21 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
             self._initial_module(seed, previous[k : k + 1], vectors, n_outputs, n_extra)
             for k, seed in enumerate(seeds)
         ]
-        freezing = self._take_over(donors, modules)
         callbacks = [_clone_callbacks(self.callbacks) for _ in seeds]
+        # Members of an earlier fit go on as they are.
+        freezers: list[list[Any]] = [[] for _ in seeds]
+        for k in range(len(previous), len(seeds)) if donors else ():
+            freezers[k] = start_from(donors[k % len(donors)], modules[k], self.freeze)
         checkpoints = [None if run is None else run.member(k) for k in range(len(seeds))]
         # A search in worker processes would draw one bar over the other.
         silent = not self.progress or multiprocessing.parent_process() is not None
         with ProgressBar(self._n_epochs(len(training)) * len(seeds), disable=silent) as bar:
             nets = in_threads(
-                lambda stop, threads, module, seed, own, checkpoint: self._train_member(
-                    module, training, validation, seed, [*freezing, *own], checkpoint, bar, stop,
+                lambda stop, threads, module, seed, freezer, own, checkpoint: self._train_member(
+                    module, training, validation, seed, [*freezer, *own], checkpoint, bar, stop,
                     threads,
                 ),
-                list(zip(modules, seeds, callbacks, checkpoints, strict=True)),
+                list(zip(modules, seeds, freezers, callbacks, checkpoints, strict=True)),
             )  # fmt: skip
         self.callbacks_ = [
             [item[1] if isinstance(item, tuple) else item for item in own] for own in callbacks
@@ -338,13 +349,21 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
         self, training: LabelledCompositions, seed: int
     ) -> tuple[LabelledCompositions, LabelledCompositions]:
         """Return the samples to train on and a share of them for validation."""
-        kept, held_out = training.split(self.validation_fraction, seed, self._strata(training))
-        lost = np.flatnonzero(~(kept.targets.weights[kept.rows] > 0).any(dim=0).numpy())
-        if len(lost):
+        fraction = self.validation_fraction
+        try:
+            kept, held_out = training.split(fraction, seed, self._strata(training))
+        except ValueError as error:
             raise ValueError(
-                f"target {int(lost[0])} of y has no label left to train on beside "
-                f"validation_fraction={self.validation_fraction}: give validation_data"
-            )
+                f"validation_fraction={fraction} of the training compositions cannot be held out: "
+                f"give validation_data, or more samples ({error})"
+            ) from error
+        for part, use in ((kept, "train on"), (held_out, "hold out")):
+            lost = np.flatnonzero(~(part.targets.weights[part.rows] > 0).any(dim=0).numpy())
+            if len(lost):
+                raise ValueError(
+                    f"validation_fraction={fraction} leaves no label of target {int(lost[0])} to "
+                    f"{use}: give validation_data"
+                )
         return kept, held_out
 
     def _strata(self, training: LabelledCompositions) -> np.ndarray | None:
@@ -415,9 +434,16 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
         return max(1, round(EPOCHS * min(1.0, (FULL_LENGTH / n_rows) ** 0.5)))
 
     def _fit_inputs(
-        self, table: CompositionTable, rows: np.ndarray, previous: list[CompositionNet]
+        self,
+        table: CompositionTable,
+        rows: np.ndarray,
+        previous: list[CompositionNet],
+        donor: "BaseCompositionNetwork | None",
     ) -> Tensor:
         """Load the element vectors, learn the scale of the extra features; return the vectors.
+
+        With a donor of the same extra features its scale is taken over, under which its weights
+        were learnt.
 
         Vectors are standardised over the elements of their table, feature by feature: the tables'
         own scales run from 1e-2 (word embeddings) to 1e4 (melting points).
@@ -439,8 +465,25 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
             self._extra_mean, self._extra_scale = mean_and_scale(
                 table.extra[rows], np.ones((len(rows), table.extra.shape[1]))
             )
+        if donor is not None and len(donor._extra_mean):
+            refuse_other_features(self, donor)
+            given = (donor._extra_mean, donor._extra_scale)
+            if previous and not np.array_equal(given, (self._extra_mean, self._extra_scale)):
+                raise ValueError(
+                    "warm_start=True adds members, and these cannot start from init_from: its "
+                    "extra features are scaled otherwise than those of the fit before"
+                )
+            self._extra_mean, self._extra_scale = given
         self._element_table = element_table
         return vectors
+
+    def _extra_names(self) -> list[Any]:
+        """Return the names or numbers of the columns of X beside the formula."""
+        if self.formula_position_ is None:
+            return []
+        names = list(getattr(self, "feature_names_in_", range(self.n_features_in_)))
+        del names[self.formula_position_]
+        return names
 
     def _settle_features(self, previous: list[CompositionNet]) -> None:
         """Settle, or check in a warm start, what `_with_features` adds."""
@@ -465,12 +508,17 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
         )
 
     def _validation_set(self, X: Any, y: Any) -> LabelledCompositions:
-        table = self._with_features(validate_compositions(self, X, reset=False))
-        self._check_covered(table)
-        n = len(table.compositions)
-        y, weights = self._validate_targets(y, None, n, fit=False)
-        targets = self._encode_targets(y, weights, fit=False)
-        return LabelledCompositions(self._pack(table), targets, torch.arange(n))
+        try:
+            table = self._with_features(validate_compositions(self, X, reset=False))
+            self._check_covered(table)
+            n = len(table.compositions)
+            y, weights = self._validate_targets(y, None, n, fit=False)
+            targets = self._encode_targets(y, weights, fit=False)
+        except ValueError as error:
+            raise ValueError(f"validation_data: {error}") from error
+        return LabelledCompositions(
+            self._pack(table), targets, torch.arange(n), table.compositions.unique()[1]
+        )
 
     def _initial_module(
         self,
@@ -495,51 +543,8 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
             module.load_state_dict(copy.deepcopy(before.state_dict()))
         return module
 
-    def _donors(self) -> list[CompositionNet]:
-        """Return the members of `init_from`."""
-        donor = self.init_from
-        if donor is None:
-            if self.freeze:
-                raise ValueError(
-                    f"freeze={self.freeze} needs init_from: there is nothing else to freeze"
-                )
-            return []
-        if isinstance(donor, str | os.PathLike):
-            from ..persistence import load_model  # which stands on this room
-
-            donor = load_model(donor)
-        if isinstance(donor, FrozenEstimator):
-            donor = donor.estimator
-        if not isinstance(donor, BaseCompositionNetwork) or not hasattr(donor, "nets_"):
-            raise ValueError(
-                f"init_from={self.init_from!r} must be a fitted estimator of the same network, or "
-                "the path of a saved one; in a grid of parameters, where estimators are cloned, "
-                "wrap it in FrozenEstimator"
-            )
-        return donor.nets_
-
-    def _take_over(
-        self, donors: list[CompositionNet], modules: list[CompositionNetwork]
-    ) -> list[tuple[str, Callback]]:
-        """Give networks the donors' encoders; return what freezes them in training."""
-        if not donors:
-            return []
-        for k, module in enumerate(modules):
-            network = donors[k % len(donors)].module_
-            try:
-                copied = copy_encoder(network.cpu(), module)
-            except ValueError as error:
-                raise ValueError(f"init_from has another network: {error}") from error
-        if not self.freeze:
-            return []
-        return [("crabsk_freezer", ParamMapper(copied, schedule=self._freezing))]
-
-    def _freezing(self, net: CompositionNet) -> Callable[[nn.Parameter], None]:
-        """Return what to do with the weights of `init_from` before an epoch."""
-        return freeze_parameter if len(net.history) <= self.freeze else unfreeze_parameter
-
     def encode(self, X: Any, member: int = 0) -> np.ndarray:
-        """Return each sample as the vector that the head of a network reads.
+        """Return each sample as a vector: what a network makes of it before its head.
 
         For search, clustering, or as features for another estimator, for example through
         ``FunctionTransformer(model.encode)``. Near in this space is what is alike for the target
@@ -640,17 +645,15 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
             return
         row = int(finite.argmin())
         problem = f"row {rows[row]}: a network has no finite answer. "
-        n_own = 0 if self.formula_position_ is None else self.n_features_in_ - 1
-        if n_own:
+        names = self._extra_names()
+        if names:
             own, mean, scale = (
-                part[-n_own:] for part in (extra[row], self._extra_mean, self._extra_scale)
+                part[-len(names) :] for part in (extra[row], self._extra_mean, self._extra_scale)
             )
             with np.errstate(over="ignore"):
                 far = abs(own - mean) / scale
             column = int(far.argmax())
             if far[column] > 1000:
-                names = list(getattr(self, "feature_names_in_", range(self.n_features_in_)))
-                del names[self.formula_position_]
                 raise ValueError(
                     f"{problem}Its column {names[column]!r} holds {own[column]:g}; the training "
                     f"samples had {mean[column]:g} with a standard deviation of {scale[column]:g}"
@@ -688,6 +691,18 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
                 stacklevel=2,
             )
         super().__setstate__(state)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters, and with `deep` those of estimators among them.
+
+        Those of `init_from` are not among these: what it is made of is not to be set here.
+        """
+        parameters = super().get_params(deep=False)
+        for name, value in list(parameters.items()) if deep else []:
+            if name != "init_from" and hasattr(value, "get_params") and not isinstance(value, type):
+                nested = value.get_params().items()
+                parameters |= {f"{name}__{key}": its for key, its in nested}
+        return parameters
 
     def __sklearn_clone__(self) -> Self:
         # A clone of a fitted estimator is not fitted, and would have no weights to give.

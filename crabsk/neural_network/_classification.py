@@ -231,12 +231,14 @@ class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
         self._multilabel, self.classes_ = multilabel, classes
         self._class_weights = np.ones(len(classes))
         if not multilabel:
-            counted = np.isin(classes, y[weights > 0])
+            counts = weights > 0
+            counted = np.isin(classes, y[counts])
             self._class_weights[counted] = compute_class_weight(
-                self.class_weight, classes=classes[counted], y=y[weights > 0]
-            )
-        if not (self._class_weights >= 0).all():
-            raise ValueError(f"class_weight={self.class_weight!r} must not be below 0")
+                self.class_weight, classes=classes[counted], y=y[counts],
+                sample_weight=weights[counts],
+            )  # fmt: skip
+        if not (np.isfinite(self._class_weights) & (self._class_weights >= 0)).all():
+            raise ValueError(f"class_weight={self.class_weight!r} must be finite, not below 0")
         self._class_weights = relative_weights(self._class_weights)
 
     def _strata(self, training: LabelledCompositions) -> np.ndarray | None:

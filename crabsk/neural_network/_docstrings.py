@@ -133,8 +133,8 @@ early_stopping : bool, default=False
     keep the weights of the best epoch.
 
 validation_fraction : float, default=0.1
-    Share of the samples that each member holds out with ``early_stopping=True``, unless `fit`
-    is given `validation_data`.
+    Share of the compositions that each member holds out with ``early_stopping=True``, each with
+    all of its samples, unless `fit` is given `validation_data`.
 
 n_iter_no_change : int, default=10
     Epochs without improvement that early stopping waits.""",
@@ -142,7 +142,9 @@ n_iter_no_change : int, default=10
 init_from : estimator or path, default=None
     A fitted estimator of the same network, for regression or classification, or the path of one
     that `crabsk.save_model` wrote. The members start from its encoders; the heads that read off
-    the target start afresh. It stays the same in clones of the estimator.
+    the target start afresh. Extra features must be the donor's, and keep its scale, unless it
+    has none. In a warm start, the members that it adds are meant. It stays the same in clones of
+    the estimator.
 
 freeze : int, default=0
     Number of first epochs in which only what `init_from` did not give is trained.

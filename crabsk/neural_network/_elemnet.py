@@ -1,6 +1,6 @@
 """ElemNet as scikit-learn estimators."""
 
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -47,8 +47,10 @@ class _ElemNetEstimator(BaseCompositionNetwork):
         n_extra: int,
     ) -> ElemNet:
         rates = tuple(self.dropout)
-        if not all(isinstance(rate, int | float) and 0 <= rate < 1 for rate in rates):
+        if not all(isinstance(rate, Real) and 0 <= float(rate) < 1 for rate in rates):
             raise ValueError(f"dropout={rates!r} must be rates from 0 up to, not with, 1")
+        if not self.widths:
+            raise ValueError("widths=() must be one or more blocks of widths")
         return ElemNet(
             element_vectors,
             n_outputs=n_outputs,

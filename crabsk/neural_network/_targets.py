@@ -167,7 +167,7 @@ def calibration_factor(errors: np.ndarray, stds: np.ndarray, weights: np.ndarray
     many new errors: that quantile of error over standard deviation, with the correction for a
     finite number n of labels, over the normal one [1]_. Few errors are far larger than normal
     ones would be, so that the root of the mean square, the choice of highest likelihood, covers
-    far too many. A target without labels keeps its standard deviations.
+    far too many. Fewer than nine labels cannot tell, and the largest error is covered.
 
     Parameters
     ----------
@@ -175,7 +175,12 @@ def calibration_factor(errors: np.ndarray, stds: np.ndarray, weights: np.ndarray
         Absolute errors and standard deviations; an error that is no number, of a prediction that
         is not finite, counts as larger than any.
     weights : ndarray of the same shape
-        0 where there is no label.
+        0 where there is no label; each target has one at least.
+
+    Warns
+    -----
+    UserWarning
+        If a target has fewer than nine labels.
 
     References
     ----------
@@ -189,8 +194,14 @@ def calibration_factor(errors: np.ndarray, stds: np.ndarray, weights: np.ndarray
     factors = np.ones(ratios.shape[1])
     for k, (ratio, weight) in enumerate(zip(ratios.T, weights.T, strict=True)):
         n = int((weight > 0).sum())
-        if n:
-            share = min(1.0, np.ceil((n + 1) * CALIBRATED_COVERAGE) / n)
-            found = np.quantile(ratio, share, weights=weight, method="inverted_cdf")
-            factors[k] = found / normal if found > 0 else 1.0
+        share = np.ceil((n + 1) * CALIBRATED_COVERAGE) / n
+        if share > 1:
+            warnings.warn(
+                f"calibration has {n} labels of target {k} to learn from, and needs nine: its "
+                "intervals will be too narrow; raise validation_fraction or give validation_data",
+                UserWarning,
+                stacklevel=2,
+            )
+        found = np.quantile(ratio, min(1.0, share), weights=weight, method="inverted_cdf")
+        factors[k] = found / normal if found > 0 else 1.0
     return factors

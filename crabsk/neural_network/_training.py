@@ -52,12 +52,21 @@ class LabelledCompositions(torch.utils.data.Dataset):
         Their targets.
     rows : Tensor of shape (n,), int64
         The rows that belong to this set.
+    groups : ndarray of shape (n_samples,)
+        Which rows are of one composition: these have the same number.
     """
 
-    def __init__(self, compositions: PackedCompositions, targets: Targets, rows: Tensor) -> None:
+    def __init__(
+        self,
+        compositions: PackedCompositions,
+        targets: Targets,
+        rows: Tensor,
+        groups: np.ndarray,
+    ) -> None:
         self.compositions = compositions
         self.targets = targets
         self.rows = rows
+        self.groups = groups
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -65,14 +74,23 @@ class LabelledCompositions(torch.utils.data.Dataset):
     def split(
         self, fraction: float, seed: int, strata: np.ndarray | None = None
     ) -> tuple["LabelledCompositions", "LabelledCompositions"]:
-        """Return two sets: the rows to train on and a random `fraction` held out.
+        """Return two sets: the rows to train on and those of a random `fraction` held out.
 
-        With `strata`, a class for each row, in proportion to these.
+        It is compositions that are held out, with all of their rows: a network that has seen one
+        at 300 K knows much of it at 400 K. Rows without any label teach nothing and are not held
+        out. With `strata`, a class for each row, in proportion to the classes of compositions.
         """
-        kept, held_out = train_test_split(
-            np.arange(len(self)), test_size=fraction, random_state=seed, stratify=strata
+        labelled = np.flatnonzero((self.targets.weights[self.rows] > 0).any(dim=1).numpy())
+        groups = self.groups[self.rows.numpy()]
+        distinct, first = np.unique(groups[labelled], return_index=True)
+        _, held_out = train_test_split(
+            distinct,
+            test_size=fraction,
+            random_state=seed,
+            stratify=None if strata is None else strata[labelled[first]],
         )
-        return self._at(kept), self._at(held_out)
+        is_held_out = np.isin(groups, held_out)
+        return self._at(np.flatnonzero(~is_held_out)), self._at(np.flatnonzero(is_held_out))
 
     def arrays(self) -> list[np.ndarray]:
         """Return everything that a net sees of the set."""
@@ -87,7 +105,7 @@ class LabelledCompositions(torch.utils.data.Dataset):
 
     def _at(self, positions: np.ndarray) -> "LabelledCompositions":
         rows = self.rows[torch.from_numpy(positions)]
-        return LabelledCompositions(self.compositions, self.targets, rows)
+        return LabelledCompositions(self.compositions, self.targets, rows, self.groups)
 
 
 @dataclass

@@ -131,6 +131,23 @@ class TestWeights:
         )
         np.testing.assert_allclose(scaled.predict_proba(X), plain.predict_proba(X), rtol=1e-5)
 
+    def test_balanced_is_by_weight(self, some_formulas):
+        """A sample of weight three counts as three."""
+        X, _ = some_formulas
+        labels = np.arange(60) < 30
+        weights = np.where(labels, 3.0, 1.0)
+        rows = np.repeat(np.arange(60), weights.astype(int))
+        model = tiny(CrabNetClassifier, class_weight="balanced", max_epochs=1)
+        weighted = model.fit(X, labels, sample_weight=weights)._class_weights
+        np.testing.assert_allclose(model.fit(X[rows], labels[rows])._class_weights, weighted)
+        assert weighted.tolist() == [1.0, pytest.approx(1 / 3)]
+
+    @pytest.mark.parametrize("weight", [np.inf, -1.0])
+    def test_weights_must_be_finite(self, some_formulas, weight):
+        X, y = some_formulas
+        with pytest.raises(ValueError, match="must be finite, not below 0"):
+            tiny(CrabNetClassifier, class_weight={False: 1.0, True: weight}).fit(X, y < -0.5)
+
     def test_not_for_several_labels(self, some_formulas):
         X, y = some_formulas
         labels = np.column_stack([y < -1, y < -0.5]).astype(int)
@@ -141,7 +158,8 @@ class TestWeights:
 class TestTargets:
     def test_unknown_class_in_validation_data(self, three_classes):
         X, y = three_classes
-        with pytest.raises(ValueError, match=r"not there in training: \['unheard of'\]"):
+        reason = r"validation_data: .*not there in training: \['unheard of'\]"
+        with pytest.raises(ValueError, match=reason):
             tiny(CrabNetClassifier).fit(X, y, validation_data=(X[:1], ["unheard of"]))
 
     def test_validation_loss_is_the_log_loss(self, three_classes):
@@ -173,7 +191,7 @@ class TestTargets:
         for seed in range(8):
             tiny(CrabNetClassifier, random_state=seed, **settings).fit(X, rare)
         assert n_rare == [[3, 1]] * 8
-        with pytest.raises(ValueError, match="least populated class"):
+        with pytest.raises(ValueError, match=r"validation_fraction=0.25 .* least populated class"):
             tiny(CrabNetClassifier, **settings).fit(X, y == y.min())
 
     def test_warm_start_with_other_classes(self, three_classes):

@@ -1,9 +1,11 @@
 """Starting from another estimator's encoder, and reading it out."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.ensemble import BaggingRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
@@ -36,6 +38,68 @@ class TestInitFrom:
         model = tiny(cls, init_from=first, freeze=3).fit(X, y < -0.5)
         assert np.array_equal(model.encode(X), first.encode(X))
 
+    def test_given_encoders_read_columns_as_the_donor_did(self, some_formulas):
+        """At other temperatures, which have another mean and spread."""
+        X, y = some_formulas
+        wide, narrow = (
+            np.column_stack([X, np.linspace(300, high, 60)]).astype(object) for high in (900, 310)
+        )
+        first = tiny_crabnet().fit(wide, y)
+        model = tiny_crabnet(init_from=first, freeze=3).fit(narrow, y)
+        assert np.array_equal(model.encode(wide), first.encode(wide))
+
+    def test_given_encoders_read_fractions_as_the_donor_did(self):
+        """In alloys with other shares of carbon, or in compounds, where no element is narrow."""
+        steels = [
+            [f"Fe{1 - carbon:.4f}C{carbon:.4f}" for carbon in np.linspace(0.001, most, 40)]
+            for most in (0.02, 0.05)
+        ]
+        y = np.linspace(0, 1, 40)
+        first = tiny_crabnet().fit(steels[0], y)
+        assert first.nets_[0].module_.standardized is not None
+        compounds = [f"Na{k}Cl{41 - k}" for k in range(1, 41)]
+        for X in (steels[1], compounds):
+            model = tiny_crabnet(init_from=first, freeze=3).fit(X, y)
+            assert np.array_equal(model.encode(steels[0]), first.encode(steels[0]))
+        with pytest.raises(ValueError, match="fractions of narrow range"):
+            tiny_crabnet(init_from=first, standardize_fractions=False).fit(compounds, y)
+
+    @pytest.mark.parametrize("beside", ["pressure", "nothing", "more", "cbfv"])
+    def test_other_extra_features_are_refused(self, some_formulas, beside):
+        """Weights that read temperatures say nothing of pressures."""
+        X, y = some_formulas
+        frame = pd.DataFrame({"formula": X, "T": np.linspace(300, 900, 60)})
+        first = tiny_crabnet().fit(frame, y)
+        model = tiny_crabnet(init_from=first)
+        if beside == "pressure":
+            frame = frame.rename(columns={"T": "p"})
+        elif beside == "nothing":
+            frame = frame[["formula"]]
+        elif beside == "more":
+            frame["p"] = 1.0
+        else:
+            model.set_params(cbfv="magpie")
+        with pytest.raises(ValueError, match=r"extra features \['T'\] and cbfv=None.* here they"):
+            model.fit(frame, y)
+
+    def test_added_members_of_a_warm_start(self, donor, some_formulas):
+        X, y = some_formulas
+        model = tiny_crabnet(init_from=donor, freeze=3, warm_start=True).fit(X, y)
+        first = model.encode(X)
+        model.set_params(n_estimators=2).fit(X, y)
+        assert not np.array_equal(model.encode(X), first)
+        assert np.array_equal(model.encode(X, member=1), donor.encode(X, member=1))
+
+    def test_added_members_under_another_scale_are_refused(self, some_formulas):
+        X, y = some_formulas
+        wide, narrow = (
+            np.column_stack([X, np.linspace(300, high, 60)]).astype(object) for high in (900, 310)
+        )
+        first = tiny_crabnet().fit(wide, y)
+        model = tiny_crabnet(warm_start=True).fit(narrow, y)
+        with pytest.raises(ValueError, match="scaled otherwise"):
+            model.set_params(n_estimators=2, init_from=first).fit(narrow, y)
+
     def test_unfrozen_weights_move(self, donor, some_formulas):
         X, y = some_formulas
         model = tiny_crabnet(init_from=donor, freeze=2).fit(X, y)
@@ -64,14 +128,20 @@ class TestInitFrom:
         tiny_crabnet(init_from=donor).fit(X, y)
         assert np.array_equal(donor.predict(X), before)
 
+    def test_nothing_sets_the_donors_parameters(self, donor, some_formulas):
+        """As an ensemble does that seeds its members."""
+        X, y = some_formulas
+        model = tiny_crabnet(init_from=donor)
+        assert not [name for name in model.get_params() if name.startswith("init_from__")]
+        BaggingRegressor(model, n_estimators=2, random_state=0).fit(X.reshape(-1, 1), y)
+        assert donor.random_state == 7
+
     def test_other_targets_and_extra_features(self, donor, some_formulas):
         X, y = some_formulas
         hot = np.column_stack([X, np.linspace(0, 1, 60)]).astype(object)
         model = tiny_crabnet(init_from=donor, freeze=3).fit(hot, np.column_stack([y, -y]))
         given, learnt = (encoder(m.nets_[0].module_) for m in (donor, model))
         assert all(torch.equal(given[name], learnt[name]) for name in given)
-        with pytest.raises(ValueError, match="embed_extra"):
-            tiny_crabnet(init_from=model).fit(X, y)
 
     def test_helps(self, formation_enthalpy):
         """A target that was learnt from many samples is learnt again from few."""
@@ -108,7 +178,7 @@ class TestInitFrom:
             ({"n_layers": 2}, "differ in encoder"),
             ({"n_heads": 4}, "differ in encoder"),
             ({"norm_first": False}, "differ in encoder"),
-            ({"embedding": "magpie"}, "embedding of the elements differs"),
+            ({"embedding": "magpie"}, "vectors of the elements differ"),
         ],
     )
     def test_another_encoder_is_refused(self, donor, some_formulas, settings, reason):

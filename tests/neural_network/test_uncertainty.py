@@ -93,18 +93,49 @@ class TestCalibration:
         rng = np.random.default_rng(0)
         ratios = np.column_stack([np.abs(3 * rng.normal(size=20_000)), np.full(20_000, 2.0)])
         weights = np.ones((20_000, 2))
-        weights[1:, 1] = 0
+        weights[9:, 1] = 0
         normal, single = calibration_factor(ratios, np.ones_like(ratios), weights)
         assert normal == pytest.approx(3, rel=0.02)
         assert single == pytest.approx(2 / 1.645, rel=1e-3)
-        assert calibration_factor(
-            ratios, np.ones_like(ratios), np.zeros_like(weights)
-        ).tolist() == [1.0, 1.0]
         weights[:10_000, 0] = 0
         ratios[:10_000, 0] = 1e6
         assert calibration_factor(ratios, np.ones_like(ratios), weights)[0] == pytest.approx(
             3, rel=0.03
         )
+
+    def test_too_few_labels_warn(self):
+        ratios = np.arange(1.0, 9.0)[:, None]
+        with pytest.warns(UserWarning, match="8 labels of target 0"):
+            factor = calibration_factor(ratios, np.ones((8, 1)), np.ones((8, 1)))
+        assert factor == pytest.approx(8 / 1.644854)
+
+    @pytest.mark.parametrize("settings", [{"calibration": True}, {"early_stopping": True}])
+    def test_a_target_without_held_out_labels_is_refused(self, split, settings):
+        X, _, y, _ = split
+        sparse = np.column_stack([y, np.where(np.arange(len(y)) == 7, y, np.nan)])
+        with pytest.raises(ValueError, match=r"no label of target 1 to (train on|hold out)"):
+            tiny_crabnet(**settings).fit(X, sparse)
+
+    @pytest.mark.parametrize("settings", [{"calibration": True}, {"early_stopping": True}])
+    def test_a_warm_start_would_hold_out_what_was_trained_on(self, split, settings):
+        X, X_held, y, y_held = split
+        model = tiny_crabnet(warm_start=True, max_epochs=1, **settings).fit(X, y)
+        with pytest.raises(ValueError, match="give validation_data"):
+            model.fit(X, y)
+        model.fit(X, y, validation_data=(X_held, y_held))
+
+    def test_a_compound_is_held_out_at_all_temperatures(self, split):
+        """Else the factor would be that of compounds that are known at other temperatures."""
+        X, X_new, y, y_new = split
+        T = np.tile([0.0, 1.0, 2.0, 3.0], 150)
+        long, y_long = np.repeat(X[:150], 4), np.repeat(y[:150], 4) + 0.1 * T
+        rows = np.column_stack([long, T]).astype(object)
+        settings = {"max_epochs": 40, "d_model": 64, "validation_fraction": 0.25}
+        model = tiny_crabnet(calibration=True, **settings).fit(rows, y_long)
+        mean, std = model.predict(
+            np.column_stack([X_new, np.ones(len(X_new))]).astype(object), return_std=True
+        )
+        assert coverage(y_new + 0.1, mean, std, level=0.9) > 0.8
 
     def test_factor_of_few_labels_is_the_conformal_quantile(self):
         """Of 19 errors the 18th: new ones exceed it with a probability of a tenth."""
@@ -152,7 +183,8 @@ class TestDropout:
 
     def test_calibrated_for_another_number_of_draws(self, some_formulas):
         X, y = some_formulas
-        model = tiny_crabnet(calibration=True, dropout=0.2).fit(X, y)
+        settings = {"calibration": True, "validation_fraction": 0.2, "dropout": 0.2}
+        model = tiny_crabnet(**settings).fit(X, y)
         model.predict(X, return_std=True)
         with pytest.warns(UserWarning, match="learnt with mc_dropout=0, and now it is 4"):
             model.set_params(mc_dropout=4).predict(X, return_std=True)
