@@ -18,16 +18,18 @@ both         both
 
 All have the package's defaults, the ensemble included. A run is one recipe, pretraining, fold and
 seed, and has its own file in results/transfer: a benchmark that is interrupted goes on where it
-was. Pretrained networks lie in build/transfer; remove them to train them anew. `_runs` says which
-results count.
+was. Pretrained networks lie in build/transfer; remove them to train them anew, and what was
+fine-tuned from the old ones does not count any more. `_runs` says which results count besides.
 """
 
 import argparse
+import hashlib
 import json
 import sys
 import time
 import warnings
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -103,10 +105,13 @@ def computed_gaps(which: str, X: np.ndarray, options: argparse.Namespace) -> pd.
     return mean if which == "all" else mean[~mean.index.isin(reduced_formula(X))]
 
 
+def pretrained_path(which: str, options: argparse.Namespace) -> Path:
+    return (NETWORKS / "trial" if options.trial else NETWORKS) / f"{which}.crabsk"
+
+
 def pretrained(which: str, X: np.ndarray, options: argparse.Namespace) -> CrabNetRegressor:
     """Return the pretrained ensemble, from its file if there is one."""
-    folder = NETWORKS / "trial" if options.trial else NETWORKS
-    path = folder / f"{which}.crabsk"
+    path = pretrained_path(which, options)
     if not path.exists():
         gaps = computed_gaps(which, X, options)
         model = CrabNetRegressor(**PRETRAINED)
@@ -114,11 +119,22 @@ def pretrained(which: str, X: np.ndarray, options: argparse.Namespace) -> CrabNe
             gaps, model = gaps[:500], model.set_params(max_epochs=1)
         print(f"pretraining on {len(gaps)} compositions ({PRETRAININGS[which]})")
         facts = timed_fit(model, gaps.index.to_numpy(object), gaps.to_numpy())
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         save_model(model, path)
+        facts["sha256"] = hash_of(path)
         write_results(f"pretraining_{which}", facts, packages=PACKAGES, folder=options.results)
         print(f"{facts['fit_cpu_s'] / 60:.0f} CPU minutes")
     return load_model(path)
+
+
+def hash_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def pretraining_facts(which: str, options: argparse.Namespace) -> dict | None:
+    """Return what was recorded of a pretraining, if it took place."""
+    path = options.results / f"pretraining_{which}.json"
+    return json.loads(path.read_text()) if path.exists() else None
 
 
 # ------------------------------------------------------------------------------------------- runs
@@ -139,6 +155,7 @@ def measure(run: Run, data: Data, options: argparse.Namespace) -> dict:
     fitted = timed_fit(model, X[train], data.y[train])
     if run.model != "scratch":
         fitted["fit_s"] += predict_s
+        fitted["donor_sha256"] = hash_of(pretrained_path(run.pretraining, options))
     # The donor is named by the run, not by what its parameters would print.
     fitted["parameters"] = parameters(model.set_params(init_from=None), len(train))
     return {
@@ -226,9 +243,7 @@ def write_tables(results: dict[Run, dict], options: argparse.Namespace) -> str:
     )
     remarks = []
     for which in PRETRAININGS:
-        path = options.results / f"pretraining_{which}.json"
-        if path.exists():
-            facts = json.loads(path.read_text())
+        if facts := pretraining_facts(which, options):
             remarks.append(
                 f"- Pretraining, {PRETRAININGS[which]}: {facts['n_train']} compositions, "
                 f"{facts['parameters']['n_estimators']} networks, "
@@ -267,6 +282,11 @@ def main() -> None:
 
 def read_fine_tuned(options: argparse.Namespace) -> dict[Run, dict]:
     """Read the runs, which lie in folders; the pretrainings beside them are none."""
+    donors = {
+        which: facts["sha256"]
+        for which in PRETRAININGS
+        if (facts := pretraining_facts(which, options))
+    }
     return {
         run: result
         for model in MODELS
@@ -275,6 +295,7 @@ def read_fine_tuned(options: argparse.Namespace) -> dict[Run, dict]:
             Run,
             lambda run, _: make_model(MODELS[run.model], run.seed, trial=options.trial),
         ).items()
+        if model == "scratch" or result["donor_sha256"] == donors.get(run.pretraining)
     }
 
 
