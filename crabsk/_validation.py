@@ -138,9 +138,11 @@ def _settle_form(
                 f"X holds formulas, but {name} was fitted on a matrix of element amounts"
             )
         if table.n_columns != estimator.n_features_in_:
+            named_at_fit = list(getattr(estimator, "feature_names_in_", ()))
             raise ValueError(
                 f"X has {table.n_columns} features, but {name} is expecting "
                 f"{estimator.n_features_in_} features as input"
+                + (f": a table with the columns {named_at_fit}" if named_at_fit else "")
             )
         if table.n_columns > 1 and not named:
             validate_data(estimator, X, reset=False, skip_check_array=True)

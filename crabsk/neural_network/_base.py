@@ -221,6 +221,11 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
                 "warm_start=True with early_stopping or calibration would hold out samples that "
                 "the fit before was trained on: give validation_data"
             )
+        if len(previous) > self.n_estimators:
+            raise ValueError(
+                f"warm_start=True goes on with {len(previous)} members: n_estimators="
+                f"{self.n_estimators} must not be below"
+            )
         self._settle_features(previous)
         if not previous and hasattr(self, "nets_"):
             # If this fit fails, no old network may answer under the new scaling.
@@ -252,6 +257,8 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
             )
         validation = None
         if validation_data is not None:
+            if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
+                raise ValueError("validation_data must be a pair (X, y)")
             validation = self._validation_set(*validation_data)
 
         seeds = random_state.randint(np.iinfo(np.int32).max, size=self.n_estimators).tolist()
@@ -571,6 +578,8 @@ class BaseCompositionNetwork(LinkedToDocuments, BaseEstimator, ABC):
             If there is no such member.
         """
         check_is_fitted(self)
+        if not -len(self.nets_) <= member < len(self.nets_):
+            raise IndexError(f"member={member}, but there are {len(self.nets_)} networks")
         network = self._networks()[member]
         vectors = []
         for rows, table in self._stream(X):

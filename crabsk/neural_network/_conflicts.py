@@ -36,18 +36,21 @@ def warn_of_conflicts(table: CompositionTable, y: np.ndarray) -> None:
             compositions.offsets[:-1], compositions.offsets[1:], table.extra, strict=True
         )
     ]
-    known: dict[tuple, np.ndarray] = {}
-    conflicting = 0
-    for labels, key in zip(y, keys, strict=True):
-        earlier = known.get(key, labels)
+    known: dict[tuple, tuple[int, np.ndarray]] = {}
+    conflicts: list[tuple[int, int]] = []
+    for row, (labels, key) in enumerate(zip(y, keys, strict=True)):
+        first, earlier = known.get(key, (row, labels))
         # A label that either lacks is no conflict.
-        conflicting += bool((np.abs(earlier - labels) > 0).any())
-        known[key] = np.where(np.isnan(earlier), labels, earlier)
-    if conflicting:
+        if (np.abs(earlier - labels) > 0).any():
+            conflicts.append((first, row))
+        known[key] = first, np.where(np.isnan(earlier), labels, earlier)
+    if conflicts:
+        first, row = conflicts[0]
         warnings.warn(
-            f"{conflicting} of {len(keys)} samples have the composition (and extra features) of "
-            "an earlier sample but another target: aggregate them, add the feature that tells "
-            "them apart, or use a grouped split (crabsk.composition.reduced_formula gives groups)",
+            f"{len(conflicts)} of {len(keys)} samples have the composition (and extra features) of "
+            f"an earlier sample but another target, such as row {row} that of row {first}: "
+            "aggregate them, add the feature that tells them apart, or use a grouped split "
+            "(crabsk.composition.reduced_formula gives groups)",
             ConflictingTargetsWarning,
             stacklevel=4,
         )

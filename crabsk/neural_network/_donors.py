@@ -35,9 +35,10 @@ def find_donor(estimator: "BaseCompositionNetwork") -> "BaseCompositionNetwork |
         donor = donor.estimator
     if not isinstance(donor, BaseCompositionNetwork) or not hasattr(donor, "nets_"):
         raise ValueError(
-            f"init_from={estimator.init_from!r} must be a fitted estimator of the same network, or "
-            "the path of a saved one; in a grid of parameters, where estimators are cloned, "
-            "wrap it in FrozenEstimator"
+            f"init_from, a {type(estimator.init_from).__name__}, must be a fitted estimator of the "
+            "same network, or the path of a saved one: of a search take best_estimator_, of a "
+            "pipeline its last step; in a grid of parameters, where estimators are cloned, wrap it "
+            "in FrozenEstimator"
         )
     return donor
 
@@ -72,7 +73,10 @@ def start_from(
     try:
         copied = copy_encoder(donor.module_, network)
     except ValueError as error:
-        raise ValueError(f"init_from has another network: {error}") from error
+        raise ValueError(
+            f"init_from has another network: {error}; set the parameters of the architecture, "
+            "embedding and missing as they are there"
+        ) from error
     if not freeze:
         return []
     return [("crabsk_freezer", ParamMapper(copied, schedule=partial(_freezing, n_epochs=freeze)))]

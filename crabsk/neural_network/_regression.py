@@ -16,6 +16,7 @@ from sklearn.utils.validation import (
 from torch import nn
 
 from .._validation import HasMethods, StrOptions
+from ..metrics import masked_r2_score
 from ..modules import LOSSES, CompositionNetwork, WeightedLoss, sample_subnetwork
 from ._base import BaseCompositionNetwork, MemberOutputs
 from ._targets import TargetScaler, calibration_factor, relative_weights
@@ -83,6 +84,33 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
         if not self._y_shape:
             mean, std = mean[:, 0], None if std is None else std[:, 0]
         return mean if std is None else (mean, std)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the coefficient of determination, R², of the predictions.
+
+        Parameters
+        ----------
+        X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
+            Samples, in the form that `fit` was given.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets. In a 2-D `y`, NaN is a missing label, as in `fit`.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the samples.
+
+        Returns
+        -------
+        float
+            The mean over the targets, each on the samples that have its label; as
+            `sklearn.metrics.r2_score` where all have.
+
+        Raises
+        ------
+        ValueError
+            As `predict`, and if y does not fit X.
+        """
+        if np.ndim(y) < 2 or not np.isnan(np.asarray(y, dtype=np.float64)).any():
+            return super().score(X, y, sample_weight)
+        return float(masked_r2_score(y, self.predict(X), sample_weight=sample_weight))
 
     def _scaled(
         self,
@@ -164,7 +192,7 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
             self._y_shape = y.shape[1:]
         elif y.shape[1:] != self._y_shape:
             raise ValueError(
-                f"y has shape {y.shape}, but {name} is fitted to (n, *{self._y_shape})"
+                f"y has shape {y.shape}, but {name} is fitted to {('n', *self._y_shape)}"
             )
         if y.ndim == 1 and np.isnan(y).any():
             raise ValueError(
@@ -178,7 +206,9 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
         )
         unlabelled = np.flatnonzero(~((~np.isnan(y)) & (weights > 0)[:, None]).any(axis=0))
         if len(unlabelled):
-            raise ValueError(f"target {int(unlabelled[0])} of y has no label with a weight above 0")
+            k = int(unlabelled[0])
+            weighted = "" if np.isnan(y[:, k]).all() else " with a weight above 0"
+            raise ValueError(f"target {k} of y has no label{weighted}: leave the target out")
         return y, weights
 
     def _encode_targets(self, y: np.ndarray, weights: np.ndarray, *, fit: bool) -> Targets:

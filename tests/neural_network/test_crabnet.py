@@ -16,6 +16,8 @@ import torch
 from pymatgen.core import Composition
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import r2_score
+from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.preprocessing import QuantileTransformer
 from skorch.callbacks import Callback, EpochScoring
 from tiny import tiny_crabnet
@@ -292,7 +294,7 @@ class TestTargets:
             tiny_crabnet(target_transform="log").fit(X, y)
 
     def test_conflicting_targets_warn(self):
-        with pytest.warns(ConflictingTargetsWarning, match="2 of 4 samples"):
+        with pytest.warns(ConflictingTargetsWarning, match=r"2 of 4 samples.* row 1 that of row 0"):
             tiny_crabnet().fit(["Fe2O3", "O3Fe2", "Fe4O6", "NaCl"], [1.0, 2.0, 3.0, 1.0])
 
     def test_conflicts_behind_a_missing_label_warn(self):
@@ -470,6 +472,7 @@ class TestTraining:
             lambda X, y: ({"embedding": "onehot"}, X, y),
             lambda X, y: ({"d_model": 32}, X, y),
             lambda X, y: ({"cbfv": "magpie"}, X, y),
+            lambda X, y: ({"early_stopping": True}, X, y),
         ],
     )
     def test_a_refused_warm_start_leaves_the_model_as_it_was(self, some_formulas, changed):
@@ -488,6 +491,37 @@ class TestTraining:
         estimator = tiny_crabnet(warm_start=True).fit(frame, y)
         with pytest.raises(ValueError, match="feature names"):
             estimator.fit(frame.rename(columns={"T": "p"}), y)
+
+    def test_warm_start_drops_no_member(self, some_formulas):
+        X, y = some_formulas
+        model = tiny_crabnet(warm_start=True, n_estimators=2).fit(X, y)
+        with pytest.raises(ValueError, match=r"2 members.*n_estimators=1 must not be below"):
+            model.set_params(n_estimators=1).fit(X, y)
+        assert len(model.nets_) == 2
+
+    def test_a_column_that_is_missing_is_named(self, some_formulas):
+        X, y = some_formulas
+        model = tiny_crabnet().fit(pd.DataFrame({"formula": X, "T": y}), y)
+        with pytest.raises(ValueError, match=r"1 features.*the columns \['formula', 'T'\]"):
+            model.predict(X)
+
+    def test_validation_data_must_be_a_pair(self, some_formulas):
+        X, y = some_formulas
+        with pytest.raises(ValueError, match=r"pair \(X, y\)"):
+            tiny_crabnet().fit(X, y, validation_data=X)
+
+    def test_score_leaves_missing_labels_out(self, some_formulas):
+        """So that a search with the default score does not end in NaN."""
+        X, y = some_formulas
+        Y = np.column_stack([y, -y])
+        model = tiny_crabnet().fit(X, Y)
+        predicted = model.predict(X)
+        assert model.score(X, Y) == r2_score(Y, predicted)
+        Y[::2, 1] = np.nan
+        expected = (r2_score(y, predicted[:, 0]) + r2_score(-y[1::2], predicted[1::2, 1])) / 2
+        assert model.score(X, Y) == pytest.approx(expected)
+        search = GridSearchCV(tiny_crabnet(), {"d_model": [8, 16]}, cv=KFold(2))
+        assert np.isfinite(search.fit(X, Y).best_score_)
 
     def test_callbacks_that_score_are_refused(self, some_formulas):
         with pytest.raises(ValueError, match=r"EpochScoring.*validation_data"):
