@@ -82,7 +82,7 @@ class TestRoundTrip:
             {"embedding": "magpie", "missing": "mean"},
             {"embedding": "onehot", "cbfv": "magpie"},
             {"target_transform": "yeo-johnson"},
-            {"calibration": True, "mc_dropout": 3, "dropout": 0.1},
+            {"calibration": True, "validation_fraction": 0.2, "mc_dropout": 3, "dropout": 0.1},
             {"head": "mmoe", "n_experts": 2, "n_estimators": 3},
             {"standardize_fractions": False, "norm_first": False, "loss": "robust_l1"},
         ],
@@ -399,7 +399,9 @@ class TestHostileFiles:
         "name", ["nets.0.embed.weight", "target_mean", "target_scale", "calibration_factor_"]
     )
     def test_not_a_number(self, some_formulas, path, name):
-        save_model(tiny_crabnet(calibration=True).fit(*some_formulas), path)
+        save_model(
+            tiny_crabnet(calibration=True, validation_fraction=0.2).fit(*some_formulas), path
+        )
         rewrite(path, lambda content, tensors: tensors[name].view(-1)[:1].fill_(torch.nan))
         with pytest.raises(ValueError, match=f"no finite numbers, in {re.escape(name)}"):
             load_model(path)
