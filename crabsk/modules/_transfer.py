@@ -67,6 +67,9 @@ def copy_encoder(donor: CompositionNetwork, network: CompositionNetwork) -> list
             part = name.partition(".")[0]
             if part in fresh or name == "element_vectors":
                 continue
+            # A weight of its own shows in no module's text, and one of length 1 would be spread.
+            if given[name].shape != value.shape:
+                raise ValueError(f"the encoders differ in {name}")
             value.copy_(given[name])
             if name in parameters:
                 copied.append(name)
