@@ -27,25 +27,24 @@ def python_blocks(page: Path) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
 
 
-# The documents show real settings; here every network trains for an epoch and forests are small.
+# The documents show real settings. Here a network trains for an epoch, and a forest is a tree.
 HURRY = """
+import functools
 import crabsk.neural_network as room
-from sklearn.ensemble import RandomForestRegressor as forest
+from sklearn.ensemble import RandomForestRegressor
 
-def hurried(init):
-    def __init__(self, *args, **kwargs):
-        init(self, *args, **kwargs)
-        self.max_epochs = 1
-        self.n_estimators = 1
-    return __init__
+def hurry(cls, **settings):
+    original = cls.__init__
+    @functools.wraps(original)
+    def hurried(self, *args, **kwargs):
+        original(self, *args, **kwargs)
+        vars(self).update(settings)
+    cls.__init__ = hurried
 
-import functools, inspect
 family = ("CrabNet", "Roost", "ElemNet")
 for name in [network + kind for network in family for kind in ("Regressor", "Classifier")]:
-    cls = getattr(room, name)
-    original = cls.__init__
-    cls.__init__ = functools.wraps(original)(hurried(original))
-forest.__init__.__kwdefaults__.update(max_depth=2)
+    hurry(getattr(room, name), max_epochs=1, n_estimators=1)
+hurry(RandomForestRegressor, n_estimators=1)
 """
 
 

@@ -157,7 +157,7 @@ class TestGoesOn:
         assert weights(models[0]) == weights(models[1])
         assert len(os.listdir(tmp_path)) == 2
 
-    def test_a_real_process_killed_several_times(self, some_formulas, tmp_path):
+    def test_a_real_process_killed_twice(self, some_formulas, tmp_path):
         X, y = some_formulas
         program = (
             "import sys, json, time, torch; torch.set_num_threads(1)\n"
@@ -176,7 +176,7 @@ class TestGoesOn:
         task.write_text(json.dumps([X.tolist(), y.tolist(), settings]))
         command = [sys.executable, "-c", program, task, tmp_path / "runs", model_path]
         rng = random.Random(0)
-        for _ in range(4):
+        for _ in range(2):
             before = states(tmp_path)
             process = subprocess.Popen(command)
             while states(tmp_path) == before:

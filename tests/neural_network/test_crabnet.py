@@ -732,7 +732,7 @@ class TestPrediction:
     def test_memory_does_not_grow_with_the_rows(self, some_formulas):
         X, y = some_formulas
         estimator = tiny_crabnet().fit(X, y)
-        few, many = list(X) * 2000, list(X) * 10_000
+        few, many = list(X) * 2000, list(X) * 6000
         peaks = []
         for rows in (few, many):
             tracemalloc.start()

@@ -26,7 +26,7 @@ class TestRegressors:
         X, y = some_formulas
         frame = pd.DataFrame({"formula": np.tile(X, 3), "T": np.repeat([300.0, 600, 900], 60)})
         target = np.tile(y, 3) * frame["T"].to_numpy() / 300
-        settings = {"max_epochs": 150, "learning_rate": 5e-3}
+        settings = {"max_epochs": 75, "learning_rate": 1e-2}
         informed = tiny(cls, **settings).fit(frame, target)
         blind = tiny(cls, **settings).fit(frame.assign(T=0.0), target)
         predicted = informed.predict(frame)
