@@ -17,7 +17,7 @@ from torch import nn
 
 from .._validation import HasMethods, StrOptions
 from ..metrics import masked_r2_score
-from ..modules import LOSSES, CompositionNetwork, WeightedLoss, sample_subnetwork
+from ..modules import LOSSES, CompositionNetwork, Dropout, WeightedLoss, sample_subnetwork
 from ._base import BaseCompositionNetwork, MemberOutputs
 from ._targets import TargetScaler, calibration_factor, relative_weights
 from ._training import LabelledCompositions, Targets
@@ -129,9 +129,21 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
 
     def _sampled_networks(self) -> list[CompositionNetwork]:
         """Return what dropout draws from the members, the same at every call."""
+        networks = self._networks()
+        drops = any(
+            isinstance(layer, Dropout) and layer.threshold > 0 for layer in networks[0].modules()
+        )
+        if self._n_sampled() and not drops:
+            warnings.warn(
+                f"mc_dropout={self._n_sampled()} draws the same network each time, because it was "
+                "trained without dropout: the standard deviations are those of mc_dropout=0",
+                UserWarning,
+                stacklevel=3,
+            )
+            return []
         return [
             sample_subnetwork(network, seed)
-            for network in self._networks()
+            for network in networks
             for seed in range(self._n_sampled())
         ]
 
