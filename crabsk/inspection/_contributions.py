@@ -11,7 +11,7 @@ from torch import Tensor
 from ..composition import ELEMENTS, Compositions
 from ..modules import CrabNet, PackedBatch
 from ..modules._network import LOG_SIGMA_BOUND
-from ..neural_network._base import MemberOutputs
+from ..neural_network._prediction import MemberOutputs
 from ..neural_network._regression import _total_std
 from ._reading import compute_by_length, crabnets, formula_texts
 

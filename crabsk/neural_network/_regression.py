@@ -18,7 +18,8 @@ from torch import nn
 from .._validation import HasMethods, StrOptions
 from ..metrics import masked_r2_score
 from ..modules import LOSSES, CompositionNetwork, Dropout, WeightedLoss, sample_subnetwork
-from ._base import BaseCompositionNetwork, MemberOutputs
+from ._base import BaseCompositionNetwork
+from ._prediction import MemberOutputs
 from ._targets import TargetScaler, calibration_factor, relative_weights
 from ._training import LabelledCompositions, Targets
 

@@ -10,7 +10,7 @@ from tiny import REGRESSORS, tiny, tiny_crabnet
 from crabsk import CrabNetRegressor
 from crabsk.composition import ATOMIC_NUMBERS
 from crabsk.inspection import attention_importance, attention_weights
-from crabsk.neural_network import _base
+from crabsk.neural_network import _prediction
 
 
 class TestWeights:
@@ -37,8 +37,8 @@ class TestWeights:
 
     def test_chunks(self, model, learnt, monkeypatch):
         whole = attention_weights(model, learnt[0])
-        monkeypatch.setattr(_base, "READING_CHUNK", 7)
-        monkeypatch.setattr(_base, "PREDICTION_CHUNK", 3)
+        monkeypatch.setattr(_prediction, "READING_CHUNK", 7)
+        monkeypatch.setattr(_prediction, "PREDICTION_CHUNK", 3)
         for one, other in zip(whole, attention_weights(model, learnt[0]), strict=True):
             assert one[:3] == other[:3]
             np.testing.assert_allclose(one.weights, other.weights, atol=1e-6)
@@ -122,8 +122,8 @@ class TestImportance:
 
     def test_chunks(self, model, learnt, monkeypatch):
         whole = attention_importance(model, learnt[0])
-        monkeypatch.setattr(_base, "READING_CHUNK", 7)
-        monkeypatch.setattr(_base, "PREDICTION_CHUNK", 3)
+        monkeypatch.setattr(_prediction, "READING_CHUNK", 7)
+        monkeypatch.setattr(_prediction, "PREDICTION_CHUNK", 3)
         pd.testing.assert_frame_equal(whole, attention_importance(model, learnt[0]), rtol=1e-5)
 
 

@@ -8,7 +8,7 @@ from tiny import REGRESSORS, tiny, tiny_crabnet
 
 from crabsk import CrabNetClassifier
 from crabsk.inspection import element_contributions
-from crabsk.neural_network import _base
+from crabsk.neural_network import _prediction
 
 
 def row_means(table, *more):
@@ -156,8 +156,8 @@ class TestTable:
 
     def test_chunks(self, model, learnt, monkeypatch):
         whole = element_contributions(model, learnt[0])
-        monkeypatch.setattr(_base, "READING_CHUNK", 7)
-        monkeypatch.setattr(_base, "PREDICTION_CHUNK", 3)
+        monkeypatch.setattr(_prediction, "READING_CHUNK", 7)
+        monkeypatch.setattr(_prediction, "PREDICTION_CHUNK", 3)
         pd.testing.assert_frame_equal(
             whole, element_contributions(model, learnt[0]), rtol=1e-5, atol=1e-6
         )

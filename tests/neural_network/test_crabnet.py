@@ -691,9 +691,9 @@ class TestPrediction:
         X, y = some_formulas
         estimator = tiny_crabnet().fit(X, y)
         expected = estimator.predict(X)
-        monkeypatch.setattr("crabsk.neural_network._base.PREDICTION_CHUNK", 7)
+        monkeypatch.setattr("crabsk.neural_network._prediction.PREDICTION_CHUNK", 7)
         np.testing.assert_allclose(estimator.predict(X), expected, rtol=1e-5, atol=1e-6)
-        monkeypatch.setattr("crabsk.neural_network._base.READING_CHUNK", 11)
+        monkeypatch.setattr("crabsk.neural_network._prediction.READING_CHUNK", 11)
         np.testing.assert_allclose(estimator.predict(X), expected, rtol=1e-5, atol=1e-6)
 
     def test_chunks_of_a_matrix_and_of_extra_features(self, some_formulas, monkeypatch):
@@ -704,13 +704,13 @@ class TestPrediction:
             estimator = tiny_crabnet().fit(form, y)
             expected = estimator.predict(form)
             with monkeypatch.context() as patch:
-                patch.setattr("crabsk.neural_network._base.READING_CHUNK", 11)
+                patch.setattr("crabsk.neural_network._prediction.READING_CHUNK", 11)
                 np.testing.assert_allclose(estimator.predict(form), expected, rtol=1e-5, atol=1e-6)
 
     def test_errors_count_rows_of_the_whole_input(self, some_formulas, monkeypatch):
         X, y = some_formulas
         estimator = tiny_crabnet(embedding="megnet16").fit(X, y)
-        monkeypatch.setattr("crabsk.neural_network._base.READING_CHUNK", 11)
+        monkeypatch.setattr("crabsk.neural_network._prediction.READING_CHUNK", 11)
         X[25], X[50] = "Xx", "Yy2"
         with pytest.raises(FormulaError, match=r"2 of 60 .*\n  row 25: 'Xx'.*\n  row 50: 'Yy2'"):
             estimator.predict(X)

@@ -1,0 +1,199 @@
+"""Fitted networks and new samples: X read in chunks, and what the members say of it."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from .._validation import CompositionTable, stream_compositions, validate_compositions
+from ..embeddings import ElementTable
+from ..modules import CompositionNetwork, PackedBatch, PackedCompositions
+from ._training import CompositionNet
+
+# Rows of X that are read at a time, and compositions in a batch of a prediction.
+READING_CHUNK = 65_536
+PREDICTION_CHUNK = 4096
+# Products with fewer rows are summed by other routines: what a row is told would depend on the rows
+# beside it by more than the rounding that remains.
+FEWEST_ROWS = 8
+
+
+class MemberOutputs(NamedTuple):
+    """What the members of an ensemble say of a chunk of rows, each (n_members, n_rows, K).
+
+    The mean of a classifier is a logit, and its sigma means nothing.
+    """
+
+    mean: np.ndarray
+    sigma: np.ndarray
+
+
+class FittedNetworks(BaseEstimator):
+    """What an estimator does with its members once they are trained."""
+
+    nets_: list[CompositionNet]
+    formula_position_: int | None
+    missing: str
+    learning_rate: float
+    _element_table: ElementTable
+    _extra_mean: np.ndarray
+    _extra_scale: np.ndarray
+
+    def encode(self, X: Any, member: int = 0) -> np.ndarray:
+        """Return each sample as a vector: what a network makes of it before its head.
+
+        For search, clustering, or as features for another estimator, for example through
+        ``FunctionTransformer(model.encode)``. Near in this space is what is alike for the target
+        that was learnt.
+
+        Parameters
+        ----------
+        X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
+            Samples, in the form that `fit` was given.
+        member : int, default=0
+            Which network of the ensemble; the spaces of two have nothing to do with each other.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features), float32
+            The mean over a sample's encoded elements (CrabNet, with n_features `d_model`), its
+            pooled vector (Roost), or its last hidden layer (ElemNet).
+
+        Raises
+        ------
+        ValueError
+            As `predict`.
+        IndexError
+            If there is no such member.
+        """
+        check_is_fitted(self)
+        if not -len(self.nets_) <= member < len(self.nets_):
+            raise IndexError(f"member={member}, but there are {len(self.nets_)} networks")
+        network = self._networks()[member]
+        vectors = []
+        for rows, table in self._stream(X):
+            distinct, inverse = table.compositions.unique(table.extra)
+            encoded = torch.empty(len(distinct), network.n_features)
+            with torch.inference_mode():
+                packed = self._pack(table)
+                for where, batch in self._batches(packed, torch.from_numpy(distinct)):
+                    encoded[where] = network.encode(batch).cpu()
+            vectors.append(encoded.numpy()[inverse])
+            self._check_finite(vectors[-1], table.extra, np.arange(rows.start, rows.stop))
+        return np.concatenate(vectors)
+
+    def _networks(self) -> list[CompositionNetwork]:
+        """Return the members' networks, ready to predict."""
+        return [net.module_.to(net.device).eval() for net in self.nets_]
+
+    def _stream(self, X: Any) -> Iterator[tuple[slice, CompositionTable]]:
+        """Yield rows of X, in order, and what stands in them."""
+        for rows, table in stream_compositions(self, X, READING_CHUNK):
+            try:
+                self._check_covered(table)
+            except ValueError:
+                # Raises for all rows that lack a vector, numbered as the user's are.
+                self._check_covered(validate_compositions(self, X, reset=False))
+                raise
+            yield rows, self._with_features(table)
+
+    def _batches(
+        self, packed: PackedCompositions, rows: Tensor
+    ) -> Iterator[tuple[Tensor, PackedBatch]]:
+        """Yield batches of like length, each with which of `rows` it holds."""
+        by_length = rows[packed.lengths[rows].argsort(stable=True)]
+        # Some rows again, which does no harm.
+        n_padded = len(rows) + -len(rows) % FEWEST_ROWS
+        by_length = by_length[torch.arange(n_padded) % len(rows)]
+        position = torch.empty(len(packed), dtype=torch.int64)
+        position[rows] = torch.arange(len(rows))
+        device = self.nets_[0].device
+        for batch_rows, batch in packed.batches(by_length, PREDICTION_CHUNK):
+            yield position[batch_rows], batch.to(device)
+
+    def _member_outputs(
+        self, X: Any, networks: list[CompositionNetwork]
+    ) -> Iterator[tuple[slice, MemberOutputs]]:
+        """Yield rows of X, in order, and what the networks say of them.
+
+        Memory is bounded by the chunks; in each, equal compositions are computed once.
+        """
+        for rows, table in self._stream(X):
+            distinct, inverse = table.compositions.unique(table.extra)
+            outputs = self._outputs(self._pack(table), torch.from_numpy(distinct), networks)
+            mean = outputs.mean[:, inverse]
+            self._check_finite(mean.swapaxes(0, 1), table.extra, np.arange(rows.start, rows.stop))
+            yield rows, MemberOutputs(mean, outputs.sigma[:, inverse])
+
+    def _check_finite(self, values: np.ndarray, extra: np.ndarray, rows: np.ndarray) -> None:
+        """Refuse rows that overflow in a network, as a temperature of 1e30 does.
+
+        `values` and `extra`, their extra features, have an item for each of the `rows` of X.
+        """
+        finite = np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+        if finite.all():
+            return
+        row = int(finite.argmin())
+        problem = f"row {rows[row]}: a network has no finite answer. "
+        names = self._extra_names()
+        if names:
+            own, mean, scale = (
+                part[-len(names) :] for part in (extra[row], self._extra_mean, self._extra_scale)
+            )
+            with np.errstate(over="ignore"):
+                far = abs(own - mean) / scale
+            column = int(far.argmax())
+            if far[column] > 1000:
+                raise ValueError(
+                    f"{problem}Its column {names[column]!r} holds {own[column]:g}; the training "
+                    f"samples had {mean[column]:g} with a standard deviation of {scale[column]:g}"
+                )
+        raise ValueError(
+            f"{problem}Its weights are too large: the training diverged; fit again with a "
+            f"learning_rate below {self.learning_rate}"
+        )
+
+    def _outputs(
+        self, packed: PackedCompositions, rows: Tensor, networks: list[CompositionNetwork]
+    ) -> MemberOutputs:
+        """Return what networks say of some rows."""
+        mean = torch.empty(len(networks), len(rows), networks[0].n_outputs, dtype=torch.float64)
+        log_sigma = torch.empty_like(mean)
+        with torch.inference_mode():
+            for where, batch in self._batches(packed, rows):
+                for k, network in enumerate(networks):
+                    output = network(batch)
+                    mean[k, where] = output.mean.double().cpu()
+                    log_sigma[k, where] = output.log_sigma.double().cpu()
+        return MemberOutputs(mean.numpy(), log_sigma.exp().numpy())
+
+    def _with_features(self, table: CompositionTable) -> CompositionTable:
+        """Return a table with the features that this estimator makes of compositions itself."""
+        return table
+
+    def _check_covered(self, table: CompositionTable) -> None:
+        """Refuse elements without a vector, unless `missing` chose a fill."""
+        self._element_table.fill(table.compositions, self.missing)
+
+    def _pack(self, table: CompositionTable) -> PackedCompositions:
+        compositions = table.compositions
+        with np.errstate(over="ignore"):  # what overflows is refused with the answers
+            extra = ((table.extra - self._extra_mean) / self._extra_scale).astype(np.float32)
+        return PackedCompositions(
+            torch.from_numpy(compositions.atomic_numbers),
+            torch.from_numpy(compositions.fractions.astype(np.float32)),
+            torch.from_numpy(compositions.offsets),
+            torch.from_numpy(extra),
+        )
+
+    def _extra_names(self) -> list[Any]:
+        """Return the names or numbers of the columns of X beside the formula."""
+        if self.formula_position_ is None:
+            return []
+        names = list(getattr(self, "feature_names_in_", range(self.n_features_in_)))
+        del names[self.formula_position_]
+        return names
