@@ -189,6 +189,7 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
         name = type(self).__name__
         if y is None:
             raise ValueError(f"{name} requires y to be passed, but the target y is None")
+        columns = getattr(y, "columns", None)
         try:
             y = check_array(
                 y,
@@ -200,6 +201,7 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
             )
         except ValueError:
             _refuse_text(y, name)
+            _refuse_infinite(y)
             raise
         if fit and not hasattr(self, "nets_"):  # else a warm start, which goes on with its targets
             self._y_shape = y.shape[1:]
@@ -221,7 +223,8 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
         if len(unlabelled):
             k = int(unlabelled[0])
             weighted = "" if np.isnan(y[:, k]).all() else " with a weight above 0"
-            raise ValueError(f"target {k} of y has no label{weighted}: leave the target out")
+            named = f"target {k}" if columns is None else f"target {columns[k]!r}"
+            raise ValueError(f"{named} of y has no label{weighted}: leave the target out")
         return y, weights
 
     def _encode_targets(self, y: np.ndarray, weights: np.ndarray, *, fit: bool) -> Targets:
@@ -263,6 +266,19 @@ def _refuse_text(y: Any, name: str) -> None:
         raise ValueError(
             f"y holds text, such as {str(text)!r} in row {row}: {name} learns numbers; for classes "
             f"take {name.replace('Regressor', 'Classifier')}"
+        )
+
+
+def _refuse_infinite(y: Any) -> None:
+    try:
+        infinite = np.isinf(np.asarray(y, dtype=np.float64))
+    except (TypeError, ValueError):
+        return  # it is not this that is wrong with y
+    if infinite.any():
+        row = int(np.argwhere(infinite)[0][0])
+        raise ValueError(
+            "Input y contains infinity or a value too large for dtype('float64'): row "
+            f"{row} holds {np.asarray(y)[row]}"
         )
 
 

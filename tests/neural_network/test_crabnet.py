@@ -250,10 +250,19 @@ class TestTargets:
         with pytest.raises(ValueError, match="NaN in row 4"):
             tiny_crabnet().fit(X, y)
 
+    def test_infinity_is_refused_with_its_row(self, some_formulas):
+        X, y = some_formulas
+        y[4] = -np.inf
+        with pytest.raises(ValueError, match=r"contains infinity .*: row 4 holds -inf"):
+            tiny_crabnet().fit(X, y)
+
     def test_target_without_labels_is_refused(self, some_formulas):
         X, y = some_formulas
         with pytest.raises(ValueError, match="target 1 of y has no label"):
             tiny_crabnet().fit(X, np.column_stack([y, np.full(60, np.nan)]))
+        frame = pd.DataFrame({"gap": y, "density": np.nan})
+        with pytest.raises(ValueError, match="target 'density' of y has no label"):
+            tiny_crabnet().fit(X, frame)
 
     @pytest.mark.parametrize("loss", ["absolute_error", "squared_error", "robust_l1", "robust_l2"])
     def test_constant_target_is_predicted(self, some_formulas, loss):
