@@ -174,14 +174,10 @@ def warm_up() -> None:
         model.fit(X, y)
 
 
-def average(runs: list[dict]) -> dict[str, dict[str, dict[str, float]]]:
-    """Return the means over the folds, by data set and model."""
-    frame = pd.DataFrame(runs)
+def average(runs: list[dict]) -> dict[str, dict[str, float]]:
+    """Return the means over the folds, by model."""
     columns = ["mae", "mae_ratio", "fit_s", "epochs"]
-    return {
-        data_set: its.groupby("model", sort=False)[columns].mean().to_dict("index")
-        for data_set, its in frame.groupby("data_set", sort=False)
-    }
+    return pd.DataFrame(runs).groupby("model", sort=False)[columns].mean().to_dict("index")
 
 
 def print_results(title: str, results: dict[str, dict]) -> None:
@@ -194,29 +190,27 @@ def print_results(title: str, results: dict[str, dict]) -> None:
 
 
 def run_all(options: argparse.Namespace) -> None:
-    folder = ROOT / "build" if options.trial else RESULTS
+    folder = (ROOT / "build" if options.trial else RESULTS) / "against_roost"
     figures = {"n_threads": torch.get_num_threads(), "seed": SEED, "roost": roost_settings()}
-    runs: list[dict] = []
     warm_up()
     for name in options.data_sets:
         X, y = read_rows(options.data, name)
         folds = list(matbench_folds(name).split(X))
+        runs: list[dict] = []
         for fold in options.folds:
             train, test = (Rows(X[part], y[part]) for part in folds[fold])
             results = compare(train, test, options)
             print_results(f"{name}, fold {fold}", results)
-            where = {"data_set": name, "fold": fold}
-            runs += [{**where, "model": model, **result} for model, result in results.items()]
+            runs += [{"fold": fold, "model": model, **its} for model, its in results.items()]
             # After each fold: what is measured outlives a benchmark that is killed.
             path = write_results(
-                "against_roost",
+                name,
                 {**figures, "means": average(runs), "runs": runs},
                 packages=PACKAGES,
                 folder=folder,
             )
-    for name, means in average(runs).items():
-        print_results(f"{name}, mean of folds {', '.join(map(str, options.folds))}", means)
-    print(f"{path.relative_to(ROOT)} written")
+        print_results(f"{name}, mean of folds {', '.join(map(str, options.folds))}", average(runs))
+        print(f"{path.relative_to(ROOT)} written")
 
 
 # ------------------------------------------------------------------------------------------- main
