@@ -62,7 +62,6 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
     braces; `_docstrings` holds their text.
     """
 
-    nets_: list[CompositionNet]
     _fraction_statistics: FractionStatistics
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {}

@@ -131,10 +131,9 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
     def _sampled_networks(self) -> list[CompositionNetwork]:
         """Return what dropout draws from the members, the same at every call."""
         networks = self._networks()
-        drops = any(
+        if self._n_sampled() and not any(
             isinstance(layer, Dropout) and layer.threshold > 0 for layer in networks[0].modules()
-        )
-        if self._n_sampled() and not drops:
+        ):
             warnings.warn(
                 f"mc_dropout={self._n_sampled()} draws the same network each time, because it was "
                 "trained without dropout: the standard deviations are those of mc_dropout=0",
