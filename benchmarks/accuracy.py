@@ -66,6 +66,11 @@ MODELS = {
     "paper": Model("CrabNet paper", partial(CrabNetRegressor.from_preset, "paper"), 6e-3),
     "hotcrab": Model("CrabNet one-hot", partial(CrabNetRegressor, embedding="onehot"), 2.4e-4),
     "roost_paper": Model("Roost paper", partial(RoostRegressor.from_preset, "paper"), 8e-4),
+    "roost_single": Model(
+        "Roost paper, one network",
+        partial(RoostRegressor.from_preset, "paper", n_estimators=1),
+        8e-4,
+    ),
     # "zero", because the paper's elements lack the He, Ne and Ar of some extended sets.
     "elemnet_paper": Model(
         "ElemNet paper", partial(ElemNetRegressor.from_preset, "paper", missing="zero"), 8e-4
