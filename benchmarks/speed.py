@@ -59,7 +59,7 @@ from tqdm import tqdm
 
 from crabsk import CrabNetRegressor
 from crabsk.composition import ELEMENTS, reduced_formula
-from crabsk.neural_network import ConflictingTargetsWarning, _training
+from crabsk.neural_network import ConflictingTargetsWarning, _parts
 
 PAPER_BATCH = 256
 SQUARE = Counter({(2048, 2048, 2048): 1})
@@ -245,7 +245,7 @@ def training_efficiency(
     """Set the operations of a fit, all members together, against its time."""
     counting = clone(model).set_params(n_estimators=1, max_epochs=1, callbacks=[CountMatmuls()])
     # What other threads compute is not counted: here, batches are not cut into parts.
-    with mock.patch.object(_training, "MAX_SHARDS", 1):
+    with mock.patch.object(_parts, "MAX_PARTS", 1):
         steps = counting.fit(*rows).callbacks_[0][0].counter.steps
     epoch_flops = sum(step.flops for step in steps)
     n_epochs = 1 + options.epochs

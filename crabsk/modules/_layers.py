@@ -58,7 +58,7 @@ class Dropout(nn.Module):
         words = torch.empty(-(-x.numel() // 8), dtype=torch.int64, device=x.device)
         words.random_(-(2**63), None, generator=self.generator)
         kept = words.view(torch.uint8)[: x.numel()].view(x.shape) >= self.threshold
-        return x * kept * (256 / (256 - self.threshold))
+        return x * (kept * (256 / (256 - self.threshold))).to(x.dtype)
 
 
 class PreciseLinear(nn.Linear):
@@ -175,12 +175,12 @@ class PackedSelfAttention(nn.Module):
         """
         d_model = x.shape[1]
         packed = self.query_key_value(x)
-        mixed, token = [], 0
-        for n, m in groups:
+        # Products of so few elements take half precision twice as long.
+        packed = packed.to(torch.promote_types(packed.dtype, torch.float32))
+        mixed = []
+        for (n, m), tokens in zip(groups, packed.split([n * m for n, m in groups]), strict=True):
             if n == 0:
                 continue
-            tokens = packed[token : token + n * m]
-            token += n * m
             if n == 1 and weights is None:
                 # A lone element attends to itself with weight one.
                 mixed.append(tokens[:, 2 * d_model :])
@@ -191,7 +191,8 @@ class PackedSelfAttention(nn.Module):
                 .unbind(0)
             )
             if weights is None:
-                attended = F.scaled_dot_product_attention(query, key, value)
+                with torch.autocast(x.device.type, enabled=False):
+                    attended = F.scaled_dot_product_attention(query, key, value)
             else:
                 scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
                 weights.append(scores.softmax(-1))

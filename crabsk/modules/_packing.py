@@ -233,14 +233,13 @@ def mean_over_elements(values: Tensor, groups: tuple[Group, ...]) -> Tensor:
     tensor([[1.],
             [3.]])
     """
-    means, token = [], 0
-    for n, m in groups:
+    means = []
+    for (n, m), tokens in zip(groups, values.split([n * m for n, m in groups]), strict=True):
         if n == 0:
             # Zeros with a gradient (of zero), for a batch that holds nothing else.
             means.append(values[:0].sum(0).expand(m, -1))
             continue
-        means.append(values[token : token + n * m].view(m, n, -1).mean(1))
-        token += n * m
+        means.append(tokens.view(m, n, -1).mean(1))
     return torch.cat(means)
 
 

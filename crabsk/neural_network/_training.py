@@ -18,16 +18,13 @@ from skorch.helper import predefined_split
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from ..modules import Dropout, PackedBatch, PackedCompositions, PreciseLinear, Prediction
+from ..modules import Dropout, PackedBatch, PackedCompositions, Prediction
+from ._parts import BatchParts, count_parts
 
 # The averaged weights forget over this share of the training's steps.
 AVERAGING_HORIZON = 0.05
 # Peak of the one-cycle schedule, as a share of its length.
 WARM_UP = 0.2
-# Large networks cut each batch into parts that are computed side by side. A part has at least so
-# many weights times compositions (some 50 ms of arithmetic a step), and there are at most so many.
-SHARD_SIZE = 2**28
-MAX_SHARDS = 4
 
 
 @dataclass(frozen=True)
@@ -150,7 +147,7 @@ class CompositionNet(NeuralNet):
         Number of steps of the whole training.
     stop : threading.Event
         Ends the training with an error when it is set.
-    n_shards : int
+    n_parts : int
         Number of parts that each batch is cut into, whose gradients add up. A property of the
         training, not of the machine: sums in another order would make another model.
     pool : ThreadPoolExecutor
@@ -171,7 +168,7 @@ class CompositionNet(NeuralNet):
         generator: torch.Generator | None = None,
         n_steps: int = 1,
         stop: threading.Event | None = None,
-        n_shards: int = 1,
+        n_parts: int = 1,
         pool: ThreadPoolExecutor | None = None,
         precision: str = "float32",
         **kwargs: Any,
@@ -180,7 +177,7 @@ class CompositionNet(NeuralNet):
         self.generator = generator
         self.n_steps = n_steps
         self.stop = stop
-        self.n_shards = n_shards
+        self.n_parts = n_parts
         self.pool = pool
         self.precision = precision
         super().__init__(module, *args, **kwargs)
@@ -190,15 +187,13 @@ class CompositionNet(NeuralNet):
         super().initialize_module()
         self.online_ = copy.deepcopy(self.module_)
         self.module_.requires_grad_(False)
-        first = self.online_
-        if self.precision == "bfloat16":
-            first = _halved(self.online_).to(self.device)
-        replicas = [first]
-        for _ in range(self.n_shards - 1):
-            replicas.append(copy.deepcopy(first).train())
-            for own, shared in zip(replicas[-1].parameters(), first.parameters(), strict=True):
-                own.data = shared.data
-        self._replicas = replicas
+        self._parts: BatchParts | None = None
+        replicas = [self.online_]
+        if self.n_parts > 1 or self.precision == "bfloat16":
+            assert self.pool is not None
+            halved = self.precision == "bfloat16"
+            self._parts = BatchParts(self.online_, self.n_parts, halved, self.device, self.pool)
+            replicas = self._parts.replicas
         self.dropout_generators_ = []
         if self.generator is not None:
             # Not the generator of shuffling: that one lives on the CPU, and has one user.
@@ -239,84 +234,41 @@ class CompositionNet(NeuralNet):
             raise RuntimeError("training was stopped because another member failed")
         step = super().train_step(batch, **fit_params)
         average = get_ema_multi_avg_fn(1 - 1 / max(1.0, AVERAGING_HORIZON * self.n_steps))
-        average(list(self.module_.parameters()), list(self.online_.parameters()), 0)
+        averaged, online = list(self.module_.parameters()), list(self.online_.parameters())
+
+        def move(share: list[int]) -> None:
+            average([averaged[n] for n in share], [online[n] for n in share], 0)
+
+        if self._parts is None:
+            average(averaged, online, 0)
+        else:
+            self._parts.for_shares(move)
         return step
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
-        """Compute the loss of a batch and its gradients, in `n_shards` parts."""
-        if self.n_shards == 1 and self.precision == "float32":
+        """Compute the loss of a batch and its gradients."""
+        if self._parts is None:
             return super().train_step_single(batch, **fit_params)
-        assert self.pool is not None
         self._set_training(True)
         compositions, targets = batch
-        compositions = compositions.to(self.device)
         values, weights = (part.to(self.device) for part in targets)
-        half = self.precision == "bfloat16"
-        for replica in self._replicas:
-            for own, weight in self._pairs(replica):
-                own.requires_grad_(weight.requires_grad)
-        if half:
-            for own, weight in self._pairs(self._replicas[0]):
-                own.data.copy_(weight.data)
 
-        def backward(replica: nn.Module, part: tuple[Tensor, PackedBatch]) -> Prediction:
-            rows, packed = part
-            replica.zero_grad()
-            with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=half):
-                prediction = replica(packed)
-            prediction = Prediction(*(output.float() for output in prediction))
-            loss = self.criterion_(prediction, (values[rows], weights[rows]))
-            (loss * (len(rows) / len(compositions))).backward()
-            return Prediction(*(output.detach() for output in prediction))
+        def loss(prediction: Prediction, rows: Tensor) -> Tensor:
+            return self.criterion_(prediction, (values[rows], weights[rows]))
 
-        parts = compositions.split(self.n_shards)
-        predictions = list(self.pool.map(backward, self._replicas, parts))
-        for replica in self._replicas[: len(parts)]:
-            if replica is not self.online_:
-                self._add_gradients(replica)
-        order = torch.cat([rows for rows, _ in parts]).argsort()
-        prediction = Prediction(
-            *(torch.cat(part)[order] for part in zip(*predictions, strict=True))
-        )
+        prediction = self._parts.backward(compositions.to(self.device), loss)
         return {"loss": self.get_loss(prediction, (values, weights)), "y_pred": prediction}
-
-    def _pairs(self, replica: nn.Module) -> Iterator[tuple[nn.Parameter, nn.Parameter]]:
-        """Return the weights of a replica, each with that which the optimiser moves."""
-        return zip(replica.parameters(), self.online_.parameters(), strict=True)
-
-    def _add_gradients(self, replica: nn.Module) -> None:
-        for own, weight in self._pairs(replica):
-            # Some weights are frozen, and some (a classifier's uncertainty) are not learnt.
-            if own.grad is None:
-                continue
-            if weight.grad is None:
-                weight.grad = own.grad.to(weight.dtype)
-            else:
-                weight.grad += own.grad
 
     def finish(self) -> None:
         """Drop what only training needs, so that a fitted net is its averaged weights."""
         self.trim_for_prediction()
         self.module: Any = type(self.module_)
         self.online_ = None
-        self._replicas = []
+        self._parts = None
         self.dropout_generators_ = []
         self.generator = None
         self.stop = None
         self.pool = None
-
-
-def _halved(network: nn.Module) -> nn.Module:
-    """Return a copy to train in whose matrices are of half precision, for `torch.autocast`.
-
-    By itself, that would convert them for each part of a batch, and the parts' gradients back.
-    What stands at the ends of the network stays as it is: see `PreciseLinear`.
-    """
-    copied = copy.deepcopy(network).train()
-    for layer in copied.modules():
-        if isinstance(layer, nn.Linear) and not isinstance(layer, PreciseLinear):
-            layer.to(torch.bfloat16)
-    return copied
 
 
 def one_cycle(step: int, n_steps: int) -> float:
@@ -328,16 +280,6 @@ def one_cycle(step: int, n_steps: int) -> float:
     if step < peak:
         return 0.04 + 0.96 * (1 - math.cos(math.pi * step / peak)) / 2
     return (1 + math.cos(math.pi * (step - peak) / (n_steps - peak))) / 2
-
-
-def count_shards(module: nn.Module, batch_size: int, precision: str) -> int:
-    """Return into how many parts to cut each batch: as many as are worth a thread, 4 at most."""
-    n_weights = sum(weight.numel() for weight in module.parameters())
-    n_parts = n_weights * batch_size // SHARD_SIZE
-    if precision == "bfloat16" and n_parts > 2:
-        # Twice as fast: parts of twice the size take as long.
-        n_parts = max(2, n_parts // 2)
-    return max(1, min(MAX_SHARDS, n_parts))
 
 
 def steps_per_epoch(n_rows: int, batch_size: int) -> int:
@@ -398,11 +340,11 @@ def train_member(
                 EarlyStopping(patience=patience, threshold=0.0, load_best=True),
             )
         )
-    n_shards = 1
+    n_parts = 1
     if torch.device(device).type == "cpu":
-        n_shards = count_shards(module, min(batch_size, len(dataset)), precision)
+        n_parts = count_parts(module, min(batch_size, len(dataset)), precision)
     with ThreadPoolExecutor(
-        min(n_shards, threads), initializer=partial(torch.set_num_threads, 1)
+        min(n_parts, threads), initializer=partial(torch.set_num_threads, 1)
     ) as pool:
         net = CompositionNet(
             module,
@@ -420,7 +362,7 @@ def train_member(
             generator=torch.Generator().manual_seed(seed),
             n_steps=n_steps,
             stop=stop,
-            n_shards=n_shards,
+            n_parts=n_parts,
             pool=pool,
             precision=precision,
             device=device,

@@ -110,7 +110,7 @@ class TestGoesOn:
 
     def test_batches_in_parts(self, some_formulas, tmp_path, monkeypatch):
         """Each part of a large network's batches has dropout of its own."""
-        monkeypatch.setattr("crabsk.neural_network._training.SHARD_SIZE", 1000)
+        monkeypatch.setattr("crabsk.neural_network._parts.PART_SIZE", 1000)
         X, y = some_formulas
         settings = {"dropout": 0.2, "max_epochs": 6}
         whole = tiny_crabnet(**settings).fit(X, y)
