@@ -139,11 +139,11 @@ class BatchParts:
     def _add_up(self, gradients: list[list[Tensor | None]], share: list[int]) -> None:
         for n in share:
             weight = self.weights[n]
-            for part in gradients:
+            for gradient in (part[n] for part in gradients):
                 if weight.grad is None:
-                    weight.grad = part[n]
-                elif part[n] is not None and part[n] is not weight.grad:
-                    weight.grad += part[n]
+                    weight.grad = gradient
+                elif gradient is not None and gradient is not weight.grad:
+                    weight.grad += gradient
 
 
 def _halve(network: nn.Module) -> nn.Module:
