@@ -58,7 +58,8 @@ class Dropout(nn.Module):
         words = torch.empty(-(-x.numel() // 8), dtype=torch.int64, device=x.device)
         words.random_(-(2**63), None, generator=self.generator)
         kept = words.view(torch.uint8)[: x.numel()].view(x.shape) >= self.threshold
-        return x * kept.to(x.dtype).mul_(256 / (256 - self.threshold))
+        # Half precision would round the scale, if the mask had it.
+        return x * kept.to(x.dtype) * (256 / (256 - self.threshold))
 
 
 class PreciseLinear(nn.Linear):

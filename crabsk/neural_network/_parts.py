@@ -30,9 +30,10 @@ class BatchParts:
 
     Each part has a replica of the network, with gradients of its own. In single precision the
     replicas share the network's weights, and the first is the network itself; in half precision
-    they share a copy. What is done to single weights between two steps is shared out to the
-    threads as well, each weight to one thread: like the parts, the shares are a property of the
-    training, not of the machine.
+    they share a copy, and the gradients that the weights get are overwritten by the next step.
+    What is done to single weights between two steps is shared out to the threads as well, each
+    weight to one thread: like the parts, the shares are a property of the training, not of the
+    machine.
 
     Parameters
     ----------
@@ -69,11 +70,13 @@ class BatchParts:
         self._own_weights = [list(replica.parameters()) for replica in self.replicas]
         # What each part gives to the gradient of each weight: nothing to those that are frozen or
         # not learnt (a classifier's uncertainty).
-        self._gradients: list[list[Tensor | None]] = [[] for _ in self.replicas]
+        self._gradients: list[list[Tensor | None]] = [
+            [None] * len(self.weights) for _ in self.replicas
+        ]
         if halved:
-            for k, own_weights in enumerate(self._own_weights):
+            for gradients, own_weights in zip(self._gradients, self._own_weights, strict=True):
                 for n, own in enumerate(own_weights):
-                    own.register_post_accumulate_grad_hook(self._converter(k, n))
+                    _convert_gradient(own.requires_grad_(True), gradients, n)
         self._shares = _share_out([weight.numel() for weight in self.weights], n_parts)
 
     def backward(
@@ -99,13 +102,13 @@ class BatchParts:
         def run(k: int) -> Prediction:
             rows, packed = parts[k]
             self.replicas[k].zero_grad()
-            self._gradients[k] = [None] * len(self.weights)
+            self._gradients[k][:] = [None] * len(self.weights)
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.halved):
                 prediction = self.replicas[k](packed)
             prediction = Prediction(*(output.float() for output in prediction))
             (loss(prediction, rows) * (len(rows) / len(batch))).backward()
             if not self.halved:
-                self._gradients[k] = [own.grad for own in self._own_weights[k]]
+                self._gradients[k][:] = [own.grad for own in self._own_weights[k]]
             return Prediction(*(output.detach() for output in prediction))
 
         predictions = list(self.pool.map(run, range(len(parts))))
@@ -120,21 +123,6 @@ class BatchParts:
     def _copy_weights(self, share: list[int]) -> None:
         for n in share:
             self._own_weights[0][n].data.copy_(self.weights[n].data)
-
-    def _converter(self, k: int, n: int) -> Callable[[Tensor], None]:
-        """Return what takes a gradient of half precision as soon as it is there.
-
-        While it is in the cache, and into memory that is kept: blocks of this size, fresh from
-        the system, would cost each step more time than the sums that are written to them.
-        """
-        converted = torch.empty_like(self.weights[n])
-
-        def convert(own: Tensor) -> None:
-            assert own.grad is not None
-            self._gradients[k][n] = converted.copy_(own.grad)
-            own.grad = None
-
-        return convert
 
     def _add_up(self, gradients: list[list[Tensor | None]], share: list[int]) -> None:
         for n in share:
@@ -159,12 +147,30 @@ def _halve(network: nn.Module) -> nn.Module:
     return copied
 
 
+def _convert_gradient(own: Tensor, gradients: list[Tensor | None], n: int) -> None:
+    """Have each gradient of a weight put into a list, in single precision, once it is there.
+
+    That is, while it is in the cache, and into memory that is kept: blocks of this size, fresh
+    from the system, would cost each step more time than the sums that are written to them.
+    """
+    converted = torch.empty_like(own, dtype=torch.float32, requires_grad=False)
+
+    # It must not hold the weight, nor what holds that: Python cannot see through a hook, and
+    # would never free them.
+    def convert(weight: Tensor) -> None:
+        assert weight.grad is not None
+        gradients[n] = converted.copy_(weight.grad)
+        weight.grad = None
+
+    own.register_post_accumulate_grad_hook(convert)
+
+
 def _share_out(sizes: list[int], n_shares: int) -> list[list[int]]:
-    """Return the numbers of the sizes that make up each of some shares of nearly equal size."""
+    """Return which of some sizes make up each of at most `n_shares` shares of like total size."""
     shares: list[list[int]] = [[] for _ in range(n_shares)]
     totals = [0] * n_shares
     for number in sorted(range(len(sizes)), key=lambda number: -sizes[number]):
         smallest = totals.index(min(totals))
         shares[smallest].append(number)
         totals[smallest] += sizes[number]
-    return shares
+    return [share for share in shares if share]

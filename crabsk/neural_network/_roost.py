@@ -19,7 +19,7 @@ _PAPER = {
     "learning_rate": 6e-4,
     "weight_decay": 1e-6,
     "fraction_noise": 0.0,
-    # The paper's uncertainty is that of an ensemble, of ten.
+    # In the paper, too, an ensemble's spread is a part of the uncertainty.
     "n_estimators": 5,
 }
 _CONSTRAINTS: dict[str, Any] = {
@@ -93,8 +93,8 @@ class RoostRegressor(CompositionRegressor, _RoostEstimator):
 
     Notes
     -----
-    `from_preset` names two settings, "default" and "paper", the latter with the loss, batches
-    and mean learning rate of [1]_. Each is plain parameters.
+    `from_preset` names two settings, "default" and "paper", the latter an ensemble with the loss,
+    batches and mean learning rate of [1]_. Each is plain parameters.
 
     References
     ----------
@@ -221,8 +221,8 @@ class RoostClassifier(CompositionClassifier, _RoostEstimator):
 
     Notes
     -----
-    `from_preset` names two settings, "default" and "paper", the latter with the batches and
-    mean learning rate of [1]_. Each is plain parameters.
+    `from_preset` names two settings, "default" and "paper", the latter an ensemble with the
+    batches and mean learning rate of [1]_. Each is plain parameters.
 
     References
     ----------

@@ -1,5 +1,7 @@
 """Large networks: batches in parts, in single and in half precision."""
 
+import gc
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,7 +13,8 @@ from tiny import CLASSIFIERS, REGRESSORS, tiny, tiny_crabnet
 
 from crabsk.modules import CrabNet
 from crabsk.neural_network import _parts
-from crabsk.neural_network._parts import BatchParts, count_parts
+from crabsk.neural_network._parts import count_parts
+from crabsk.neural_network._training import CompositionNet
 
 
 class TestParts:
@@ -81,6 +84,16 @@ class TestParts:
         monkeypatch.setattr(_parts, "PART_SIZE", 1)
         cut = tiny(cls, **settings).fit(X, labels)
         np.testing.assert_allclose(cut.encode(X), whole.encode(X), rtol=1e-3, atol=1e-4)
+
+    @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+    def test_what_only_training_needs_is_freed(self, fit, precision):
+        class Watcher(Callback):
+            def on_train_begin(self, net, **kwargs):
+                self.parts = weakref.ref(net._parts)
+
+        model = fit(2, precision=precision, callbacks=[Watcher()])
+        gc.collect()
+        assert model.callbacks_[0][0].parts() is None
 
     def test_only_large_networks_are_cut(self):
         assert count_parts(torch.nn.Linear(100, 100), 128, "float32") == 1
@@ -207,9 +220,18 @@ class TestHalfPrecision:
     def test_the_copy_is_on_the_device(self):
         network = CrabNet(torch.eye(118), d_model=16, dim_feedforward=32, head_widths=(16,))
         with ThreadPoolExecutor(1) as pool:
-            parts = BatchParts(network.to("meta"), 2, halved=True, device="meta", pool=pool)
-        for replica in parts.replicas:
+            net = CompositionNet(
+                network,
+                criterion=torch.nn.MSELoss,
+                device="meta",
+                precision="bfloat16",
+                n_parts=2,
+                pool=pool,
+            ).initialize()
+        for replica, gradients in zip(net._parts.replicas, net._parts._gradients, strict=True):
             assert {weight.device.type for weight in replica.parameters()} == {"meta"}
+            sum(weight.sum() for weight in replica.parameters()).backward()
+            assert {gradient.device.type for gradient in gradients} == {"meta"}
 
     def test_several_targets_with_gaps(self, some_formulas):
         X, y = some_formulas
