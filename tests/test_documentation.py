@@ -134,8 +134,10 @@ def test_the_table_of_embeddings_is_true():
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_notebooks_run(path):
+def test_notebooks_run(path, monkeypatch):
     notebook = nbformat.read(path, as_version=4)
-    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+    monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+    # The other core runs other tests: two threads would wait for each other there.
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     NotebookClient(notebook, timeout=120, kernel_name="python3").execute(cwd=str(path.parent))
     assert sum(cell.cell_type == "code" for cell in notebook.cells) >= 5
