@@ -1,0 +1,124 @@
+"""What predict does: order, chunks, memory, round trips."""
+
+import pickle
+import tracemalloc
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.exceptions import NotFittedError
+from tiny import tiny_crabnet
+
+from crabsk.composition import ELEMENTS, FormulaError
+
+
+class TestPrediction:
+    def test_rows_keep_their_order_and_number(self, formation_enthalpy, some_formulas):
+        """More elements than in training, pure elements, repeats: each row by itself the same."""
+        X, y = some_formulas
+        estimator = tiny_crabnet().fit(X, y)
+        rows = np.array(["Fe", "".join(ELEMENTS), "NaCl", "Fe", "Al0.3Ga0.3In0.4As", *X], object)
+        together = estimator.predict(rows)
+        apart = np.concatenate([estimator.predict([row]) for row in rows])
+        np.testing.assert_allclose(together, apart, rtol=1e-5, atol=1e-6)
+        assert together[0] == together[3]
+
+    def test_chunks_agree(self, some_formulas, monkeypatch):
+        X, y = some_formulas
+        estimator = tiny_crabnet().fit(X, y)
+        expected = estimator.predict(X)
+        monkeypatch.setattr("crabsk.neural_network._prediction.PREDICTION_CHUNK", 7)
+        np.testing.assert_allclose(estimator.predict(X), expected, rtol=1e-5, atol=1e-6)
+        monkeypatch.setattr("crabsk.neural_network._prediction.READING_CHUNK", 11)
+        np.testing.assert_allclose(estimator.predict(X), expected, rtol=1e-5, atol=1e-6)
+
+    def test_chunks_of_a_matrix_and_of_extra_features(self, some_formulas, monkeypatch):
+        X, y = some_formulas
+        frame = pd.DataFrame({"formula": X, "T": np.linspace(0, 1, len(X))})
+        amounts = np.random.default_rng(0).random((60, 5))
+        for form in (frame, amounts):
+            estimator = tiny_crabnet().fit(form, y)
+            expected = estimator.predict(form)
+            with monkeypatch.context() as patch:
+                patch.setattr("crabsk.neural_network._prediction.READING_CHUNK", 11)
+                np.testing.assert_allclose(estimator.predict(form), expected, rtol=1e-5, atol=1e-6)
+
+    def test_errors_count_rows_of_the_whole_input(self, some_formulas, monkeypatch):
+        X, y = some_formulas
+        estimator = tiny_crabnet(embedding="megnet16").fit(X, y)
+        monkeypatch.setattr("crabsk.neural_network._prediction.READING_CHUNK", 11)
+        X[25], X[50] = "Xx", "Yy2"
+        with pytest.raises(FormulaError, match=r"2 of 60 .*\n  row 25: 'Xx'.*\n  row 50: 'Yy2'"):
+            estimator.predict(X)
+        X[25], X[50] = "OgO2", "Og"
+        with pytest.raises(ValueError, match=r"Og, in 2 of 60 rows \(row 25, 50\)"):
+            estimator.predict(X)
+
+    def test_equal_compositions_are_computed_once(self, some_formulas):
+        X, y = some_formulas
+        estimator = tiny_crabnet().fit(X, y)
+        seen = []
+        estimator.nets_[0].module_.register_forward_hook(
+            lambda module, inputs, output: seen.append(len(inputs[0]))
+        )
+        twelve = [f"Fe{n}O" for n in range(1, 13)]
+        estimator.predict(twelve * 10)
+        assert seen == [16]  # filled up to a multiple of eight
+
+    def test_memory_does_not_grow_with_the_rows(self, some_formulas):
+        X, y = some_formulas
+        estimator = tiny_crabnet().fit(X, y)
+        few, many = list(X) * 2000, list(X) * 6000
+        peaks = []
+        for rows in (few, many):
+            tracemalloc.start()
+            estimator.predict(rows)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+        # For each row a reference and two floats, while means are joined.
+        assert peaks[1] - peaks[0] < 32 * (len(many) - len(few))
+
+    def test_longer_formulas_are_not_truncated(self):
+        """crabnet cuts formulas to the training set's number of elements."""
+        estimator = tiny_crabnet().fit(["NaCl", "MgO", "KBr"], [1.0, 2.0, 3.0])
+        first, other = estimator.predict(["LiFePO4Mg2", "LiFePO4Ca2"])
+        assert first != other
+
+    @pytest.mark.parametrize("nothing", [[], np.array([], object), pd.Series([], dtype=object)])
+    def test_nothing_to_predict(self, some_formulas, nothing):
+        X, y = some_formulas
+        with pytest.raises(ValueError, match="0 sample"):
+            tiny_crabnet().fit(X, y).predict(nothing)
+        with pytest.raises(ValueError, match="0 sample"):
+            tiny_crabnet().fit(nothing, [])
+
+    def test_unfitted(self):
+        with pytest.raises(NotFittedError):
+            tiny_crabnet().predict(["NaCl"])
+
+    def test_element_without_vector(self, some_formulas):
+        X, y = some_formulas
+        estimator = tiny_crabnet(embedding="megnet16").fit(X, y)
+        with pytest.raises(ValueError, match=r"Og.*megnet16|megnet16.*Og"):
+            estimator.predict(["NaCl", "OgO2"])
+        filled = tiny_crabnet(embedding="megnet16", missing="mean").fit(X, y)
+        assert np.isfinite(filled.predict(["OgO2"])).all()
+
+    @pytest.mark.parametrize("dump", [pickle.dumps, None], ids=["pickle", "joblib"])
+    def test_round_trip(self, some_formulas, tmp_path, dump):
+        X, y = some_formulas
+        estimator = tiny_crabnet(early_stopping=True, progress=False).fit(X, y)
+        if dump:
+            loaded = pickle.loads(dump(estimator))
+        else:
+            joblib.dump(estimator, tmp_path / "model")
+            loaded = joblib.load(tmp_path / "model")
+        assert np.array_equal(loaded.predict(X), estimator.predict(X))
+
+    def test_pickle_holds_the_weights_once(self, some_formulas):
+        X, y = some_formulas
+        estimator = tiny_crabnet(d_model=128, dim_feedforward=512).fit(X, y)
+        state = estimator.nets_[0].module_.state_dict()
+        weights = sum(value.numel() * value.element_size() for value in state.values())
+        assert len(pickle.dumps(estimator)) < 1.5 * weights + 300_000
