@@ -14,6 +14,7 @@ from ._fractions import (
 from ._heads import MixtureOfExpertsHead, SharedHead
 from ._layers import (
     Dropout,
+    DropoutBeforeReLU,
     EncoderLayer,
     PackedSelfAttention,
     PreciseLinear,
@@ -38,6 +39,7 @@ __all__ = [
     "CompositionNetwork",
     "CrabNet",
     "Dropout",
+    "DropoutBeforeReLU",
     "ElemNet",
     "EncoderLayer",
     "FractionStatistics",

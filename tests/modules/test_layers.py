@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from crabsk.modules import Dropout, FractionalEncoding, sample_subnetwork
+from crabsk.modules import Dropout, DropoutBeforeReLU, FractionalEncoding, sample_subnetwork
 
 
 class TestDropout:
@@ -37,6 +37,30 @@ class TestDropout:
         y = self.make(0.25)(x)
         y.sum().backward()
         assert torch.equal(x.grad, y.detach())
+
+
+class TestDropoutBeforeReLU:
+    def run(self, layer, p, dtype):
+        layer = layer(p).train()
+        layer.generator = torch.Generator().manual_seed(0)
+        x = torch.randn(40, 30, generator=torch.Generator().manual_seed(1), dtype=dtype)
+        x.requires_grad_(True)
+        y = torch.relu_(layer(x * 1))
+        y.backward(torch.linspace(-2, 3, y.numel(), dtype=dtype).view(y.shape))
+        return y.detach(), x.grad
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+    @pytest.mark.parametrize("p", [0.0, 0.1, 0.7])
+    def test_values_and_gradients_are_those_of_dropout(self, p, dtype):
+        for expected, found in zip(
+            self.run(Dropout, p, dtype), self.run(DropoutBeforeReLU, p, dtype), strict=True
+        ):
+            assert torch.equal(found, expected)
+            assert (found == 0).float().mean() == pytest.approx((1 + p) / 2, abs=0.05)
+
+    def test_identity_in_evaluation(self):
+        x = torch.randn(5, 3)
+        assert DropoutBeforeReLU(0.5).eval()(x) is x
 
 
 class TestSampledSubnetwork:
