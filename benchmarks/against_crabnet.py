@@ -478,7 +478,7 @@ def parse_options() -> argparse.Namespace:
         help="of torch, for both (default: as torch has)",
     )
     parser.add_argument("--repeats", type=int, default=3, help="passes")
-    parser.add_argument("--epochs", type=int, default=2, help="passes: beside the first")
+    parser.add_argument("--epochs", type=int, default=6, help="passes: beside the first")
     parser.add_argument("--fit-repeats", type=int, default=3, help="fits")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="accuracy")
     parser.add_argument(
