@@ -23,6 +23,7 @@ from .composition import (
     is_dataframe,
     parse_formulas,
 )
+from .composition._input import refuse_empty_rows
 
 __all__ = [
     "CompositionTable",
@@ -188,6 +189,7 @@ def _settle_matrix(estimator: BaseEstimator, X: Any, *, reset: bool) -> _Unread:
                 UserWarning,
                 stacklevel=2,
             )
+    refuse_empty_rows(matrix, names)
     columns = element_columns(names, matrix.shape[1])
     extra = np.empty((len(matrix), 0))
     return _Unread(

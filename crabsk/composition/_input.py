@@ -182,6 +182,20 @@ def element_columns(names: Iterable[Hashable] | None, n_columns: int) -> np.ndar
     return np.arange(1, n_columns + 1)
 
 
+def refuse_empty_rows(matrix: np.ndarray, names: Iterable[Hashable] | None) -> None:
+    """Refuse rows without any element where columns are named by elements.
+
+    In a matrix without such names they stay, as empty compositions: scikit-learn and MAPIE make
+    matrices of zeros of their own.
+    """
+    empty = np.flatnonzero(~matrix.any(axis=1))
+    if len(empty) and any(name in ATOMIC_NUMBERS for name in names or ()):
+        raise ValueError(
+            f"row {empty[0]} has no amount above zero of any element ({len(empty)} such rows in "
+            "all): remove it or say what it holds"
+        )
+
+
 def read_compositions(X: Any, formula_column: Hashable = "auto") -> Compositions:
     """Read any X into compositions; columns beside the formulas are left aside.
 
@@ -199,7 +213,8 @@ def read_compositions(X: Any, formula_column: Hashable = "auto") -> Compositions
     Raises
     ------
     ValueError
-        If an item is not a formula, or an amount is negative or not finite.
+        If an item is not a formula, an amount is negative or not finite, or a row of a table of
+        amounts, its columns named by elements, holds nothing.
 
     Examples
     --------
@@ -226,6 +241,7 @@ def read_compositions(X: Any, formula_column: Hashable = "auto") -> Compositions
             f"expected formulas or a matrix of element amounts, got numbers of shape {matrix.shape}"
         )
     names = list(X.columns) if is_dataframe(X) else None
+    refuse_empty_rows(matrix, names)
     return compositions_from_matrix(matrix, element_columns(names, matrix.shape[1]))
 
 

@@ -211,7 +211,8 @@ def compositions_from_matrix(
     """Read a dense matrix of element amounts.
 
     A row of zeros becomes an empty composition instead of being refused, because scikit-learn's
-    own machinery produces such rows.
+    own machinery produces such rows. (In tables whose columns are named by elements, estimators
+    refuse it.)
 
     Parameters
     ----------

@@ -14,7 +14,6 @@ from ._fractions import (
 from ._heads import MixtureOfExpertsHead, SharedHead
 from ._layers import (
     Dropout,
-    DropoutBeforeReLU,
     EncoderLayer,
     PackedSelfAttention,
     PreciseLinear,
@@ -39,7 +38,6 @@ __all__ = [
     "CompositionNetwork",
     "CrabNet",
     "Dropout",
-    "DropoutBeforeReLU",
     "ElemNet",
     "EncoderLayer",
     "FractionStatistics",

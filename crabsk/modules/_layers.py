@@ -44,62 +44,32 @@ class Dropout(nn.Module):
         self.sampled = False
         self._mask: Tensor | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Drop values while training, or those of a sampled mask. **Shape**: (T, d), kept."""
+    def forward(self, x: Tensor, before_relu: bool = False) -> Tensor:
+        """Drop values while training, or those of a sampled mask. **Shape**: (T, d), kept.
+
+        Where a ReLU is all that follows, `before_relu` saves gradients the mask: they end where
+        the ReLU's result is zero, dropped or negative. Of a hidden layer, the largest thing that a
+        step of training keeps, one copy is kept then. Without a ReLU, gradients would be wrong.
+        """
         if self.sampled:
             if self._mask is None:
                 self._mask = self._drop(x.new_ones(1, x.shape[1]))
             return x * self._mask
-        return self._drop(x) if self.training else x
+        return self._drop(x, before_relu) if self.training else x
 
-    @property
-    def scale(self) -> float:
-        """What kept values are multiplied by, so that the mean stays."""
-        return 256 / (256 - self.threshold)
-
-    def _drop(self, x: Tensor) -> Tensor:
-        # Half precision would round the scale, if the mask had it.
-        return (x * self._mask_of(x)).mul_(self.scale) if self.threshold else x
-
-    def _mask_of(self, x: Tensor) -> Tensor:
-        """Return a mask in the shape of a tensor, 0 for what is dropped and 1 for the rest."""
+    def _drop(self, x: Tensor, before_relu: bool = False) -> Tensor:
+        if not self.threshold:
+            return x
         words = torch.empty(-(-x.numel() // 8), dtype=torch.int64, device=x.device)
         words.random_(-(2**63), None, generator=self.generator)
         kept = words.view(torch.uint8)[: x.numel()].view(x.shape)
         # Bytes below the threshold become 0, the others 1. Comparing, and making numbers of
-        # booleans, would take ten times as long.
+        # booleans, would take several times as long.
         kept.clamp_(self.threshold - 1, self.threshold).sub_(self.threshold - 1)
-        return kept.to(x.dtype)
-
-
-class DropoutBeforeReLU(Dropout):
-    """Dropout of what a ReLU gets next, written over it.
-
-    Gradients then need no mask: the ReLU ends them where its result is zero, dropped or negative.
-    Of a hidden layer, the largest thing that a step of training keeps, one copy is kept.
-
-    Parameters
-    ----------
-    p : float
-        Probability with which a value is set to zero.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from crabsk.modules import DropoutBeforeReLU
-    >>> layer = DropoutBeforeReLU(0.5)
-    >>> layer.generator = torch.Generator().manual_seed(0)
-    >>> torch.relu_(layer(torch.ones(4, 8))).unique()
-    tensor([0., 2.])
-    """
-
-    def _drop(self, x: Tensor) -> Tensor:
-        if self.threshold:
-            mask = self._mask_of(x)
-            x = x.mul_(self.scale)
-            with torch.no_grad():
-                x.mul_(mask)
-        return x
+        # Half precision would round the scale, if the mask had it.
+        x = x * (256 / (256 - self.threshold))
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not before_relu):
+            return x.mul_(kept.to(x.dtype))
 
 
 class PreciseLinear(nn.Linear):
@@ -277,7 +247,7 @@ class EncoderLayer(nn.Module):
         self.feedforward_norm = nn.LayerNorm(d_model)
         # A layer for each place, so that each has a mask of its own where masks are sampled.
         self.attention_dropout = Dropout(dropout)
-        self.hidden_dropout = DropoutBeforeReLU(dropout)
+        self.hidden_dropout = Dropout(dropout)
         self.feedforward_dropout = Dropout(dropout)
 
     def extra_repr(self) -> str:
@@ -295,7 +265,9 @@ class EncoderLayer(nn.Module):
         return self.feedforward_norm(x + self._feedforward(x))
 
     def _feedforward(self, x: Tensor) -> Tensor:
-        hidden = F.relu_(self.hidden_dropout(self.widen(x)))
+        wide = self.widen(x)
+        dropped = self.hidden_dropout(wide, before_relu=True)
+        hidden = F.relu(dropped, inplace=dropped is not wide)
         return self.feedforward_dropout(self.narrow(hidden))
 
 

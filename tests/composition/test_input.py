@@ -17,11 +17,13 @@ from scipy import sparse
 
 from crabsk.composition import (
     FormulaError,
+    chemical_system,
     element_columns,
     find_formulas,
     is_dataframe,
     parse_formulas,
     read_compositions,
+    reduced_formula,
 )
 
 FORMULAS = ["Fe2O3", "NaCl", "H2O"]
@@ -403,6 +405,13 @@ def test_matrices_of_amounts(X):
 @pytest.mark.parametrize("X", [[1.0, 2.0], np.array([1, 2]), pd.Series([1.0, 2.0]), (1, 2), []])
 def test_one_dimensional_numbers_hold_no_formulas(X):
     assert find_formulas(X) is None
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame])
+@pytest.mark.parametrize("read", [read_compositions, reduced_formula, chemical_system])
+def test_a_row_of_nothing_among_named_elements(read, make):
+    with pytest.raises(ValueError, match=r"row 1 has no amount above zero .*1 such rows"):
+        read(make({"Na": [1.0, 0.0, 0.0], "Cl": [1.0, 0.0, 2.0]}))
 
 
 def test_element_columns():

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from crabsk.modules import Dropout, DropoutBeforeReLU, FractionalEncoding, sample_subnetwork
+from crabsk.modules import Dropout, FractionalEncoding, sample_subnetwork
 
 
 class TestDropout:
@@ -15,7 +15,7 @@ class TestDropout:
         layer.generator = torch.Generator().manual_seed(seed)
         return layer
 
-    @pytest.mark.parametrize("p", [0.1, 0.5])
+    @pytest.mark.parametrize("p", [1 / 256, 0.1, 0.5, 0.9])
     def test_rate_and_mean(self, p):
         y = self.make(p)(torch.ones(1000, 1000))
         assert (y == 0).float().mean() == pytest.approx(p, abs=0.004)
@@ -38,29 +38,32 @@ class TestDropout:
         y.sum().backward()
         assert torch.equal(x.grad, y.detach())
 
-
-class TestDropoutBeforeReLU:
-    def run(self, layer, p, dtype):
-        layer = layer(p).train()
-        layer.generator = torch.Generator().manual_seed(0)
-        x = torch.randn(40, 30, generator=torch.Generator().manual_seed(1), dtype=dtype)
-        x.requires_grad_(True)
-        y = torch.relu_(layer(x * 1))
-        y.backward(torch.linspace(-2, 3, y.numel(), dtype=dtype).view(y.shape))
-        return y.detach(), x.grad
+    def test_all_but_one_byte_dropped(self):
+        y = self.make(255 / 256)(torch.ones(1000, 1000))
+        assert y.unique().tolist() == [0, 256]
+        assert (y > 0).float().mean() == pytest.approx(1 / 256, rel=0.1)
 
     @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-    @pytest.mark.parametrize("p", [0.0, 0.1, 0.7])
-    def test_values_and_gradients_are_those_of_dropout(self, p, dtype):
-        for expected, found in zip(
-            self.run(Dropout, p, dtype), self.run(DropoutBeforeReLU, p, dtype), strict=True
-        ):
-            assert torch.equal(found, expected)
-            assert (found == 0).float().mean() == pytest.approx((1 + p) / 2, abs=0.05)
-
-    def test_identity_in_evaluation(self):
-        x = torch.randn(5, 3)
-        assert DropoutBeforeReLU(0.5).eval()(x) is x
+    @pytest.mark.parametrize("p", [0.0, 1 / 256, 0.1, 0.7])
+    def test_before_a_relu_its_gradient_is_the_same(self, p, dtype):
+        start = torch.randn(40, 30, generator=torch.Generator().manual_seed(1), dtype=dtype)
+        values, gradients, kept = [], [], []
+        for before_relu in (False, True):
+            x = start.clone().requires_grad_(True)
+            storages = set()
+            with torch.autograd.graph.saved_tensors_hooks(
+                lambda tensor, storages=storages: storages.add(tensor.data_ptr()) or tensor,
+                lambda tensor: tensor,
+            ):
+                y = torch.relu(self.make(p)(x, before_relu=before_relu))
+            y.backward(torch.linspace(-2, 3, y.numel(), dtype=dtype).view(y.shape))
+            values.append(y.detach())
+            gradients.append(x.grad)
+            kept.append(len(storages))
+            assert torch.equal(x, start)
+        assert torch.equal(*values)
+        assert torch.equal(*gradients)
+        assert kept == [1 if p == 0 else 2, 1]
 
 
 class TestSampledSubnetwork:

@@ -101,6 +101,15 @@ class TestForms:
         with pytest.raises(ValueError, match="element symbols"):
             tiny_crabnet().fit(columns.rename(columns={"Mg": "temperature"}), y)
 
+    def test_a_row_of_nothing_among_named_elements(self):
+        amounts = pd.DataFrame({"Na": [1.0, 1.0, 0.0], "Cl": [1.0, 0.0, 2.0]})
+        nothing = amounts.mul([1, 0, 1], axis=0)
+        model = tiny_crabnet().fit(amounts, [1.0, 2.0, 3.0])
+        with pytest.raises(ValueError, match="row 1 has no amount above zero"):
+            model.predict(nothing)
+        with pytest.raises(ValueError, match="row 1 has no amount above zero"):
+            model.fit(nothing, [1.0, 2.0, 3.0])
+
     def test_numbers_that_are_no_amounts_warn(self):
         table = pd.DataFrame({"temperature": [300.0, 600.0], "pressure": [1.0, 3.0]})
         with pytest.warns(UserWarning, match=r"'temperature'.*amounts of H, He"):
