@@ -267,6 +267,7 @@ class EncoderLayer(nn.Module):
     def _feedforward(self, x: Tensor) -> Tensor:
         wide = self.widen(x)
         dropped = self.hidden_dropout(wide, before_relu=True)
+        # Over what dropout made, but not over what a hook on `widen` may have kept.
         hidden = F.relu(dropped, inplace=dropped is not wide)
         return self.feedforward_dropout(self.narrow(hidden))
 
