@@ -16,8 +16,7 @@ import pandas as pd
 from elementembeddings.utils.config import DEFAULT_ELEMENT_EMBEDDINGS
 
 from .composition import ATOMIC_NUMBERS, ELEMENTS, N_ELEMENTS, Compositions
-from .composition._formula import shown
-from .composition._input import _few
+from .composition._errors import few, shown
 
 __all__ = ["MISSING", "ElementTable", "embedding_names", "load_embedding"]
 
@@ -92,7 +91,7 @@ class ElementTable:
             `missing` is none of the three.
         """
         if missing not in MISSING:
-            raise ValueError(f"missing={missing!r} must be one of {_few(MISSING)}")
+            raise ValueError(f"missing={missing!r} must be one of {few(MISSING)}")
         if missing == "error":
             self._check_covers(compositions)
             return self.values
@@ -120,7 +119,7 @@ class ElementTable:
         unknown = np.flatnonzero(np.isnan(self.values[z - 1]))
         if len(unknown) == len(self.feature_names):
             return symbol
-        return f"{symbol} (in {_few([self.feature_names[j] for j in unknown.tolist()])})"
+        return f"{symbol} (in {few([self.feature_names[j] for j in unknown.tolist()])})"
 
 
 def embedding_names() -> list[str]:
@@ -266,21 +265,21 @@ def _from_frame(name: str, frame: pd.DataFrame) -> ElementTable:
     unknown = [label for label in frame.index if label not in ATOMIC_NUMBERS]
     if unknown:
         raise ValueError(
-            f"embedding {name!r} has rows that are no element symbols: {_few(unknown)} (a "
+            f"embedding {name!r} has rows that are no element symbols: {few(unknown)} (a "
             "DataFrame must be indexed by symbol, such as with frame.set_index('element'))"
         )
     feature_names = tuple(map(str, frame.columns))
     for labels, what in ((frame.index, "elements"), (pd.Index(feature_names), "features")):
         repeated = labels[labels.duplicated()].unique().tolist()
         if repeated:
-            raise ValueError(f"embedding {name!r} has {what} more than once: {_few(repeated)}")
+            raise ValueError(f"embedding {name!r} has {what} more than once: {few(repeated)}")
     no_numbers = [
         column
         for column, dtype in frame.dtypes.items()
         if not pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_complex_dtype(dtype)
     ]
     if no_numbers:
-        raise ValueError(f"embedding {name!r} has features that are no numbers: {_few(no_numbers)}")
+        raise ValueError(f"embedding {name!r} has features that are no numbers: {few(no_numbers)}")
     numbers = frame.to_numpy(dtype=np.float64, na_value=np.nan)
     if np.isinf(numbers).any():
         bad = np.isinf(numbers).any(axis=0)
@@ -305,4 +304,4 @@ def _read_only(values: np.ndarray) -> np.ndarray:
 
 
 def _few_at(names: Sequence[str], mask: np.ndarray) -> str:
-    return _few([names[j] for j in np.flatnonzero(mask).tolist()])
+    return few([names[j] for j in np.flatnonzero(mask).tolist()])

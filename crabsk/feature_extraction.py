@@ -22,7 +22,7 @@ from ._validation import (
     validate_compositions,
 )
 from .composition import ELEMENTS, N_ELEMENTS, Compositions
-from .composition._input import _few
+from .composition._errors import few
 from .embeddings import MISSING, load_embedding
 
 __all__ = ["CompositionTransformer"]
@@ -306,7 +306,7 @@ class CompositionTransformer(LinkedToDocuments, TransformerMixin, BaseEstimator)
         repeated = names[names.duplicated()].unique().tolist()
         if repeated:
             raise ValueError(
-                f"more than one output feature would be called {_few(repeated)}: name each "
+                f"more than one output feature would be called {few(repeated)}: name each "
                 "statistic and each embedding once, join own tables into one, and rename columns "
                 "beside the formulas that are called like a feature"
             )
@@ -331,8 +331,8 @@ class CompositionTransformer(LinkedToDocuments, TransformerMixin, BaseEstimator)
             undefined = [stat for stat in descriptors if stat in _NOT_OF_NEGATIVES]
             if negative and undefined:
                 raise ValueError(
-                    f"{_few(undefined)} is not defined for negative values, which embedding "
-                    f"{table.name!r} has in {_few(negative)}: choose other stats, or pass a table "
+                    f"{few(undefined)} is not defined for negative values, which embedding "
+                    f"{table.name!r} has in {few(negative)}: choose other stats, or pass a table "
                     "without these features"
                 )
         return tables

@@ -4,7 +4,7 @@ Everything downstream works on `Compositions`; nothing but this room knows what 
 """
 
 from ._elements import ATOMIC_NUMBERS, ELEMENTS, N_ELEMENTS
-from ._formula import FormulaError
+from ._errors import FormulaError
 from ._input import (
     FormulaTable,
     element_columns,

@@ -22,3 +22,24 @@ ATOMIC_NUMBERS: dict[str, int] = {symbol: z for z, symbol in enumerate(ELEMENTS,
 
 # Deuterium and tritium are written as elements in formulas, and are hydrogen to every table.
 FORMULA_SYMBOLS: dict[str, int] = {**ATOMIC_NUMBERS, "D": 1, "T": 1}
+
+# From the least to the most electronegative (Pauling's scale, equal values by symbol), as pymatgen
+# and the Materials Project write formulas; then the elements without a value.
+_BY_ELECTRONEGATIVITY = """
+    Fr Cs K Rb Ba Ra Na Sr Li Ca Ac La Tb Yb Ce Pm Pr Nd Sm Eu Gd Dy Y Ho Er Tm Lu Pu Am Bk Cf Cm
+    Es Fm Hf Lr Md No Th Mg Zr Np Sc U Pa Ta Ti Mn Be Nb Al Tl V Zn Cr Cd In Ga Fe Co Cu Re Si Tc
+    Ni Ag Sn Hg Po Ge Bi B Sb Te Mo As P At H Ir Os Pd Rn Ru Pt Rh Pb W Au C Se S Xe I Br Kr N Cl
+    O F Ar Bh Cn Db Ds Fl He Hs Lv Mc Mt Ne Nh Og Rf Rg Sg Ts
+"""
+
+PLACES_IN_FORMULAS: tuple[int, ...] = tuple(
+    _BY_ELECTRONEGATIVITY.split().index(symbol) for symbol in ELEMENTS
+)
+"""Place of each element in a formula: ``PLACES_IN_FORMULAS[z - 1]``."""
+
+_NON_METALS = "H He B C N O F Ne Si P S Cl Ar As Se Br Kr Te I Xe At Rn"
+NON_METALS: frozenset[int] = frozenset(ATOMIC_NUMBERS[symbol] for symbol in _NON_METALS.split())
+"""Atomic numbers of the elements that do not begin the formula of a salt."""
+
+ANIONS: frozenset[int] = frozenset(map(ATOMIC_NUMBERS.__getitem__, ["O", "F", "Cl", "Br", "I"]))
+"""Atomic numbers of the elements that end the formula of an oxide or a halide."""

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ._elements import ATOMIC_NUMBERS, N_ELEMENTS
-from ._formula import FormulaError, FormulaReader, is_missing, shown
+from ._errors import FormulaError, few, is_missing, shown
+from ._formula import FormulaReader
 from ._ragged import Compositions, compositions_from_matrix, parse_formulas, refuse_single
 
 _TEXT = (str, Mapping)
@@ -166,13 +167,13 @@ def element_columns(names: Iterable[Hashable] | None, n_columns: int) -> np.ndar
         unknown = [name for name in names if name not in ATOMIC_NUMBERS]
         if unknown:
             raise ValueError(
-                f"some columns are element symbols ({_few(known)}) and some are not "
-                f"({_few(unknown)}): a matrix of element amounts is named by symbols throughout; "
+                f"some columns are element symbols ({few(known)}) and some are not "
+                f"({few(unknown)}): a matrix of element amounts is named by symbols throughout; "
                 "extra features stand beside a column of formulas"
             )
         twice = [name for name, count in Counter(known).items() if count > 1]
         if twice:
-            raise ValueError(f"more than one column is named by the element {_few(twice)}")
+            raise ValueError(f"more than one column is named by the element {few(twice)}")
         return np.array([ATOMIC_NUMBERS[name] for name in known])
     if n_columns > N_ELEMENTS:
         raise ValueError(
@@ -310,7 +311,7 @@ def _formula_position(columns: list, names: list, formula_column: Hashable) -> i
         if len(found) != 1:
             raise ValueError(
                 f"formula_column={shown(formula_column)} names {len(found)} columns of X: "
-                f"{_few(names)}"
+                f"{few(names)}"
             )
         return found[0]
     text = [j for j, column in enumerate(columns) if _holds_text(column)]
@@ -320,7 +321,7 @@ def _formula_position(columns: list, names: list, formula_column: Hashable) -> i
     formulas = [j for j in text if complaints[j] is None]
     if len(formulas) > 1:
         raise ValueError(
-            f"the columns {_few([names[j] for j in formulas])} may all hold formulas: name one as "
+            f"the columns {few([names[j] for j in formulas])} may all hold formulas: name one as "
             "formula_column= and drop the others"
         )
     if not formulas and len(text) == 1:
@@ -397,8 +398,3 @@ def _numeric_items(items: list, name: Hashable) -> np.ndarray:
         except OverflowError:  # of an int that no float can hold
             values[row] = np.inf
     return values
-
-
-def _few(names: Sequence) -> str:
-    text = ", ".join(shown(name) for name in names[:5])
-    return text + (f", ... ({len(names)} in all)" if len(names) > 5 else "")

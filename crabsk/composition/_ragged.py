@@ -8,7 +8,8 @@ import numpy as np
 from scipy import sparse
 
 from ._elements import ELEMENTS, N_ELEMENTS
-from ._formula import MIN_FRACTION, FormulaError, FormulaReader, shown
+from ._errors import FormulaError, formula_error, shown
+from ._formula import MIN_FRACTION, FormulaReader
 
 _ERRORS_SHOWN = 5
 
@@ -126,10 +127,12 @@ class Compositions:
 def parse_formulas(formulas: Iterable) -> Compositions:
     """Read chemical formulas into a ragged batch of compositions.
 
-    Brackets of all three kinds may be nested to any depth; amounts are decimal or scientific
-    (``Fe0.95O``, ``Fe1e-7O``), their digits plain or subscript (superscript only throughout, so
-    that no charge is taken for an amount); ``·``, ``*`` or a dot that can be nothing else divides
-    a hydrate, and a number may lead a part (``CuSO4·5H2O``). D and T are hydrogen.
+    Brackets of all three kinds may be nested to any depth. Amounts are decimals (``Fe0.95O``,
+    ``Pb.985Te``), fractions (``Ni1/3``) or scientific (``Fe1e-7O``); a zero is an absence. Digits
+    may be plain, full-width or subscript, or superscript throughout. ``·``, ``*``, or a point that
+    can be nothing else, divides the parts of a hydrate or a mixture, and a number may lead each
+    part (``CuSO4·5H2O``, ``0.7Li2S-0.3P2S5``). D and T are hydrogen where that is plain. The
+    user guide has all rules.
 
     Parameters
     ----------
@@ -145,11 +148,12 @@ def parse_formulas(formulas: Iterable) -> Compositions:
     Raises
     ------
     FormulaError
-        A `ValueError`, if any item is not a formula: unknown symbols, unbalanced brackets,
-        charges, oxidation states (``Fe(III)``), variables (``La1-xSrxMnO3``), ambiguous dots
-        (``CuSO4.5H2O``), missing values, amounts that are zero, negative, infinite or over 40
-        characters long. The message shows row, text and place of the first five (counted from 0)
-        and counts the rest.
+        A `ValueError`, if any item is not a formula, or can mean two things: unknown symbols,
+        unbalanced brackets, charges, oxidation states (``Fe(III)``), variables
+        (``La1-xSrxMnO3``), ambiguous points (``CuSO4.5H2O``, ``Al2O3.2SiO2``), numbers in front
+        of all (``18Cr8Ni``), leading zeros (``P04``), missing values, amounts that are negative,
+        infinite or over 40 characters long, nothing but zeros. The message shows row, text and
+        place of the first five (counted from 0) and counts the rest.
     ValueError
         If `formulas` is a single formula, a table or a set.
 
@@ -189,7 +193,11 @@ def parse_formulas(formulas: Iterable) -> Compositions:
         lengths.append(len(composition))
     if errors:
         n_errors = len(bad_rows)
-        refusal = FormulaError(_describe(errors, n_errors, n_errors + len(lengths)))
+        refusal = formula_error(
+            _describe(errors, n_errors, n_errors + len(lengths)),
+            errors[0][1].kind,
+            errors[0][1].suggestion,
+        )
         refusal.rows = tuple(bad_rows)
         raise refusal from errors[0][1]
     return _in_order_of_atomic_number(

