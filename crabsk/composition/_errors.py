@@ -46,7 +46,11 @@ def refuse(
     original: str, position: int, kind: str, reason: str, suggestion: str | None = None
 ) -> NoReturn:
     """Raise a FormulaError about one place of a text."""
-    raise formula_error(f"{shown(original)}, position {position}: {reason}", kind, suggestion)
+    raise formula_error(
+        f"{shown(original)}, position {position}: {reason}",
+        kind,
+        None if suggestion == original else suggestion,
+    )
 
 
 def formula_error(message: str, kind: str, suggestion: str | None = None) -> FormulaError:

@@ -312,7 +312,10 @@ class _Reading:
             )
         if frame.multiplier_token and frame.multiplier < 1:
             # `0.05Sr0.4Pr0.55Mn1O3` was La0.05Sr0.4Pr0.55MnO3.
-            amounts = [item.amount if item.token else math.nan for item in frame.items]
+            amounts = [
+                math.nan if item.is_bracket or not item.token else item.amount
+                for item in frame.items
+            ]
             sums = list(accumulate([frame.multiplier, *amounts]))
             if any(map(is_whole, sums[1:])):
                 token = frame.multiplier_token

@@ -165,7 +165,7 @@ def parse_formulas(formulas: Iterable) -> Compositions:
     >>> parse_formulas(["NaCl", "Xx2O3"])
     Traceback (most recent call last):
     ...
-    crabsk.composition._formula.FormulaError: 1 of 2 formulas cannot be read:
+    crabsk.composition._errors.FormulaError: 1 of 2 formulas cannot be read:
       row 1: 'Xx2O3', position 0: unknown element 'Xx'
     """
     refuse_single(formulas)
