@@ -35,7 +35,7 @@ from sklearn.utils.estimator_checks import (
 import crabsk.feature_extraction
 from crabsk.composition import ELEMENTS, parse_formulas, read_compositions
 from crabsk.datasets import load_formation_enthalpy
-from crabsk.embeddings import load_embedding
+from crabsk.embeddings import embedding_names, load_embedding
 from crabsk.feature_extraction import CompositionTransformer
 
 FORMULAS = [
@@ -396,6 +396,33 @@ def test_names():
     frame = transformer.set_output(transform="pandas").transform(pd.Series(FORMULAS))
     assert frame.columns.tolist() == names.tolist()
     assert (frame.dtypes == np.float64).all()
+
+
+def test_names_that_boosted_trees_take():
+    """XGBoost refuses [ ] < in a name, LightGBM refuses [ ] { } " , and :."""
+    names = []
+    for name in embedding_names():
+        transformer = CompositionTransformer(name, stats=["mean", "max"], missing="mean")
+        names += transformer.fit(["FeO"]).get_feature_names_out().tolist()
+    assert len(set(names)) == 2 * sum(load_embedding(n).values.shape[1] for n in embedding_names())
+    assert not [name for name in names if set(name) & set('[]<{}",:')]
+    assert "oliynyk_mean_Miracle_Radius_pm" in names
+    assert "oliynyk_max_specific_heat_(J/g_K)_" in names
+
+
+def test_names_of_own_features_and_columns():
+    table = pd.DataFrame([[1.0, 2.0, 3.0]], index=["Fe"], columns=["radius [pm]", "a<b", "{c:d,e}"])
+    X = pd.DataFrame({"formula": ["Fe"], "T [K]": [300.0]})
+    names = CompositionTransformer(table, stats="mean").fit(X).get_feature_names_out()
+    properties = ["custom_mean_radius pm", "custom_mean_ab", "custom_mean_cde"]
+    assert names.tolist() == [*properties, "T [K]"]
+
+
+def test_features_that_differ_in_characters_left_out():
+    table = pd.DataFrame([[1.0, 2.0]], index=["Fe"], columns=["a", "[a]"])
+    message = r"called 'custom_mean_a': .* that differ only in the characters \[ \] < { } \" , :$"
+    with pytest.raises(ValueError, match=message):
+        CompositionTransformer(table, stats="mean").fit(["Fe"])
 
 
 def test_formulas_are_read_once(monkeypatch):
