@@ -34,6 +34,17 @@ _ROWS_SHOWN = 5
 _OLD_SYMBOLS = {"Uut": "Nh", "Uup": "Mc"}
 _NO_ELEMENTS = ("Uuh", "Null", "D", "T")
 
+# Values, by the position of their column, that were filled in where the source has none. Magpie's
+# own files say "Missing", where `magpie` has the median of the column; elementembeddings' file
+# `oliynyk.csv` is empty, where `oliynyk` has the mean of five similar elements. The scaled tables
+# were made from filled columns: with the same medians, and with the means of the columns.
+_FILLED = {
+    # MeltingT, CovalentRadius, Electronegativity, SpaceGroupNumber
+    "magpie": {3: "He Fr", 6: "Bk", 7: "He Ne Ar Rn", 21: "At Rn Fr"},
+    # Miracle_Radius_[pm], crystal_radius, MB_electonegativity, Mulliken_EN
+    "oliynyk": {11: "H He F Ne Cl Ar Br Kr I Xe", 15: "Kr", 17: "Kr", 19: "Kr Xe"},
+}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ElementTable:
@@ -154,7 +165,7 @@ def load_embedding(embedding: Any) -> ElementTable:
         - A pandas DataFrame of numbers indexed by element symbol, one column for each feature; NaN
           is "no value".
         - A mapping from element symbol to a vector of numbers, all of the same length.
-        - An ``Embedding`` object of elementembeddings.
+        - An ``Embedding`` object of elementembeddings. All of its values are taken as they are.
 
     Returns
     -------
@@ -172,9 +183,14 @@ def load_embedding(embedding: Any) -> ElementTable:
 
     Notes
     -----
-    The sources of the named tables are listed by elementembeddings [1]_, whose values these are,
-    bit for bit. Two labels of "random_200" are given today's symbols (Uut is Nh, Uup is Mc); its
-    two rows called Uuh are left out, because the table has Lv besides, so that it lacks Ts and Og.
+    The named tables are those of elementembeddings [1]_, which lists their sources. The values are
+    the same, bit for bit, with one exception: a value that was filled in where the source has none
+    is NaN here. "magpie" and "magpie_sc" have 10 such values, "oliynyk" and "oliynyk_sc" have 14.
+    An ``Embedding`` object keeps its filled values, because they may be the user's own.
+
+    Two labels of "random_200" are given today's symbols: Uut is Nh, and Uup is Mc. Its two rows
+    called Uuh are left out, because the table has Lv besides, so that it lacks Ts and Og.
+
     elementembeddings turns missing values into 0 when it describes a composition; crabsk
     never does so unasked.
 
@@ -223,6 +239,8 @@ def _load_named(name: str) -> ElementTable:
             vectors = json.loads(path.read_text())
             scalar = not isinstance(next(iter(vectors.values())), list)
             frame = _scale_to_frame(vectors) if scalar else _mapping_to_frame(vectors)
+    for position, symbols in _FILLED.get(name.removesuffix("_sc"), {}).items():
+        frame.loc[symbols.split(), frame.columns[position]] = np.nan
     return _from_frame(name, _with_todays_symbols(frame))
 
 

@@ -47,6 +47,9 @@ _STATISTICS = (*_DESCRIPTORS, *_MATRICES)
 # Means over logarithms and reciprocals.
 _NOT_OF_NEGATIVES = ("geometric_mean", "harmonic_mean")
 
+# XGBoost refuses [ ] < in the names of features; LightGBM refuses [ ] { } " , :
+_REFUSED_IN_NAMES = '[]<{}",:'
+
 # Numbers in the largest array that a block makes (512 kB): small enough for a core's cache, large
 # enough for Python's share to vanish. Measured on 100,000 formulas, from 2**13 to 2**22.
 _BLOCK_SIZE = 2**16
@@ -265,7 +268,8 @@ class CompositionTransformer(LinkedToDocuments, TransformerMixin, BaseEstimator)
         ndarray of shape (n_features_out,), dtype object
             ``<table>_<statistic>_<property>``; the element symbols for "amount" or "fraction",
             or ``amount_<symbol>`` and ``fraction_<symbol>`` if both are asked for; then the
-            names of the columns beside the formulas.
+            names of the columns beside the formulas, as they are. The names of features made from
+            a table leave out the characters ``[ ] < { } " , :``, which XGBoost or LightGBM refuses.
 
         Raises
         ------
@@ -275,8 +279,9 @@ class CompositionTransformer(LinkedToDocuments, TransformerMixin, BaseEstimator)
         check_is_fitted(self)
         names_in = _check_feature_names_in(self, input_features)
         descriptors, matrices = _sorted_by_kind(self.stats_)
+        left_out = str.maketrans("", "", _REFUSED_IN_NAMES)
         names = [
-            f"{table.name}_{stat}_{feature}"
+            f"{table.name}_{stat}_{feature}".translate(left_out)
             for table in self.tables_
             for stat in descriptors
             for feature in table.feature_names
@@ -307,8 +312,9 @@ class CompositionTransformer(LinkedToDocuments, TransformerMixin, BaseEstimator)
         if repeated:
             raise ValueError(
                 f"more than one output feature would be called {few(repeated)}: name each "
-                "statistic and each embedding once, join own tables into one, and rename columns "
-                "beside the formulas that are called like a feature"
+                "statistic and each embedding once, join own tables into one, rename columns "
+                "beside the formulas that are called like a feature, and rename features that "
+                f"differ only in the characters {' '.join(_REFUSED_IN_NAMES)}"
             )
         return table
 

@@ -88,12 +88,9 @@ def draw(model: CrabNetRegressor, X: np.ndarray, y: np.ndarray) -> None:
 
     TrainingHistoryDisplay.from_estimator(model)
     save("training")
-    natural = ELEMENTS[:94]
-    EmbeddingDisplay.from_embedding("mat2vec", elements=natural)
+    EmbeddingDisplay.from_embedding("mat2vec", elements=ELEMENTS[:94])
     save("elements_pca")
-    EmbeddingDisplay.from_embedding(
-        "magpie", elements=natural[:83], method="tsne", color_by="group"
-    )
+    EmbeddingDisplay.from_embedding("magpie", method="tsne", color_by="group")
     save("elements_tsne")
     EmbeddingDisplay.from_estimator(model, X, y, value_name=f"formation enthalpy ({UNIT})")
     save("compositions_pca")

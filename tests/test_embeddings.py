@@ -1,6 +1,9 @@
+import importlib.util
+import re
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +15,23 @@ from crabsk.embeddings import embedding_names, load_embedding
 
 PEERS_NAMES = [name for name in embedding_names() if name != "onehot"]
 
+# What has a value in elementembeddings' tables but none in their sources: in Magpie's own files,
+# and in elementembeddings' and CBFV's `oliynyk.csv`.
+FILLED = {
+    "magpie": {
+        "MeltingT": "He Fr",
+        "CovalentRadius": "Bk",
+        "Electronegativity": "He Ne Ar Rn",
+        "SpaceGroupNumber": "At Rn Fr",
+    },
+    "oliynyk": {
+        "Miracle_Radius_[pm]": "H He F Ne Cl Ar Br Kr I Xe",
+        "crystal_radius": "Kr",
+        "MB_electonegativity": "Kr",
+        "Mulliken_EN": "Kr Xe",
+    },
+}
+
 
 @pytest.fixture(scope="module")
 def load_data():
@@ -20,6 +40,18 @@ def load_data():
         warnings.simplefilter("ignore")
         from elementembeddings.core import Embedding
     return Embedding.load_data
+
+
+def gaps(name):
+    """Return the places of the values that were filled in, as rows and columns."""
+    source = name.removesuffix("_sc")
+    names = load_embedding(source).feature_names
+    places = [
+        (ATOMIC_NUMBERS[symbol] - 1, names.index(feature))
+        for feature, symbols in FILLED.get(source, {}).items()
+        for symbol in symbols.split()
+    ]
+    return tuple(np.array(places, dtype=int).reshape(-1, 2).T)
 
 
 def of(table, symbol):
@@ -44,9 +76,50 @@ def test_equals_elementembeddings(load_data, name):
     expected = np.full((118, peer.dim), np.nan)
     for symbol, vector in vectors.items():
         expected[ATOMIC_NUMBERS[symbol] - 1] = vector
+    expected[gaps(name)] = np.nan
     np.testing.assert_array_equal(table.values, expected)
     assert table.name == name
     assert table.feature_names == tuple(map(str, peer.feature_labels))
+
+
+def test_filled_values_of_magpie_are_medians(load_data):
+    """A later elementembeddings with other values here may need fewer gaps."""
+    vectors = load_data("magpie").embeddings
+    values = load_embedding("magpie").values
+    assert len(gaps("magpie")[0]) == 10
+    for row, column in zip(*gaps("magpie"), strict=True):
+        assert vectors[ELEMENTS[row]][column] == np.nanmedian(values[:, column])
+
+
+@pytest.mark.parametrize("package", ["elementembeddings", "CBFV"])
+def test_filled_values_of_oliynyk_are_empty_in_its_source(package):
+    folder = {"elementembeddings": "data/element_representations", "CBFV": "element_properties"}
+    spec = importlib.util.find_spec(package)  # imports nothing
+    (root,) = spec.submodule_search_locations
+    source = pd.read_csv(Path(root, folder[package], "oliynyk.csv"), index_col=0)
+    np.testing.assert_array_equal(
+        load_embedding("oliynyk").values, source.reindex(list(ELEMENTS)).to_numpy()
+    )
+    assert source.isna().sum().sum() == 14
+
+
+@pytest.mark.parametrize(
+    ("name", "formula", "described"),
+    [
+        ("magpie", "He", "He (in 'MeltingT', 'Electronegativity')"),
+        ("magpie_sc", "He", "He (in '3', '7')"),
+        ("oliynyk", "NaF", "F (in 'Miracle_Radius_[pm]')"),
+        ("oliynyk_sc", "NaF", "F (in '11')"),
+    ],
+)
+def test_filled_values_are_gaps(name, formula, described):
+    table = load_embedding(name)
+    compositions = parse_formulas(["Fe2S3", formula])
+    message = f"{name!r} has no values for {described}, in 1 of 2 rows (row 1): remove these rows"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        table.fill(compositions)
+    filled = table.fill(compositions, "mean")[gaps(name)]
+    np.testing.assert_array_equal(filled, np.nanmean(table.values, axis=0)[gaps(name)[1]])
 
 
 @pytest.mark.parametrize("name", ["magpie", "megnet16", "mod_petti", "random_200", "mat2vec"])
@@ -54,7 +127,10 @@ def test_embedding_object(load_data, name):
     embedding = load_data(name)
     before = {symbol: vector.copy() for symbol, vector in embedding.embeddings.items()}
     table = load_embedding(embedding)
-    np.testing.assert_array_equal(table.values, load_embedding(name).values)
+    for symbol in ("H", "He", "Fe"):  # with the values that were filled in
+        np.testing.assert_array_equal(of(table, symbol), before[symbol])
+    rest = np.delete(np.arange(118), gaps(name)[0])
+    np.testing.assert_array_equal(table.values[rest], load_embedding(name).values[rest])
     assert table.name == name
     assert table.feature_names == load_embedding(name).feature_names
     assert embedding.embeddings.keys() == before.keys()

@@ -347,7 +347,8 @@ class TestEmbedding:
 
     def test_gaps_are_left_out(self):
         display = EmbeddingDisplay.from_embedding("magpie")
-        assert list(display.labels) == list(ELEMENTS[:97])
+        gaps = {"He", "Ne", "Ar", "At", "Rn", "Fr"}
+        assert list(display.labels) == [e for e in ELEMENTS[:96] if e not in gaps]
         with pytest.raises(ValueError, match="lacks values of Cf"):
             EmbeddingDisplay.from_embedding("magpie", elements=["Na", "Cf"])
 
