@@ -1,12 +1,15 @@
 """Keys that say which rows are the same material, for grouping and de-duplication."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from ._elements import ELEMENTS
+from ._doubts import ACRONYM_BEGINNINGS, LAYER_NUMBERS
+from ._elements import ELEMENTS, N_ELEMENTS, PLACES_IN_FORMULAS
+from ._errors import FormulaError
+from ._formula import FormulaReader
 from ._input import read_compositions
 from ._ragged import Compositions
 
@@ -30,9 +33,10 @@ def reduced_formula(X: Any, *, formula_column: Hashable = "auto") -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_samples,), dtype object
-        Formulas in order of atomic number, in the smallest whole amounts. Where those would take
-        more than 10,000 atoms of the scarcest element, all are given for one atom of it with
-        eight digits, and smaller differences are lost.
+        Formulas in order of electronegativity (Pauling's), as pymatgen and the Materials Project
+        write them, in the smallest whole amounts. Where those would take more than 10,000 atoms
+        of the scarcest element, all are given for one atom of it with eight digits, and smaller
+        differences are lost.
 
     Raises
     ------
@@ -43,22 +47,26 @@ def reduced_formula(X: Any, *, formula_column: Hashable = "auto") -> np.ndarray:
     --------
     >>> from crabsk.composition import reduced_formula
     >>> reduced_formula(["Fe4O6", "O3Fe2", "FeO1.5", "Si0.5Ge0.5"])
-    array(['O3Fe2', 'O3Fe2', 'O3Fe2', 'SiGe'], dtype=object)
+    array(['Fe2O3', 'Fe2O3', 'Fe2O3', 'SiGe'], dtype=object)
     """
     compositions = read_compositions(X, formula_column)
-    texts = [
-        ELEMENTS[z - 1] + _amount_text(amount)
-        for z, amount in zip(
-            compositions.atomic_numbers.tolist(),
-            _reduced_amounts(compositions).tolist(),
-            strict=True,
-        )
-    ]
-    return _joined(texts, compositions.offsets, "")
+    places = np.array(PLACES_IN_FORMULAS)[compositions.atomic_numbers - 1]
+    order = np.argsort(compositions.row_of_token * N_ELEMENTS + places, kind="stable")
+    symbols = [ELEMENTS[z - 1] for z in compositions.atomic_numbers[order].tolist()]
+    amounts = _reduced_amounts(compositions)[order].tolist()
+    texts = [s + _amount_text(n) for s, n in zip(symbols, amounts, strict=True)]
+    keys = _joined(texts, compositions.offsets, "")
+    read = FormulaReader().read
+    for row, key in enumerate(keys):
+        if key and not _reads_back(key, read):
+            tokens = slice(compositions.offsets[row], compositions.offsets[row + 1])
+            pairs = zip(symbols[tokens], amounts[tokens], strict=True)
+            keys[row] = "".join(s + (_amount_text(n) or "1") for s, n in pairs)
+    return keys
 
 
 def chemical_system(X: Any, *, formula_column: Hashable = "auto") -> np.ndarray:
-    """Return the set of elements of each row of X, such as ``"O-Fe"``.
+    """Return the set of elements of each row of X, such as ``"Fe-O"``.
 
     As groups for `sklearn.model_selection.GroupKFold` it keeps all compounds of the same elements
     on one side of a split, so that a score tells how a model does on chemistry that it has not
@@ -74,7 +82,8 @@ def chemical_system(X: Any, *, formula_column: Hashable = "auto") -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_samples,), dtype object
-        Symbols in order of atomic number, joined by hyphens.
+        Symbols in alphabetical order, joined by hyphens, as pymatgen and the Materials Project
+        write them.
 
     Raises
     ------
@@ -85,11 +94,24 @@ def chemical_system(X: Any, *, formula_column: Hashable = "auto") -> np.ndarray:
     --------
     >>> from crabsk.composition import chemical_system
     >>> chemical_system(["Fe2O3", "FeO", "NaCl"])
-    array(['O-Fe', 'O-Fe', 'Na-Cl'], dtype=object)
+    array(['Fe-O', 'Fe-O', 'Cl-Na'], dtype=object)
     """
     compositions = read_compositions(X, formula_column)
-    symbols = [ELEMENTS[z - 1] for z in compositions.atomic_numbers.tolist()]
+    places = np.argsort(np.argsort(ELEMENTS))[compositions.atomic_numbers - 1]
+    order = np.argsort(compositions.row_of_token * N_ELEMENTS + places, kind="stable")
+    symbols = [ELEMENTS[z - 1] for z in compositions.atomic_numbers[order].tolist()]
     return _joined(symbols, compositions.offsets, "-")
+
+
+def _reads_back(key: str, read: Callable) -> bool:
+    """Whether a key is no text that is refused, such as `YBCO`."""
+    if "." not in key and key[:4] not in ACRONYM_BEGINNINGS and key[-4:] not in LAYER_NUMBERS:
+        return True
+    try:
+        read(key)
+    except FormulaError:
+        return False
+    return True
 
 
 def _amount_text(amount: float) -> str:
