@@ -10,20 +10,22 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.stats import rankdata
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_non_negative, validate_data
 
 from .composition import (
-    ELEMENTS,
     Compositions,
+    TableWarning,
     compositions_from_matrix,
     element_columns,
     find_formulas,
     is_dataframe,
     parse_formulas,
 )
-from .composition._input import refuse_empty_rows
+from .composition._amounts import check_amounts, refuse_empty_rows
+from .composition._errors import few
 
 __all__ = [
     "CompositionTable",
@@ -31,9 +33,14 @@ __all__ = [
     "Interval",
     "StrOptions",
     "_fit_context",
+    "extra_feature_columns",
     "stream_compositions",
     "validate_compositions",
+    "warn_of_target_among_features",
 ]
+
+# Fewer samples may be in the order of the target by chance.
+_ENOUGH_TO_RANK = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,21 +185,74 @@ def _settle_matrix(estimator: BaseEstimator, X: Any, *, reset: bool) -> _Unread:
             f"{name} was fitted on formulas, but X holds none: it must be formulas again"
         )
     matrix = validate_data(estimator, X, reset=reset, dtype=np.float64)
-    check_non_negative(matrix, f"{name} (a matrix of element amounts)")
     names = list(getattr(estimator, "feature_names_in_", ()))
-    if reset:
-        estimator.formula_position_ = None
-        if names and not any(name in ELEMENTS for name in names):
-            warnings.warn(
-                f"X holds no formulas and its columns ({names[0]!r}, ...) are no element symbols: "
-                "they are taken for amounts of H, He, Li, ... in the order of atomic numbers",
-                UserWarning,
-                stacklevel=2,
-            )
-    refuse_empty_rows(matrix, names)
     columns = element_columns(names, matrix.shape[1])
-    extra = np.empty((len(matrix), 0))
+    amounts, extra = matrix[:, columns > 0], matrix[:, columns == 0]
+    check_non_negative(amounts, f"{name} (a matrix of element amounts)")
+    if reset:
+        check_amounts(matrix, names)
+        estimator.formula_position_ = None
+    refuse_empty_rows(amounts, names)
     return _Unread(
         len(matrix),
-        lambda rows: CompositionTable(compositions_from_matrix(matrix[rows], columns), extra[rows]),
+        lambda rows: CompositionTable(
+            compositions_from_matrix(amounts[rows], columns[columns > 0]), extra[rows]
+        ),
     )
+
+
+def extra_feature_columns(estimator: BaseEstimator) -> list[int]:
+    """Return the positions of the columns of X that are neither formulas nor amounts."""
+    position, n_columns = estimator.formula_position_, estimator.n_features_in_
+    if position is not None:
+        return [j for j in range(n_columns) if j != position]
+    names = getattr(estimator, "feature_names_in_", None)
+    return np.flatnonzero(element_columns(names, n_columns) == 0).tolist()
+
+
+def warn_of_target_among_features(
+    estimator: BaseEstimator, extra: np.ndarray, y: np.ndarray
+) -> None:
+    """Warn of a column beside the formulas that gives the target away.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        The estimator, for the names of columns.
+    extra : ndarray of shape (n_samples, n_extra)
+        The columns beside the formulas.
+    y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        Numeric targets, NaN where one is missing.
+
+    Warns
+    -----
+    TableWarning
+        If a column equals a target, or puts ten samples or more in the same order.
+    """
+    names = getattr(estimator, "feature_names_in_", range(estimator.n_features_in_))
+    targets = y.reshape(len(y), -1)
+    found = [
+        names[position]
+        for position, column in zip(extra_feature_columns(estimator), extra.T, strict=True)
+        if any(_gives_away(column, target) for target in targets.T)
+    ]
+    if found:
+        warnings.warn(
+            f"the extra feature {few(found)} equals y, or puts the samples in the same order: is "
+            "it the target itself? Leave it out of X",
+            TableWarning,
+            stacklevel=4,
+        )
+
+
+def _gives_away(column: np.ndarray, target: np.ndarray) -> bool:
+    labelled = ~np.isnan(target)
+    column, target = column[labelled], target[labelled]
+    if len(target) < 2 or (target == target[0]).all():
+        return False
+    if np.array_equal(column, target):
+        return True
+    if len(target) < _ENOUGH_TO_RANK:
+        return False
+    ranks = rankdata(column), rankdata(target)
+    return np.array_equal(*ranks) or np.array_equal(ranks[0], len(target) + 1 - ranks[1])

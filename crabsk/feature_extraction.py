@@ -19,7 +19,9 @@ from ._validation import (
     HasMethods,
     StrOptions,
     _fit_context,
+    extra_feature_columns,
     validate_compositions,
+    warn_of_target_among_features,
 )
 from .composition import ELEMENTS, N_ELEMENTS, Compositions
 from .composition._errors import few
@@ -194,8 +196,8 @@ class CompositionTransformer(LinkedToDocuments, TransformerMixin, BaseEstimator)
         X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
             Formulas, alone or beside numeric columns; or amounts of elements, of shape
             (n_samples, n_elements).
-        y : None
-            Ignored.
+        y : array-like, optional
+            Targets, which only serve to warn if they stand among the columns of X, too.
 
         Returns
         -------
@@ -208,7 +210,7 @@ class CompositionTransformer(LinkedToDocuments, TransformerMixin, BaseEstimator)
             a statistic is unknown or not defined for a table, or if two output features would
             have the same name.
         """
-        self._fit(X)
+        self._fit(X, y)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -219,15 +221,15 @@ class CompositionTransformer(LinkedToDocuments, TransformerMixin, BaseEstimator)
         ----------
         X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
             See `fit`.
-        y : None
-            Ignored.
+        y : array-like, optional
+            See `fit`.
 
         Returns
         -------
         ndarray of shape (n_samples, n_features_out), float64
             See `transform`, also for the errors.
         """
-        return self._transform(self._fit(X))
+        return self._transform(self._fit(X, y))
 
     def transform(self, X: Any) -> np.ndarray:
         """Work out the feature vectors.
@@ -288,8 +290,7 @@ class CompositionTransformer(LinkedToDocuments, TransformerMixin, BaseEstimator)
         ]
         for stat in matrices:
             names += [symbol if len(matrices) == 1 else f"{stat}_{symbol}" for symbol in ELEMENTS]
-        if self.formula_position_ is not None:
-            names += np.delete(names_in, self.formula_position_).tolist()
+        names += names_in[extra_feature_columns(self)].tolist()
         return np.array(names, dtype=object)
 
     def __sklearn_tags__(self) -> Tags:
@@ -298,8 +299,11 @@ class CompositionTransformer(LinkedToDocuments, TransformerMixin, BaseEstimator)
         tags.input_tags.positive_only = True
         return tags
 
-    def _fit(self, X: Any) -> CompositionTable:
+    def _fit(self, X: Any, y: Any) -> CompositionTable:
         table = validate_compositions(self, X, reset=True, formula_column=self.formula_column)
+        target = np.asarray(y)
+        if target.dtype.kind in "biuf" and len(target) == len(table.extra):
+            warn_of_target_among_features(self, table.extra, target.astype(np.float64))
         self.stats_ = [self.stats] if isinstance(self.stats, str) else list(self.stats)
         unknown = [stat for stat in self.stats_ if stat not in _STATISTICS]
         if unknown or not self.stats_:

@@ -1,13 +1,13 @@
 """Chemical formulas to ragged batches of compositions.
 
-Everything downstream works on `Compositions`; nothing but this room knows what a formula is.
+Everything downstream works on `Compositions`; nothing but this subpackage knows what a formula is.
 """
 
+from ._amounts import TableWarning, element_columns
 from ._elements import ATOMIC_NUMBERS, ELEMENTS, N_ELEMENTS
 from ._errors import FormulaError
 from ._input import (
     FormulaTable,
-    element_columns,
     find_formulas,
     is_dataframe,
     read_compositions,
@@ -22,6 +22,7 @@ __all__ = [
     "Compositions",
     "FormulaError",
     "FormulaTable",
+    "TableWarning",
     "chemical_system",
     "compositions_from_matrix",
     "element_columns",

@@ -1,6 +1,5 @@
 """Find the formulas in whatever a user passes as X."""
 
-from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ._elements import ATOMIC_NUMBERS, N_ELEMENTS
+from ._amounts import check_amounts, element_columns, refuse_empty_rows
+from ._elements import ATOMIC_NUMBERS
 from ._errors import FormulaError, few, is_missing, shown
 from ._formula import FormulaReader
 from ._ragged import Compositions, compositions_from_matrix, parse_formulas, refuse_single
@@ -75,9 +75,10 @@ def find_formulas(X: Any, formula_column: Hashable = "auto") -> FormulaTable | N
     Raises
     ------
     ValueError
-        If two columns may hold formulas, if a column beside them is not numeric or has missing
-        values, if `formula_column` is not there, or if X is a single formula or something
-        without an order of rows (a set, an iterator).
+        If two columns may hold formulas, if columns beside them are named by elements (unless
+        `formula_column` is named), if a column beside them is not numeric or has missing values,
+        if `formula_column` is not there, or if X is a single formula or something without an
+        order of rows (a set, an iterator).
 
     Examples
     --------
@@ -132,71 +133,6 @@ def is_dataframe(X: Any) -> bool:
     )
 
 
-def element_columns(names: Iterable[Hashable] | None, n_columns: int) -> np.ndarray:
-    """Return the atomic number of each column of a matrix of element amounts.
-
-    Parameters
-    ----------
-    names : sequence or array of hashable, or None
-        Column names. All element symbols: columns are taken by symbol. None of them a symbol, or
-        no names: column ``j`` is the element of atomic number ``j + 1``.
-    n_columns : int
-        Number of columns.
-
-    Returns
-    -------
-    ndarray of shape (n_columns,)
-
-    Raises
-    ------
-    ValueError
-        If only some names are symbols, if a symbol comes twice, or if there are more columns
-        than elements.
-
-    Examples
-    --------
-    >>> from crabsk.composition import element_columns
-    >>> element_columns(["O", "Fe"], 2)
-    array([ 8, 26])
-    >>> element_columns(None, 3)
-    array([1, 2, 3])
-    """
-    names = [] if names is None else list(names)
-    known = [name for name in names if name in ATOMIC_NUMBERS]
-    if known:
-        unknown = [name for name in names if name not in ATOMIC_NUMBERS]
-        if unknown:
-            raise ValueError(
-                f"some columns are element symbols ({few(known)}) and some are not "
-                f"({few(unknown)}): a matrix of element amounts is named by symbols throughout; "
-                "extra features stand beside a column of formulas"
-            )
-        twice = [name for name, count in Counter(known).items() if count > 1]
-        if twice:
-            raise ValueError(f"more than one column is named by the element {few(twice)}")
-        return np.array([ATOMIC_NUMBERS[name] for name in known])
-    if n_columns > N_ELEMENTS:
-        raise ValueError(
-            f"X has {n_columns} columns, but there are {N_ELEMENTS} elements: a numeric X is a "
-            "matrix of element amounts, column j for the element of atomic number j + 1"
-        )
-    return np.arange(1, n_columns + 1)
-
-
-def refuse_empty_rows(matrix: np.ndarray, names: Iterable[Hashable] | None) -> None:
-    """Refuse rows without any element where columns are named by elements.
-
-    In a matrix without such names they stay, as empty compositions: scikit-learn and MAPIE make
-    matrices of zeros of their own.
-    """
-    empty = np.flatnonzero(~matrix.any(axis=1))
-    if len(empty) and any(name in ATOMIC_NUMBERS for name in names or ()):
-        raise ValueError(
-            f"row {empty[0]} has no amount above zero of any element ({len(empty)} such rows in "
-            "all): remove it or say what it holds"
-        )
-
-
 def read_compositions(X: Any, formula_column: Hashable = "auto") -> Compositions:
     """Read any X into compositions; columns beside the formulas are left aside.
 
@@ -214,8 +150,14 @@ def read_compositions(X: Any, formula_column: Hashable = "auto") -> Compositions
     Raises
     ------
     ValueError
-        If an item is not a formula, an amount is negative or not finite, or a row of a table of
-        amounts, its columns named by elements, holds nothing.
+        If an item is not a formula, an amount is negative or not finite, a row of a table of
+        amounts, its columns named by elements, holds nothing, or a table of numbers cannot be one
+        of amounts.
+
+    Warns
+    -----
+    TableWarning
+        If numbers may not be amounts of elements.
 
     Examples
     --------
@@ -241,9 +183,12 @@ def read_compositions(X: Any, formula_column: Hashable = "auto") -> Compositions
         raise ValueError(
             f"expected formulas or a matrix of element amounts, got numbers of shape {matrix.shape}"
         )
-    names = list(X.columns) if is_dataframe(X) else None
-    refuse_empty_rows(matrix, names)
-    return compositions_from_matrix(matrix, element_columns(names, matrix.shape[1]))
+    names = [name for name in X.columns if isinstance(name, str)] if is_dataframe(X) else []
+    columns = element_columns(names, matrix.shape[1])
+    amounts = matrix[:, columns > 0]
+    check_amounts(matrix, names)
+    refuse_empty_rows(amounts, names)
+    return compositions_from_matrix(amounts, columns[columns > 0])
 
 
 def _columns_of(X: Any) -> list:
@@ -324,16 +269,25 @@ def _formula_position(columns: list, names: list, formula_column: Hashable) -> i
             f"the columns {few([names[j] for j in formulas])} may all hold formulas: name one as "
             "formula_column= and drop the others"
         )
-    if not formulas and len(text) == 1:
+    if not formulas:
+        reasons = "; ".join(f"{shown(names[j])}: {complaints[j]}" for j in text[:5])
+        columns_of_text = "one column" if len(text) == 1 else f"{len(text)} columns"
         raise ValueError(
-            f"X has one column of text, {shown(names[text[0]])}, and most of it is no formula: "
-            f"{complaints[text[0]]}"
+            f"X has {columns_of_text} of text, and most of it is no formula: {reasons}. "
+            "crabsk.composition.check_formulas shows all problems of a column"
         )
     if len(formulas) < len(text):
         other, complaint = next((j, why) for j, why in complaints.items() if why is not None)
         raise ValueError(
             f"the column {shown(names[other])} holds text that is no formula ({complaint}): "
             "columns beside the formulas must be numeric (drop or encode it)"
+        )
+    symbols = [name for name in names if isinstance(name, str) and name in ATOMIC_NUMBERS]
+    if len(symbols) > 1 and any(len(name) > 1 for name in symbols):
+        raise ValueError(
+            f"X has formulas in column {shown(names[formulas[0]])} and columns named by elements "
+            f"({few(symbols)}): name formula_column= if these are extra features, or drop the "
+            "column of text if they are the amounts"
         )
     return formulas[0]
 

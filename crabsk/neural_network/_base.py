@@ -24,6 +24,7 @@ from .._validation import (
     StrOptions,
     _fit_context,
     validate_compositions,
+    warn_of_target_among_features,
 )
 from .._version import __version__
 from ..embeddings import MISSING, load_embedding
@@ -213,7 +214,9 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
             self, X, reset=not previous, formula_column=self.formula_column
         )
         y, weights = self._validate_targets(y, sample_weight, len(table.compositions), fit=True)
-        warn_of_conflicts(table, np.where(weights[:, None] > 0, y, np.nan))
+        labels = np.where(weights[:, None] > 0, y, np.nan)
+        warn_of_conflicts(table, labels)
+        warn_of_target_among_features(self, table.extra, labels)
         table = self._with_features(table)
         random_state = check_random_state(self.random_state)
 

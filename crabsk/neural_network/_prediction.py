@@ -9,7 +9,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from .._validation import CompositionTable, stream_compositions, validate_compositions
+from .._validation import (
+    CompositionTable,
+    extra_feature_columns,
+    stream_compositions,
+    validate_compositions,
+)
 from ..embeddings import ElementTable
 from ..modules import CompositionNetwork, PackedBatch, PackedCompositions
 from ._training import CompositionNet
@@ -191,9 +196,6 @@ class FittedNetworks(BaseEstimator):
         )
 
     def _extra_names(self) -> list[Any]:
-        """Return the names or numbers of the columns of X beside the formula."""
-        if self.formula_position_ is None:
-            return []
-        names = list(getattr(self, "feature_names_in_", range(self.n_features_in_)))
-        del names[self.formula_position_]
-        return names
+        """Return the names or numbers of the columns of X beside the composition."""
+        names = getattr(self, "feature_names_in_", range(self.n_features_in_))
+        return [names[j] for j in extra_feature_columns(self)]

@@ -1,0 +1,241 @@
+"""Tables of numbers: which columns are amounts of elements, and whether they can be."""
+
+import re
+import warnings
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+
+import numpy as np
+
+from ._elements import ATOMIC_NUMBERS, N_ELEMENTS
+from ._errors import FormulaError, few
+from ._formula import FormulaReader
+
+# Rows add up to 1 or 100 within the rounding of tables.
+_SUM_TOLERANCE = 0.02
+
+# With so many rows, amounts without a single zero are no list of compounds.
+_MANY_ROWS = 10
+
+_UNIT = re.compile(
+    r"(?P<component>\w+?)[\s_]*[(\[]?\s*(?:wt|at|mol|mass|vol)[\s._]*(?:%|pct|percent|frac\w*)[.\s)\]]*",
+    re.IGNORECASE,
+)
+
+
+class TableWarning(UserWarning):
+    """A table may not mean what crabsk takes it for.
+
+    Raised where numbers are taken for amounts of elements, where a table has amounts beside other
+    columns, where percentages do not add up, and where a column beside the formulas gives the
+    target away.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> from crabsk.composition import TableWarning, reduced_formula
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", TableWarning)
+    ...     reduced_formula(np.array([[0.25, 1.5]]))
+    array(['HHe6'], dtype=object)
+    """
+
+
+def element_columns(names: Iterable[Hashable] | None, n_columns: int) -> np.ndarray:
+    """Return the atomic number of each column of a table of element amounts.
+
+    Parameters
+    ----------
+    names : sequence or array of hashable, or None
+        Column names. Columns that are named by element symbols are amounts of these elements, and
+        the others are extra features. If no name is a symbol, or there are no names, column ``j``
+        is the element of atomic number ``j + 1``.
+    n_columns : int
+        Number of columns.
+
+    Returns
+    -------
+    ndarray of shape (n_columns,)
+        Atomic numbers; 0 for an extra feature.
+
+    Raises
+    ------
+    ValueError
+        If a symbol comes twice, if only one of several columns is a symbol, or if there are more
+        columns than elements.
+
+    Examples
+    --------
+    >>> from crabsk.composition import element_columns
+    >>> element_columns(["O", "Fe"], 2)
+    array([ 8, 26])
+    >>> element_columns(["O", "temperature", "Fe"], 3)
+    array([ 8,  0, 26])
+    >>> element_columns(None, 3)
+    array([1, 2, 3])
+    """
+    names = [] if names is None else list(names)
+    columns = np.array([_atomic_number(name) for name in names], dtype=np.int64)
+    known = [name for name in names if _atomic_number(name)]
+    if known:
+        twice = [name for name, count in Counter(known).items() if count > 1]
+        if twice:
+            raise ValueError(f"more than one column is named by the element {few(twice)}")
+        if len(known) == 1 < len(names):
+            raise ValueError(
+                f"only the column {few(known)} is an element symbol, beside {few(_others(names))}: "
+                "a table of element amounts has a column for each element (rename the column if "
+                "it is no amount)"
+            )
+        return columns
+    if n_columns > N_ELEMENTS:
+        raise ValueError(
+            f"X has {n_columns} columns, but there are {N_ELEMENTS} elements: a numeric X is a "
+            "matrix of element amounts, column j for the element of atomic number j + 1"
+        )
+    return np.arange(1, n_columns + 1)
+
+
+def check_amounts(matrix: np.ndarray, names: Sequence[Hashable]) -> None:
+    """Refuse numbers that are no amounts of elements; warn where they may be none.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (n_samples, n_columns)
+        All columns of the table.
+    names : sequence of hashable
+        Their names, if they have any.
+
+    Raises
+    ------
+    ValueError
+        If columns are components (``SiO2``), have a unit (``Fe (wt%)``) or are symbols in lower
+        case; if the only column is not named by an element; or if the columns named by symbols
+        may be other quantities.
+
+    Warns
+    -----
+    TableWarning
+        If there are columns beside the amounts; if numbers without the names of elements do not
+        look like amounts.
+    """
+    _refuse_components(names)
+    known = np.array([_atomic_number(name) > 0 for name in names], dtype=bool)
+    if known.any():
+        if not known.all():
+            _check_amounts_beside_features(matrix[:, known], names, known)
+        return
+    if matrix.shape[1] == 1:
+        raise ValueError(
+            "X has 1 feature(s), one column of numbers, from which no composition can be read: "
+            "did an earlier step turn formulas into numbers? Pass the formulas themselves"
+        )
+    if matrix.shape[1] == N_ELEMENTS and not names:
+        return
+    doubt = "its columns are not named by elements" if names else _doubt(matrix)
+    if doubt:
+        first = f" ({names[0]!r}, ...)" if names else ""
+        warnings.warn(
+            f"X holds no formulas, and {doubt}{first}: the {matrix.shape[1]} columns are taken for "
+            "amounts of H, He, Li, ... in the order of atomic numbers. Did an earlier step turn "
+            "formulas into numbers? Pass the formulas themselves, or name columns by symbols",
+            TableWarning,
+            stacklevel=5,
+        )
+
+
+def refuse_empty_rows(amounts: np.ndarray, names: Iterable[Hashable] | None) -> None:
+    """Refuse rows without any element where columns are named by elements.
+
+    In a matrix without such names they stay, as empty compositions: scikit-learn and MAPIE make
+    matrices of zeros of their own.
+    """
+    empty = np.flatnonzero(~amounts.any(axis=1))
+    if len(empty) and any(_atomic_number(name) for name in names or ()):
+        raise ValueError(
+            f"row {empty[0]} has no amount above zero of any element ({len(empty)} such rows in "
+            "all): remove it or say what it holds"
+        )
+
+
+def _atomic_number(name: Hashable) -> int:
+    return ATOMIC_NUMBERS.get(name, 0) if isinstance(name, str) else 0
+
+
+def _others(names: Iterable[Hashable]) -> list:
+    return [name for name in names if not _atomic_number(name)]
+
+
+def _refuse_components(names: Sequence[Hashable]) -> None:
+    """Refuse columns such as `SiO2`, `Fe (wt%)` and `mn`, which are amounts of something else."""
+    others = [name for name in _others(names) if isinstance(name, str)]
+    compounds = [name for name in others if _is_compound(name)]
+    # Abbreviations such as HV and KIC read like formulas; SiO2 does not read like one of them.
+    if any(re.search("[0-9]", name) for name in compounds) or (
+        compounds and len(compounds) == len(others)
+    ):
+        raise ValueError(
+            f"the columns {few(compounds)} are formulas: convert the amounts of components with "
+            "crabsk.composition.compositions_from_components(X[[...]], unit='mol%') or unit='wt%'"
+        )
+    with_unit = [
+        name
+        for name in others
+        if (match := _UNIT.fullmatch(name.strip())) and _is_component(match["component"])
+    ]
+    if with_unit:
+        raise ValueError(
+            f"the columns {few(with_unit)} have a unit: convert them with "
+            "crabsk.composition.compositions_from_components(X[[...]], unit='wt%') or unit='mol%'"
+        )
+    lower = [name for name in others if name.islower() and _atomic_number(name.capitalize())]
+    if any(len(name) == 2 for name in lower) or len(lower) == len(names) > 1:
+        raise ValueError(
+            f"the columns {few(lower)} may be element symbols in lower case: write symbols as "
+            "'Mn' (X.rename(columns=str.capitalize)), or name the columns for what they are"
+        )
+
+
+def _is_component(text: str) -> bool:
+    return bool(_atomic_number(text)) or _is_compound(text)
+
+
+def _is_compound(text: str) -> bool:
+    try:
+        return len(FormulaReader().read(text)) > 1
+    except FormulaError:
+        return False
+
+
+def _check_amounts_beside_features(
+    amounts: np.ndarray, names: Sequence[Hashable], known: np.ndarray
+) -> None:
+    symbols = [name for name, is_symbol in zip(names, known, strict=True) if is_symbol]
+    single_letters = all(len(str(name)) == 1 for name in symbols)
+    if single_letters and _doubt(amounts):
+        raise ValueError(
+            f"the columns {few(symbols)} may be amounts of elements or other quantities (such as "
+            "pressure and volume), and do not add up to 1 or 100: rename those that are no amounts"
+        )
+    warnings.warn(
+        f"X holds no formulas: the columns {few(symbols)} are read as amounts of elements, and "
+        f"{few(_others(names))} as extra features",
+        TableWarning,
+        stacklevel=6,
+    )
+
+
+def _doubt(matrix: np.ndarray) -> str | None:
+    """Return what speaks against numbers being amounts of elements, if anything does."""
+    sums = matrix.sum(axis=1)
+    sums = sums[sums > 0]
+    for total in (1, 100):
+        if (np.abs(sums - total) <= _SUM_TOLERANCE * total).all():
+            one_hot = (np.count_nonzero(matrix, axis=1) <= 1).all() and len(sums) > 1
+            return "each row has a single number above zero" if one_hot else None
+    if not (matrix == np.rint(matrix)).all():
+        return "its rows add up to neither 1 nor 100"
+    if len(matrix) >= _MANY_ROWS and matrix.all():
+        return "it has not a single zero"
+    return None
