@@ -13,6 +13,7 @@ from ._input import (
     read_compositions,
 )
 from ._keys import chemical_system, reduced_formula
+from ._lint import check_formulas
 from ._ragged import Compositions, compositions_from_matrix, parse_formulas
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "FormulaError",
     "FormulaTable",
     "TableWarning",
+    "check_formulas",
     "chemical_system",
     "compositions_from_matrix",
     "element_columns",

@@ -91,16 +91,12 @@ def find_formulas(X: Any, formula_column: Hashable = "auto") -> FormulaTable | N
     >>> table.extra_names
     ['temperature']
     """
-    refuse_single(X)
-    if is_dataframe(X):
-        columns, names = _columns_of(X), list(X.columns)
-    else:
-        rows = _as_rows(X)
-        if rows is None:
-            return None
-        if isinstance(rows, list):
-            return FormulaTable(rows, np.empty((len(rows), 0)), [], 0, 1)
-        columns, names = rows.T.tolist(), list(range(rows.shape[1]))
+    found = formula_columns(X)
+    if found is None:
+        return None
+    columns, names = found
+    if len(columns) == 1 and not is_dataframe(X):
+        return FormulaTable(columns[0], np.empty((len(columns[0]), 0)), [], 0, 1)
     position = _formula_position(columns, names, formula_column)
     if position is None:
         return None
@@ -115,6 +111,19 @@ def find_formulas(X: Any, formula_column: Hashable = "auto") -> FormulaTable | N
         position,
         len(columns),
     )
+
+
+def formula_columns(X: Any) -> tuple[list, list[Hashable]] | None:
+    """Return the columns of X and their names; None for numbers without names."""
+    refuse_single(X)
+    if is_dataframe(X):
+        return _columns_of(X), list(X.columns)
+    rows = _as_rows(X)
+    if rows is None:
+        return None
+    if isinstance(rows, list):
+        return [rows], [0]
+    return rows.T.tolist(), list(range(rows.shape[1]))
 
 
 def is_dataframe(X: Any) -> bool:
