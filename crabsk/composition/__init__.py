@@ -3,6 +3,7 @@
 Everything downstream works on `Compositions`; nothing but this room knows what a formula is.
 """
 
+from ._components import compositions_from_components, from_weight_percent
 from ._elements import ATOMIC_NUMBERS, ELEMENTS, N_ELEMENTS
 from ._errors import FormulaError
 from ._input import (
@@ -23,9 +24,11 @@ __all__ = [
     "FormulaError",
     "FormulaTable",
     "chemical_system",
+    "compositions_from_components",
     "compositions_from_matrix",
     "element_columns",
     "find_formulas",
+    "from_weight_percent",
     "is_dataframe",
     "parse_formulas",
     "read_compositions",
