@@ -4,6 +4,7 @@ Everything downstream works on `Compositions`; nothing but this subpackage knows
 """
 
 from ._amounts import TableWarning, element_columns
+from ._components import compositions_from_components
 from ._elements import ATOMIC_NUMBERS, ELEMENTS, N_ELEMENTS
 from ._errors import FormulaError
 from ._input import (
@@ -15,6 +16,7 @@ from ._input import (
 from ._keys import chemical_system, reduced_formula
 from ._lint import check_formulas
 from ._ragged import Compositions, compositions_from_matrix, parse_formulas
+from ._weight_percent import from_weight_percent
 
 __all__ = [
     "ATOMIC_NUMBERS",
@@ -26,9 +28,11 @@ __all__ = [
     "TableWarning",
     "check_formulas",
     "chemical_system",
+    "compositions_from_components",
     "compositions_from_matrix",
     "element_columns",
     "find_formulas",
+    "from_weight_percent",
     "is_dataframe",
     "parse_formulas",
     "read_compositions",

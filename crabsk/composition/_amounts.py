@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 
+from ._component_names import are_components, split_unit
 from ._elements import ATOMIC_NUMBERS, N_ELEMENTS
 from ._errors import FormulaError, few
 from ._formula import FormulaReader
@@ -16,11 +17,6 @@ _SUM_TOLERANCE = 0.02
 
 # With so many rows, amounts without a single zero are no list of compounds.
 _MANY_ROWS = 10
-
-_UNIT = re.compile(
-    r"(?P<component>\w+?)[\s_]*[(\[]?\s*(?:wt|at|mol|mass|vol)[\s._]*(?:%|pct|percent|frac\w*)[.\s)\]]*",
-    re.IGNORECASE,
-)
 
 
 class TableWarning(UserWarning):
@@ -182,7 +178,7 @@ def _refuse_components(names: Sequence[Hashable]) -> None:
     with_unit = [
         name
         for name in others
-        if (match := _UNIT.fullmatch(name.strip())) and _is_component(match["component"])
+        if split_unit(name)[1] is not None and are_components([split_unit(name)[0]])
     ]
     if with_unit:
         raise ValueError(
@@ -197,10 +193,6 @@ def _refuse_components(names: Sequence[Hashable]) -> None:
         )
 
 
-def _is_component(text: str) -> bool:
-    return bool(_atomic_number(text)) or _is_compound(text)
-
-
 def _is_compound(text: str) -> bool:
     try:
         return len(FormulaReader().read(text)) > 1
@@ -212,7 +204,8 @@ def _check_amounts_beside_features(
     amounts: np.ndarray, names: Sequence[Hashable], known: np.ndarray
 ) -> None:
     symbols = [name for name, is_symbol in zip(names, known, strict=True) if is_symbol]
-    single_letters = all(len(str(name)) == 1 for name in symbols)
+    # P, V and T are pressure, volume and temperature; what has oxygen is hardly one of these.
+    single_letters = "O" not in symbols and all(len(str(name)) == 1 for name in symbols)
     if single_letters and _doubt(amounts):
         raise ValueError(
             f"the columns {few(symbols)} may be amounts of elements or other quantities (such as "

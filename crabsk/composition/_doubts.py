@@ -27,6 +27,8 @@ _MIXED_NUMBER = re.compile(r"[₀-₉]\.?[0-9]|[0-9]\.?[₀-₉]")
 SEPARATORS = "·•*⋅∙‧・"
 """Characters that divide the parts of a formula; a point does so only where it is plain."""
 
+_BETWEEN_PARTS = re.compile(rf"[{SEPARATORS}-]|\.(?![0-9])|(?<![0-9])\.")
+
 # `Ti-6Al-4V` is in percent by weight, and leaves the amount of the first element out.
 _ALLOY_NAME = re.compile(r"\s*[A-Z][a-z]?(?:-[0-9.]+[A-Z][a-z]?)+\s*")
 _STATE_OF_MATTER = re.compile(r"\s*\((?:s|l|g|aq|cr|am)\)\s*$")
@@ -51,6 +53,32 @@ _OTHER_SYMBOLS = {"D": "Dy", "T": "Ti, Ta or Te"}
 _ISOTOPES = {"D": "deuterium", "T": "tritium"}
 
 
+def plain_digits(original: str) -> str:
+    """Return a text in plain digits and brackets; refuse numbers in digits of two kinds."""
+    plain = original.translate(_PLAIN)
+    if plain == original:
+        return plain
+    superscript = _SUPERSCRIPT.search(original)
+    if superscript and _NOT_SUPERSCRIPT.search(original):
+        refuse(
+            original,
+            superscript.start(),
+            "isotope",
+            f"{superscript[0]!r} beside other digits is a charge or a mass number (leave it out, "
+            "or write all amounts in plain digits)",
+        )
+    number = _MIXED_NUMBER.search(original)
+    if number:
+        refuse(
+            original,
+            number.start(),
+            "amount",
+            f"{number[0]!r} mixes plain and subscript digits: one number or two? (write all "
+            "amounts in plain digits, hydrates with '·')",
+        )
+    return plain
+
+
 class Text:
     """A formula as it was written, for messages, and in plain digits and brackets.
 
@@ -59,7 +87,7 @@ class Text:
 
     def __init__(self, original: str) -> None:
         self.original = original
-        self.plain = original.translate(_PLAIN)
+        self.plain = plain_digits(original)
 
     def refuse(
         self, position: int, kind: str, reason: str, suggestion: str | None = None
@@ -76,28 +104,7 @@ def refuse_doubts(text: Text) -> None:
     """Refuse what the whole text shows before any of it is read."""
     if not text.plain.strip():
         raise formula_error(f"{shown(text.original)} is empty: expected a formula", "empty")
-    if text.plain != text.original:
-        _refuse_mixed_digits(text)
     _refuse_acronym(text)
-
-
-def _refuse_mixed_digits(text: Text) -> None:
-    superscript = _SUPERSCRIPT.search(text.original)
-    if superscript and _NOT_SUPERSCRIPT.search(text.original):
-        text.refuse(
-            superscript.start(),
-            "isotope",
-            f"{superscript[0]!r} beside other digits is a charge or a mass number (leave it out, "
-            "or write all amounts in plain digits)",
-        )
-    number = _MIXED_NUMBER.search(text.original)
-    if number:
-        text.refuse(
-            number.start(),
-            "amount",
-            f"{number[0]!r} mixes plain and subscript digits: one number or two? (write all "
-            "amounts in plain digits, hydrates with '·')",
-        )
 
 
 def _refuse_acronym(text: Text) -> None:
@@ -120,7 +127,7 @@ def _refuse_acronym(text: Text) -> None:
 
 def refuse_spaced_words(text: Text) -> None:
     """Refuse `PbTe NCs`: a word behind the formula, which the symbols N and Cs spell as well."""
-    for part in re.split(f"[{SEPARATORS}-]", text.plain):
+    for part in _BETWEEN_PARTS.split(text.plain):
         *_, formula, word = ["", "", *re.findall(r"\S*[A-Z]\S*", part)]
         spells_symbols = len(re.findall(r"[A-Z][a-z]?", word)) > 1
         if formula and spells_symbols and not any(map(str.isdigit, word)):

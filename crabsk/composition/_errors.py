@@ -4,6 +4,9 @@ from collections.abc import Iterable
 from numbers import Real
 from typing import NoReturn
 
+ERRORS_SHOWN = 5
+"""Rows, columns or names that a message shows of many."""
+
 
 class FormulaError(ValueError):
     """A text or mapping that is not a chemical composition.
@@ -61,6 +64,36 @@ def formula_error(message: str, kind: str, suggestion: str | None = None) -> For
     return error
 
 
+class RowErrors:
+    """Errors of the rows of an input, told together: the first few, and the count of all."""
+
+    def __init__(self) -> None:
+        self._first: list[tuple[int, FormulaError]] = []
+        self._rows: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, row: int, error: FormulaError) -> None:
+        """Remember the error of a row."""
+        self._rows.append(row)
+        if len(self._first) < ERRORS_SHOWN:
+            self._first.append((row, error))
+
+    def raise_if_any(self, n_rows: int) -> None:
+        """Raise a FormulaError for all rows if there was one."""
+        if not self._rows:
+            return
+        lines = [f"{len(self._rows)} of {n_rows} formulas cannot be read:"]
+        lines += [f"  row {row}: {error}" for row, error in self._first]
+        if len(self._rows) > len(self._first):
+            lines.append(f"  ... and {len(self._rows) - len(self._first)} more")
+        first = self._first[0][1]
+        error = formula_error("\n".join(lines), first.kind, first.suggestion)
+        error.rows = tuple(self._rows)
+        raise error from first
+
+
 def is_missing(item: object) -> bool:
     """Whether an item is None, NaN or pandas' NA or NaT."""
     # By name, because comparing NA answers NA and pandas need not be imported for it.
@@ -82,7 +115,7 @@ def shown(item: object) -> str:
 
 
 def few(names: Iterable) -> str:
-    """Return the first five names for a message, and how many there are."""
+    """Return the first few names for a message, and how many there are."""
     names = list(names)
-    text = ", ".join(shown(name) for name in names[:5])
-    return text + (f", ... ({len(names)} in all)" if len(names) > 5 else "")
+    text = ", ".join(shown(name) for name in names[:ERRORS_SHOWN])
+    return text + (f", ... ({len(names)} in all)" if len(names) > ERRORS_SHOWN else "")

@@ -12,7 +12,7 @@ from decimal import Decimal
 from numbers import Real
 from typing import NoReturn
 
-from ._doubts import ACRONYM_BEGINNINGS, LAYER_NUMBERS
+from ._doubts import ACRONYM_BEGINNINGS, LAYER_NUMBERS, plain_digits
 from ._elements import ATOMIC_NUMBERS, FORMULA_SYMBOLS
 from ._errors import formula_error, is_missing, shown
 from ._notation import MAX_AMOUNT_CHARS, OXIDATION_STATE, read_notation
@@ -50,13 +50,14 @@ class FormulaReader:
     def read(self, item: object) -> Amounts:
         """Return the amounts in `item`, a formula or a mapping; raise FormulaError."""
         if isinstance(item, str):
+            plain = item if item.isascii() else plain_digits(item)
             return (
-                self._read_flat(item)
-                or self._read_spaced(item)
-                or _checked(item, read_notation(item))
+                self._read_flat(plain)
+                or self._read_spaced(plain)
+                or checked(item, read_notation(item))
             )
         if isinstance(item, Mapping):
-            return _checked(item, _read_mapping(item))
+            return checked(item, _read_mapping(item))
         _refuse_type(item)
 
     def _read_flat(self, text: str) -> Amounts | None:
@@ -158,13 +159,14 @@ def _read_mapping(mapping: Mapping) -> Amounts:
                 f"{shown(mapping)}: unknown element {shown(key)} (keys are symbols such as 'Fe')",
                 "unknown_element",
             )
-        amount = _mapping_amount(mapping, symbol, value)
+        amount = mapping_amount(mapping, symbol, value)
         if amount > 0:
             amounts[z] = amounts.get(z, 0.0) + amount
     return amounts
 
 
-def _mapping_amount(mapping: Mapping, symbol: object, value: object) -> float:
+def mapping_amount(mapping: Mapping, symbol: object, value: object) -> float:
+    """Return an amount in a mapping as a float; raise FormulaError for what is none."""
     if isinstance(value, bool) or not isinstance(value, Real | Decimal):
         reason = f"{shown(value)}, not a number"
     else:
@@ -183,7 +185,7 @@ def _mapping_amount(mapping: Mapping, symbol: object, value: object) -> float:
     raise formula_error(f"{shown(mapping)}: the amount of {symbol} is {reason}", "amount")
 
 
-def _checked(item: object, amounts: Amounts) -> Amounts:
+def checked(item: object, amounts: Amounts) -> Amounts:
     """Refuse a composition of nothing, and fractions that cannot be told from 0."""
     if not amounts:
         raise formula_error(f"{shown(item)}: no element has an amount above zero", "nothing")

@@ -180,7 +180,8 @@ class _Reading:
             item = frame.items[-1]
             item.amount = self._amount(token, position)
             item.token = token
-            if item.may_end_in_a_point and _SOLVENT_NEXT.match(self.plain, end):
+            frame.has_points |= "." in token
+            if "." in token and item.may_end_in_a_point and _SOLVENT_NEXT.match(self.plain, end):
                 self._refuse_point(item)
         elif not frame.items and not frame.multiplier_token:
             if self.text.original[position] in SUPERSCRIPTS:
@@ -268,17 +269,22 @@ class _Reading:
         frame = self.frame
         if not frame.items:
             self.text.refuse(position, "unreadable", "an element is missing here")
-        shares = self._shares_of_brackets()
-        if shares is None:
-            self._refuse_numbers_in_front_of_symbols()
+        shares = None
+        if frame.multiplier_token:
+            shares = self._shares_of_brackets()
+            if shares is None:
+                self._refuse_numbers_in_front_of_symbols()
+        if frame.has_points and shares is None:
             self._refuse_points_between_compounds()
         if frame.dash is not None:
             self._refuse_alloy_without_balance()
         for k, item in enumerate(frame.items):
-            factors = (frame.multiplier, item.amount) if shares is None else (shares[k],)
-            # A zero is an absence, as it is in mappings; a product too small is refused later.
-            for z, amount in item.group.items() if all(factors) else ():
-                frame.total[z] = frame.total.get(z, 0.0) + amount * math.prod(factors)
+            share, number = (frame.multiplier, item.amount) if shares is None else (shares[k], 1.0)
+            if not (share and number):
+                continue  # a zero is an absence, as it is in mappings
+            weight = share * number
+            for z, amount in item.group.items():
+                frame.total[z] = frame.total.get(z, 0.0) + amount * weight
         frame.n_parts += 1
         frame.has_unnumbered_part |= not frame.multiplier_token
         return shares
@@ -310,7 +316,7 @@ class _Reading:
                 "symbols' own, or does the first multiply the whole? Write amounts behind their "
                 "symbols",
             )
-        if frame.multiplier_token and frame.multiplier < 1:
+        if frame.multiplier < 1:
             # `0.05Sr0.4Pr0.55Mn1O3` was La0.05Sr0.4Pr0.55MnO3.
             amounts = [
                 math.nan if item.is_bracket or not item.token else item.amount
@@ -365,7 +371,7 @@ class _Reading:
 
     def _refuse_alloy_without_balance(self) -> None:
         """Refuse `6Al-4V`, an alloy without its balance, among mixtures such as Li2S-P2S5."""
-        run = self.frame.dash is not None and _ALLOY_RUN.fullmatch(self.plain)
+        run = _ALLOY_RUN.fullmatch(self.plain)
         if run and not is_whole(sum(map(float, re.findall(r"[0-9.]*[0-9]", run[0])))):
             self.text.refuse(
                 0,

@@ -39,8 +39,8 @@ class Frame:
     """One open bracket, or the whole text: its finished parts, and the part being read."""
 
     __slots__ = (
-        "bracket", "dash", "has_unnumbered_part", "items", "multiplier", "multiplier_position",
-        "multiplier_token", "n_parts", "position", "total",
+        "bracket", "dash", "has_points", "has_unnumbered_part", "items", "multiplier",
+        "multiplier_position", "multiplier_token", "n_parts", "position", "total",
     )  # fmt: skip
 
     def __init__(self, bracket: str, position: int) -> None:
@@ -54,6 +54,7 @@ class Frame:
 
     def begin_part(self) -> None:
         self.items: list[Item] = []
+        self.has_points = False
         self.multiplier = 1.0
         self.multiplier_token = ""
         self.multiplier_position = 0

@@ -8,10 +8,8 @@ import numpy as np
 from scipy import sparse
 
 from ._elements import ELEMENTS, N_ELEMENTS
-from ._errors import FormulaError, formula_error, shown
+from ._errors import FormulaError, RowErrors, shown
 from ._formula import MIN_FRACTION, FormulaReader
-
-_ERRORS_SHOWN = 5
 
 
 # Without eq: comparing field by field would ask for the truth of an array.
@@ -178,28 +176,17 @@ def parse_formulas(formulas: Iterable) -> Compositions:
     atomic_numbers: list[int] = []
     amounts: list[float] = []
     lengths: list[int] = []
-    errors: list[tuple[int, FormulaError]] = []
-    bad_rows: list[int] = []
+    errors = RowErrors()
     for row, item in enumerate(formulas):
         try:
             composition = read(item)
         except FormulaError as error:
-            bad_rows.append(row)
-            if len(errors) < _ERRORS_SHOWN:
-                errors.append((row, error))
+            errors.add(row, error)
             continue
         atomic_numbers.extend(composition)
         amounts.extend(composition.values())
         lengths.append(len(composition))
-    if errors:
-        n_errors = len(bad_rows)
-        refusal = formula_error(
-            _describe(errors, n_errors, n_errors + len(lengths)),
-            errors[0][1].kind,
-            errors[0][1].suggestion,
-        )
-        refusal.rows = tuple(bad_rows)
-        raise refusal from errors[0][1]
+    errors.raise_if_any(len(errors) + len(lengths))
     return _in_order_of_atomic_number(
         np.array(atomic_numbers, dtype=np.int64),
         np.array(amounts, dtype=np.float64),
@@ -294,11 +281,3 @@ def _first_of_equal(table: np.ndarray) -> np.ndarray:
 
 def _offsets(lengths: np.ndarray) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-
-
-def _describe(errors: list[tuple[int, FormulaError]], n_errors: int, n_rows: int) -> str:
-    lines = [f"{n_errors} of {n_rows} formulas cannot be read:"]
-    lines += [f"  row {row}: {error}" for row, error in errors]
-    if n_errors > len(errors):
-        lines.append(f"  ... and {n_errors - len(errors)} more")
-    return "\n".join(lines)

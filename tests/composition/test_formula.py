@@ -348,6 +348,7 @@ def part_of(number, pieces, separator):
 
 def parts_of(pieces, numbers=plain_amounts):
     runs = st.lists(pieces, min_size=1, max_size=4)
+    # A last word of letters would be refused, as in `PbTe NCs`.
     return st.builds(part_of, numbers, runs, st.sampled_from(["", " "]))
 
 

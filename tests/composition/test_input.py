@@ -208,8 +208,29 @@ def test_a_column_of_other_text_is_an_error_that_names_it(make):
     with pytest.raises(ValueError, match=r"'note' holds text that is no formula .*'as grown'"):
         find_formulas(X)
     X = make({"note": ["as grown", "B", "annealed"], "T": [1, 2, 3]})
-    with pytest.raises(ValueError, match="'note', and most of it is no formula"):
+    with pytest.raises(
+        ValueError, match=r"one column of text, and most .* no formula: 'note': 'as"
+    ):
         find_formulas(X)
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame])
+def test_two_columns_of_other_text_are_both_shown(make):
+    X = make({"note": ["as grown", "B", "quenched"], "T": [1, 2, 3], "id": ["a1", "b2", "c3"]})
+    words = "2 columns of text, and most of it is no formula: 'note': 'as grown'.*; 'id': 'a1'"
+    with pytest.raises(ValueError, match=words):
+        find_formulas(X)
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame])
+def test_formulas_beside_columns_named_by_elements(make):
+    # The names of phases read as formulas: B C C and F C C.
+    X = make({"phase": ["BCC", "FCC"], "Fe": [0.5, 0.7], "Ni": [0.5, 0.3]})
+    with pytest.raises(ValueError, match=r"in column 'phase' and columns .* \('Fe', 'Ni'\)"):
+        find_formulas(X)
+    assert find_formulas(X, "phase").extra_names == ["Fe", "Ni"]
+    # Pressure and volume are no elements.
+    assert find_formulas(make({"f": ["Fe"], "P": [1.0], "V": [2.0]})).extra_names == ["P", "V"]
 
 
 def test_a_bad_row_does_not_hide_the_column_of_formulas():
@@ -355,7 +376,8 @@ def test_misshapen_formulas(X, words):
         (np.array([["2020-01-01"]], dtype="datetime64[D]"), "datetime"),
         (sparse.csr_array(np.eye(2)), "neither formulas nor a matrix"),
         (np.array(COMPOSITIONS[:2], dtype=object), "neither formulas nor a matrix"),
-        (pd.DataFrame({"Fe": [1.0], "T": [300.0]}), "some columns are element symbols"),
+        (pd.DataFrame({"Fe": [1.0], "T": [300.0]}), "only the column 'Fe' is an element symbol"),
+        (np.array([[1.0], [2.0]]), r"1 feature\(s\)"),
         (pd.DataFrame({"Fe": [1.0], "O": [-1.0]}), "row 0 has -1 of O"),
         (pd.DataFrame({"Fe": [1.0, None]}), "row 1 has nan of Fe"),
     ],
@@ -378,6 +400,7 @@ def test_messages_about_long_texts_are_short(X):
 # Matrices of amounts
 
 
+@pytest.mark.filterwarnings("ignore::crabsk.composition.TableWarning")
 @pytest.mark.parametrize(
     "X",
     [
@@ -422,12 +445,10 @@ def test_element_columns():
     assert element_columns(None, 118).tolist() == list(range(1, 119))
 
 
-def test_element_columns_of_a_mixture():
-    with pytest.raises(
-        ValueError, match=r"are element symbols \('Fe', 'O'\) and some are not \('T', 'D'\)"
-    ):
-        element_columns(["Fe", "T", "O", "D"], 4)
-    with pytest.raises(ValueError, match=r"and some are not \(.*, \.\.\. \(200 in all\)\)"):
+def test_element_columns_beside_others():
+    assert element_columns(["Fe", "T", "O", "D"], 4).tolist() == [26, 0, 8, 0]
+    assert element_columns(["Fe", "Ni", *range(200)], 202).tolist() == [26, 28] + [0] * 200
+    with pytest.raises(ValueError, match=r"only the column 'Fe' .*, \.\.\. \(200 in all\)"):
         element_columns(["Fe", *range(200)], 201)
 
 
@@ -445,7 +466,7 @@ def test_more_columns_than_elements():
 
 def test_a_table_of_bad_formulas_is_told_of_them():
     X = pd.DataFrame({"formula": ["Na+", "Cl-", "K+"], "T": [1.0, 2.0, 3.0]})
-    with pytest.raises(ValueError, match=r"one column of text, 'formula', and most of it.*'Na\+'"):
+    with pytest.raises(ValueError, match=r"one column of text, and most of it.*'formula': 'Na\+'"):
         find_formulas(X)
 
 
@@ -478,6 +499,7 @@ FORMS = st.one_of(
 )
 
 
+@pytest.mark.filterwarnings("ignore::crabsk.composition.TableWarning")
 @settings(deadline=None)
 @given(FORMS)
 def test_any_form_is_read_or_refused(X):

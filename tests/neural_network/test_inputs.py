@@ -7,10 +7,11 @@ import pandas as pd
 import polars as pl
 import pytest
 from pymatgen.core import Composition
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 from tiny import tiny_crabnet
 
 from crabsk import CompositionTransformer
-from crabsk.composition import FormulaError
+from crabsk.composition import FormulaError, TableWarning
 from crabsk.neural_network import ConflictingTargetsWarning
 
 
@@ -98,8 +99,41 @@ class TestForms:
             tiny_crabnet().fit(formulas, y).predict(formulas),
             rtol=1e-5,
         )
-        with pytest.raises(ValueError, match="element symbols"):
-            tiny_crabnet().fit(columns.rename(columns={"Mg": "temperature"}), y)
+
+    def test_amounts_beside_extra_features(self):
+        table = pd.DataFrame(
+            {"temperature": [300, 400, 500, 600], "Fe": [0.7, 0.5, 1, 0], "Ni": [0.3, 0.5, 0, 1]}
+        )
+        formulas = pd.DataFrame(
+            {"temperature": table["temperature"], "formula": ["Fe7Ni3", "FeNi", "Fe", "Ni"]}
+        )
+        y = [1.0, 3.0, 2.0, 4.0]
+        with pytest.warns(TableWarning, match=r"'Fe', 'Ni' are read as amounts.*'temperature' as"):
+            model = tiny_crabnet().fit(table, y)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # once, at fit, is enough
+            predictions = model.predict(table)
+        expected = tiny_crabnet().fit(formulas, y).predict(formulas)
+        np.testing.assert_allclose(predictions, expected, rtol=1e-5)
+        assert model._extra_names() == ["temperature"]
+
+    def test_encoded_formulas_warn(self, some_formulas):
+        X, y = some_formulas
+        codes = OrdinalEncoder().fit_transform(np.array(X).reshape(-1, 1))
+        with pytest.raises(ValueError, match="did an earlier step turn formulas into numbers"):
+            tiny_crabnet().fit(codes, y)
+        one_hot = OneHotEncoder(sparse_output=False).fit_transform(np.array(X).reshape(-1, 1))
+        with pytest.warns(TableWarning, match="each row has a single number above zero"):
+            tiny_crabnet().fit(one_hot, y)
+
+    def test_the_target_among_the_features_warns(self, some_formulas):
+        X, y = some_formulas
+        frame = pd.DataFrame({"formula": X, "T": np.arange(60.0), "target": y})
+        with pytest.warns(TableWarning, match="extra feature 'target' equals y"):
+            tiny_crabnet().fit(frame, frame["target"])
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", TableWarning)
+            tiny_crabnet().fit(frame[["formula", "T"]], y)
 
     def test_a_row_of_nothing_among_named_elements(self):
         amounts = pd.DataFrame({"Na": [1.0, 1.0, 0.0], "Cl": [1.0, 0.0, 2.0]})
