@@ -20,6 +20,7 @@ _LOOK_ALIKES = re.compile(r"(?:SI|NB|NI|PB|BI|IN|SN|CU|OS|SC(?!N))(?![a-z])|COO(
 # An amount of three digits or more without a point, which may hold a letter O (YBa2Cu307) or have
 # lost its point (O6050).
 _LONG_AMOUNT = re.compile(r"([A-Z][a-z]?)([1-9][0-9]{2,})(?![0-9.])")
+_ZERO_BEFORE_DIGIT = re.compile("0(?=[1-9])")
 _FAR = 20
 
 # Of the 524,000 formulas of Matbench and other sets, eight have so much of one of these elements.
@@ -75,7 +76,7 @@ def check_formulas(X: Any, *, formula_column: Hashable = "auto") -> "pd.DataFram
     Kinds of suspicions: ``outlying_amount``, ``upper_case``, ``non_metal_count``, ``phase_label``.
 
     A suspicion is not a verdict. Of the 524,000 distinct formulas of Matbench, the paper's other
-    data sets and four tables of measurements, 334 raise one.
+    data sets and four tables of measurements, 344 raise one.
 
     Examples
     --------
@@ -130,14 +131,18 @@ def _choose(columns: list, names: list, formula_column: Hashable, read: Callable
                 f"formula_column={formula_column!r} names {len(found)} columns of X: {few(names)}"
             )
         return found[0]
-    shares = {j: _share_read(column, read) for j, column in enumerate(columns)}
-    likely = [j for j, share in shares.items() if share is not None and share > 0.5]
-    text = [j for j, share in shares.items() if share is not None]
-    if len(likely) == 1 or len(text) == 1:
-        return (likely if len(likely) == 1 else text)[0]
+    shares = {
+        j: share for j, c in enumerate(columns) if (share := _share_read(c, read)) is not None
+    }
+    likely = [j for j, share in shares.items() if share > 0.5]
+    if not likely and shares:
+        best = max(shares.values())
+        likely = [j for j, share in shares.items() if share == best]
+    if len(likely) == 1:
+        return likely[0]
     raise ValueError(
         "which column holds the formulas? Name one as formula_column=: "
-        f"{few([names[j] for j in likely or text] or names)}"
+        f"{few([names[j] for j in likely] or names)}"
     )
 
 
@@ -178,9 +183,8 @@ def _readable(suggestion: str | None, read: Callable) -> str | None:
 
 
 def _outlying_amount(formula: str, amounts: Amounts) -> Suspicion | None:
-    if len(amounts) < 2:
-        return None
-    *_, second, largest = sorted(amounts.values())
+    # An element alone (Fe203) is compared with a single atom.
+    *_, second, largest = sorted([1.0, *amounts.values()] if len(amounts) < 2 else amounts.values())
     if largest < 100 or largest <= _FAR * second:
         return None
     suggestion = None
@@ -191,8 +195,7 @@ def _outlying_amount(formula: str, amounts: Amounts) -> Suspicion | None:
         if symbol == "O":
             likely = f"O{digits[0]}.{digits[1:]}"
         else:
-            # The first zero that can be the letter: none is at the end.
-            likely = symbol + digits[:-1].replace("0", "O", 1) + digits[-1]
+            likely = symbol + _ZERO_BEFORE_DIGIT.sub("O", digits, count=1)
         suggestion = formula[: match.start()] + likely + formula[match.end() :]
     element = next(ELEMENTS[z - 1] for z, amount in amounts.items() if amount == largest)
     return (

@@ -1,0 +1,198 @@
+"""Tables of numbers: what is refused, and what is doubted aloud."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from crabsk import CompositionTransformer
+from crabsk.composition import (
+    TableWarning,
+    chemical_system,
+    compositions_from_components,
+    read_compositions,
+    reduced_formula,
+)
+
+READ = [
+    read_compositions,
+    reduced_formula,
+    chemical_system,
+    lambda X: CompositionTransformer(stats="fraction").fit(X),
+]
+
+
+@pytest.mark.parametrize("read", READ, ids=["read", "formula", "system", "fit"])
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame])
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        (["SiO2", "Na2O", "CaO"], "'SiO2', 'Na2O', 'CaO' are formulas: .*compositions_from_comp"),
+        (["MgO", "CaO", "FeO"], "'MgO', 'CaO', 'FeO' are formulas"),
+        (["SiO2", "Na2O", "temperature"], "'SiO2', 'Na2O' are formulas"),
+        (["Fe", "C", "SiO2"], "'SiO2' are formulas"),
+        (["Fe (wt%)", "C (wt%)", "Mn (wt%)"], r"'Fe \(wt%\)', .* have a unit"),
+        (["Fe_at%", "Cr_at%", "T"], "'Fe_at%', 'Cr_at%' have a unit"),
+        (["Si wt.%", "Fe", "C"], "'Si wt.%' have a unit"),
+        (["SiO2 mol%", "Na2O mol%", "T"], "'SiO2 mol%', 'Na2O mol%' have a unit"),
+        (["c", "mn", "si"], r"'c', 'mn', 'si' may be .* in lower case.*str\.capitalize"),
+        (["c", "n", "o"], "'c', 'n', 'o' may be element symbols in lower case"),
+        (["cr", "ni", "temperature"], "'cr', 'ni' may be element symbols in lower case"),
+    ],
+)
+def test_columns_that_are_components(read, make, columns, words):
+    X = make(dict(zip(columns, [[70.0, 60.0], [20.0, 30.0], [10.0, 10.0]], strict=True)))
+    with pytest.raises(ValueError, match=words):
+        read(X)
+
+
+def test_components_are_converted_on_request():
+    X = pd.DataFrame({"SiO2": [70.0], "Na2O": [20.0], "CaO": [10.0]})
+    amounts = compositions_from_components(X, unit="mol%")
+    assert reduced_formula(amounts).tolist() == ["Na4CaSi7O17"]
+    np.testing.assert_array_equal(
+        read_compositions(amounts).amounts,
+        read_compositions(["Si70O170Na40Ca10"]).amounts,
+    )
+
+
+@pytest.mark.parametrize("read", READ, ids=["read", "formula", "system", "fit"])
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.array([[3], [1], [2]]),
+        np.array([[0.5], [1.5]]),
+        pd.DataFrame({"label": [3, 1, 2]}),
+        pd.DataFrame({0: [3.0, 1.0]}),
+    ],
+)
+def test_a_single_column_of_numbers_is_refused(read, X):
+    with pytest.raises(ValueError, match=r"1 feature\(s\).*turn formulas into numbers"):
+        read(X)
+
+
+def test_a_single_column_named_by_an_element_is_that_element():
+    assert reduced_formula(pd.DataFrame({"Fe": [1.0, 2.0]})).tolist() == ["Fe", "Fe"]
+
+
+@pytest.mark.parametrize("read", READ, ids=["read", "formula", "system", "fit"])
+@pytest.mark.parametrize(
+    ("X", "doubt"),
+    [
+        (np.array([[300.0, 1.0], [400.5, 2.0]]), "add up to neither 1 nor 100"),
+        (np.random.default_rng(0).uniform(size=(100, 5)), "add up to neither 1 nor 100"),
+        (CompositionTransformer(stats="mean").fit_transform(["NaCl", "Fe2O3"]), "add up to"),
+        (np.eye(5)[[0, 1, 2, 3, 4, 0]], "single number above zero"),
+        (np.array([[300, 1], [400, 2]] * 6), "not a single zero"),
+        (pd.DataFrame({"a": [0.5, 1.0], "b": [0.5, 0.0]}), "not named by elements"),
+    ],
+    ids=["T and p", "random", "magpie", "one-hot", "whole T and p", "named otherwise"],
+)
+def test_numbers_that_may_be_no_amounts_warn(read, X, doubt):
+    with pytest.warns(TableWarning, match=f"{doubt}.*taken for amounts of H, He, Li"):
+        read(X)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.array([[0.5, 0.5, 0.0], [0.2, 0.2, 0.6]]),
+        np.array([[0.333, 0.667], [0.5, 0.499]]),
+        np.array([[50.0, 50.0, 0.0], [33.3, 33.3, 33.3]]),
+        np.array([[2, 3, 0], [1, 0, 1]]),
+        np.array([[2, 1]]),
+        np.zeros((3, 2)),
+        CompositionTransformer(stats="amount").fit_transform(["Fe0.95O", "NaCl"]),
+        CompositionTransformer(stats="amount")
+        .set_output(transform="pandas")
+        .fit_transform(["Fe0.95O", "NaCl"]),
+    ],
+)
+def test_numbers_that_can_be_amounts_do_not_warn(X):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_compositions(X)
+
+
+# Amounts beside extra features
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame])
+def test_amounts_beside_features(make):
+    X = make({"T": [300.0, 400.0], "Fe": [0.7, 0.5], "Ni": [0.3, 0.5], "p": [1.0, -2.0]})
+    with pytest.warns(TableWarning, match=r"'Fe', 'Ni' are read as amounts .* 'T', 'p' as extra"):
+        assert reduced_formula(X).tolist() == ["Fe7Ni3", "FeNi"]
+    transformer = CompositionTransformer(stats="fraction")
+    with pytest.warns(TableWarning, match="'T', 'p' as extra features"):
+        features = transformer.fit_transform(X)
+    assert transformer.get_feature_names_out()[-2:].tolist() == ["T", "p"]
+    assert features[:, -2:].tolist() == [[300, 1], [400, -2]]
+    assert features[:, 25].tolist() == [0.7, 0.5]
+
+
+def test_negative_amounts_beside_features():
+    X = pd.DataFrame({"T": [300.0, 400.0], "Fe": [0.7, -0.5], "Ni": [0.3, 0.5]})
+    with pytest.raises(ValueError, match="Negative values"):
+        CompositionTransformer(stats="fraction").fit(X)
+    with (
+        pytest.raises(ValueError, match=r"row 1 has -0\.5 of Fe"),
+        pytest.warns(TableWarning, match="read as amounts"),
+    ):
+        read_compositions(X)
+
+
+def test_quantities_named_by_single_letters():
+    X = pd.DataFrame({"P": [1.0, 2.5], "V": [22.3, 11.0], "T": [300.0, 400.0]})
+    with pytest.raises(ValueError, match="'P', 'V' may be amounts of elements or other quantities"):
+        reduced_formula(X)
+    with pytest.raises(ValueError, match="only the column 'P' is an element symbol"):
+        reduced_formula(X[["P", "T"]])
+    # Amounts by their sums, by being whole, or by having oxygen.
+    for table in (
+        {"C": [2, 1], "H": [6, 4], "T": [300.0, 400.0]},
+        {"C": [0.2, 0.3], "N": [0.8, 0.7], "T": [300.0, 400.0]},
+        {"B": [20.5, 10.5], "O": [80.0, 75.0], "T": [300.0, 400.0]},
+    ):
+        with pytest.warns(TableWarning, match="read as amounts of elements"):
+            read_compositions(pd.DataFrame(table))
+
+
+# The target among the features
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [lambda y: y, lambda y: 2 * y + 1, np.log, lambda y: -y, np.round, lambda y: y.astype(str)],
+    ids=["equal", "scaled", "log", "negative", "rounded", "text"],
+)
+def test_the_target_among_the_features(leak):
+    y = np.random.default_rng(0).permutation(np.arange(1.0, 31.0))
+    column = leak(y)
+    X = pd.DataFrame({"formula": ["NaCl", "KCl", "LiCl"] * 10, "T": y[::-1], "x": column})
+    if column.dtype.kind in "UT":
+        with pytest.raises(ValueError, match="'x' holds text that is no formula"):
+            CompositionTransformer(stats="mean").fit(X, y)
+        return
+    with pytest.warns(TableWarning, match="the extra feature 'x' equals y, or puts the samples"):
+        CompositionTransformer(stats="mean").fit(X, y)
+
+
+def test_few_samples_may_be_in_order_by_chance():
+    X = pd.DataFrame({"formula": ["NaCl"] * 5, "T": [1.0, 2, 3, 4, 5]})
+    y = np.array([2.0, 4, 5, 7, 9])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        CompositionTransformer(stats="mean").fit(X, y)
+        CompositionTransformer(stats="mean").fit(X, np.ones(5))
+    with pytest.warns(TableWarning, match="'T' equals y"):
+        CompositionTransformer(stats="mean").fit(X, X["T"])
+
+
+def test_the_target_among_several_and_with_gaps():
+    y = np.random.default_rng(0).normal(size=(20, 2))
+    X = pd.DataFrame({"formula": ["NaCl"] * 20, "x": y[:, 1]})
+    y[::3, 1] = np.nan
+    with pytest.warns(TableWarning, match="extra feature 'x' equals y"):
+        CompositionTransformer(stats="mean").fit(X, y)
