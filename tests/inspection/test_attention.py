@@ -81,7 +81,7 @@ class TestWeights:
 
     def test_mappings_and_amounts(self, model):
         (entry,) = attention_weights(model, [{"Al": 4, "O": 6}])
-        assert entry.formula == "O3Al2"
+        assert entry.formula == "Al2O3"
         amounts = np.array([[1.0, 0, 2], [0, 0, 0]])
         on_amounts = tiny_crabnet().fit(amounts, [1.0, 2.0])
         some, none = attention_weights(on_amounts, amounts)

@@ -169,7 +169,7 @@ class TestTraining:
 
     def test_warm_start_holds_columns_to_their_names(self, some_formulas):
         X, y = some_formulas
-        frame = pd.DataFrame({"formula": X, "T": y})
+        frame = pd.DataFrame({"formula": X, "T": y[::-1]})
         estimator = tiny_crabnet(warm_start=True).fit(frame, y)
         with pytest.raises(ValueError, match="feature names"):
             estimator.fit(frame.rename(columns={"T": "p"}), y)
@@ -183,7 +183,7 @@ class TestTraining:
 
     def test_a_column_that_is_missing_is_named(self, some_formulas):
         X, y = some_formulas
-        model = tiny_crabnet().fit(pd.DataFrame({"formula": X, "T": y}), y)
+        model = tiny_crabnet().fit(pd.DataFrame({"formula": X, "T": y[::-1]}), y)
         with pytest.raises(ValueError, match=r"1 features.*the columns \['formula', 'T'\]"):
             model.predict(X)
 

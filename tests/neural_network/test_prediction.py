@@ -36,7 +36,7 @@ class TestPrediction:
     def test_chunks_of_a_matrix_and_of_extra_features(self, some_formulas, monkeypatch):
         X, y = some_formulas
         frame = pd.DataFrame({"formula": X, "T": np.linspace(0, 1, len(X))})
-        amounts = np.random.default_rng(0).random((60, 5))
+        amounts = np.random.default_rng(0).dirichlet(np.ones(5), size=60)
         for form in (frame, amounts):
             estimator = tiny_crabnet().fit(form, y)
             expected = estimator.predict(form)
