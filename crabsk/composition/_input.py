@@ -148,7 +148,7 @@ def read_compositions(X: Any, formula_column: Hashable = "auto") -> Compositions
     Parameters
     ----------
     X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
-        What every estimator of crabsk takes.
+        What every estimator of crabsk takes; or `Compositions`, which are returned.
     formula_column : "auto", str or int, default="auto"
         Which column of a table holds the formulas.
 
@@ -176,6 +176,8 @@ def read_compositions(X: Any, formula_column: Hashable = "auto") -> Compositions
     >>> read_compositions(X).amounts
     array([3., 2., 1., 1.])
     """
+    if isinstance(X, Compositions):
+        return X
     table = find_formulas(X, formula_column)
     if table is not None:
         return parse_formulas(table.formulas)

@@ -26,7 +26,7 @@ def reduced_formula(X: Any, *, formula_column: Hashable = "auto") -> np.ndarray:
     Parameters
     ----------
     X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
-        Rows, in any form that crabsk's estimators take.
+        Rows, in any form that crabsk's estimators take; or `Compositions`.
     formula_column : "auto", str or int, default="auto"
         Which column of a table holds the formulas.
 
@@ -75,7 +75,7 @@ def chemical_system(X: Any, *, formula_column: Hashable = "auto") -> np.ndarray:
     Parameters
     ----------
     X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
-        Rows, in any form that crabsk's estimators take.
+        Rows, in any form that crabsk's estimators take; or `Compositions`.
     formula_column : "auto", str or int, default="auto"
         Which column of a table holds the formulas.
 

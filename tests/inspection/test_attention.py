@@ -85,7 +85,7 @@ class TestWeights:
         amounts = np.array([[1.0, 0, 2], [0, 0, 0]])
         on_amounts = tiny_crabnet().fit(amounts, [1.0, 2.0])
         some, none = attention_weights(on_amounts, amounts)
-        assert (some.formula, some.symbols) == ("HLi2", ("H", "Li"))
+        assert (some.formula, some.symbols) == ("Li2H", ("H", "Li"))
         assert none.symbols == ()
         assert none.weights.shape == (1, 2, 0, 0)
 
