@@ -4,7 +4,6 @@ The only room that knows both scikit-learn's validation and crabsk's forms of X.
 where scikit-learn's private helpers are imported, so that a new release is met here.
 """
 
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -17,7 +16,6 @@ from sklearn.utils.validation import check_non_negative, validate_data
 
 from .composition import (
     Compositions,
-    TableWarning,
     compositions_from_matrix,
     element_columns,
     find_formulas,
@@ -26,6 +24,7 @@ from .composition import (
 )
 from .composition._amounts import check_amounts, refuse_empty_rows
 from .composition._errors import few
+from .composition._table_warning import warn_of_table
 
 __all__ = [
     "CompositionTable",
@@ -237,11 +236,9 @@ def warn_of_target_among_features(
         if any(_gives_away(column, target) for target in targets.T)
     ]
     if found:
-        warnings.warn(
+        warn_of_table(
             f"the extra feature {few(found)} equals y, or puts the samples in the same order: is "
-            "it the target itself? Leave it out of X",
-            TableWarning,
-            stacklevel=4,
+            "it the target itself? Leave it out of X"
         )
 
 

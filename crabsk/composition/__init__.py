@@ -3,7 +3,7 @@
 Everything downstream works on `Compositions`; nothing but this subpackage knows what a formula is.
 """
 
-from ._amounts import TableWarning, element_columns
+from ._amounts import element_columns
 from ._components import compositions_from_components
 from ._elements import ATOMIC_NUMBERS, ELEMENTS, N_ELEMENTS
 from ._errors import FormulaError
@@ -16,6 +16,7 @@ from ._input import (
 from ._keys import chemical_system, reduced_formula
 from ._lint import check_formulas
 from ._ragged import Compositions, compositions_from_matrix, parse_formulas
+from ._table_warning import TableWarning
 from ._weight_percent import from_weight_percent
 
 __all__ = [

@@ -1,7 +1,6 @@
 """Tables of numbers: which columns are amounts of elements, and whether they can be."""
 
 import re
-import warnings
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 
@@ -11,31 +10,13 @@ from ._component_names import are_components, split_unit
 from ._elements import ATOMIC_NUMBERS, N_ELEMENTS
 from ._errors import FormulaError, few
 from ._formula import FormulaReader
+from ._table_warning import warn_of_table
 
 # Rows add up to 1 or 100 within the rounding of tables.
 _SUM_TOLERANCE = 0.02
 
 # With so many rows, amounts without a single zero are no list of compounds.
 _MANY_ROWS = 10
-
-
-class TableWarning(UserWarning):
-    """A table may not mean what crabsk takes it for.
-
-    Raised where numbers are taken for amounts of elements, where a table has amounts beside other
-    columns, where percentages do not add up, and where a column beside the formulas gives the
-    target away.
-
-    Examples
-    --------
-    >>> import warnings
-    >>> import numpy as np
-    >>> from crabsk.composition import TableWarning, reduced_formula
-    >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("ignore", TableWarning)
-    ...     reduced_formula(np.array([[0.25, 1.5]]))
-    array(['HHe6'], dtype=object)
-    """
 
 
 def element_columns(names: Iterable[Hashable] | None, n_columns: int) -> np.ndarray:
@@ -132,12 +113,10 @@ def check_amounts(matrix: np.ndarray, names: Sequence[Hashable]) -> None:
     doubt = "its columns are not named by elements" if names else _doubt(matrix)
     if doubt:
         first = f" ({names[0]!r}, ...)" if names else ""
-        warnings.warn(
+        warn_of_table(
             f"X holds no formulas, and {doubt}{first}: the {matrix.shape[1]} columns are taken for "
             "amounts of H, He, Li, ... in the order of atomic numbers. Did an earlier step turn "
-            "formulas into numbers? Pass the formulas themselves, or name columns by symbols",
-            TableWarning,
-            stacklevel=5,
+            "formulas into numbers? Pass the formulas themselves, or name columns by symbols"
         )
 
 
@@ -211,11 +190,9 @@ def _check_amounts_beside_features(
             f"the columns {few(symbols)} may be amounts of elements or other quantities (such as "
             "pressure and volume), and do not add up to 1 or 100: rename those that are no amounts"
         )
-    warnings.warn(
+    warn_of_table(
         f"X holds no formulas: the columns {few(symbols)} are read as amounts of elements, and "
-        f"{few(_others(names))} as extra features",
-        TableWarning,
-        stacklevel=6,
+        f"{few(_others(names))} as extra features"
     )
 
 

@@ -4,7 +4,6 @@ A component is a compound (SiO2) or an element (Fe). Names that would have to be
 refused.
 """
 
-import warnings
 from collections.abc import Hashable
 from decimal import Decimal
 from numbers import Real
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._amounts import TableWarning
 from ._component_names import (
     Component,
     NotAComponentError,
@@ -26,6 +24,7 @@ from ._elements import ELEMENTS
 from ._errors import ERRORS_SHOWN, FormulaError, few, is_missing, shown
 from ._formula import FormulaReader
 from ._input import is_dataframe
+from ._table_warning import warn_of_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -305,10 +304,6 @@ def written(value: float) -> str:
     return f"{value:.6g}" if abs(value - 100) > 1e-3 else f"{value:.10g}"
 
 
-# stacklevel=4 names the user's line: it called a public function, which called a private one, which
-# called these.
-
-
 def warn_of_sums(sums: np.ndarray, rows: np.ndarray | None = None) -> None:
     whole = np.zeros(len(sums), dtype=bool)
     for total in (1, 100):
@@ -316,20 +311,16 @@ def warn_of_sums(sums: np.ndarray, rows: np.ndarray | None = None) -> None:
     odd = np.flatnonzero(~whole)
     if len(odd):
         row = odd[0] if rows is None else rows[odd[0]]
-        warnings.warn(
+        warn_of_table(
             f"{len(odd)} of {len(sums)} rows add up to neither 100 nor 1, the first of them row "
             f"{row}: {written(sums[odd[0]])}. Amounts are relative, so the compositions are "
-            "defined. But if a component is left out, name it, such as balance='Fe'",
-            TableWarning,
-            stacklevel=4,
+            "defined. But if a component is left out, name it, such as balance='Fe'"
         )
 
 
 def warn_of_fractions(sums: np.ndarray) -> None:
     if len(sums) and 0 < sums.max() <= 1:
-        warnings.warn(
+        warn_of_table(
             f"no row adds up to more than {written(sums.max())} without the balance. Are these "
-            "fractions? The balance is 100 minus their sum: multiply fractions by 100",
-            TableWarning,
-            stacklevel=4,
+            "fractions? The balance is 100 minus their sum: multiply fractions by 100"
         )

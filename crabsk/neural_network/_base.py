@@ -174,7 +174,9 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
         ----------
         X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
             Compositions of the samples. In a DataFrame, numeric columns beside the formulas are
-            extra features; a non-negative numeric matrix is read as element amounts.
+            extra features. A DataFrame without formulas has amounts of elements in the columns
+            named by symbols, and extra features in the others; a matrix without names has the
+            amounts of H, He, Li, ... in its columns.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets. In the 2-D `y` of a regressor, NaN is a missing label.
         sample_weight : array-like of shape (n_samples,), optional
@@ -194,6 +196,14 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
         ValueError
             If X cannot be read as compositions, if the embedding lacks an element (see
             `missing`), or if y does not fit X.
+
+        Warns
+        -----
+        TableWarning
+            If numbers may not be amounts of elements, if there are columns beside amounts, or if
+            a column of X gives y away (see `crabsk.composition.TableWarning`).
+        ConflictingTargetsWarning
+            If equal samples have different targets.
         """
         previous = getattr(self, "nets_", []) if self.warm_start else []
         if previous and validation_data is None and (self.early_stopping or self._needs_held_out()):

@@ -1,5 +1,7 @@
 """Tables of numbers: what is refused, and what is doubted aloud."""
 
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -196,3 +198,26 @@ def test_the_target_among_several_and_with_gaps():
     y[::3, 1] = np.nan
     with pytest.warns(TableWarning, match="extra feature 'x' equals y"):
         CompositionTransformer(stats="mean").fit(X, y)
+
+
+# Where and how often it is said
+
+
+def test_it_is_said_at_the_users_line_and_once(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import numpy as np, pandas as pd\n"
+        "from sklearn.dummy import DummyRegressor\n"
+        "from sklearn.model_selection import cross_val_score\n"
+        "from sklearn.pipeline import make_pipeline\n"
+        "from crabsk import CompositionTransformer\n"
+        "X = pd.DataFrame({'Fe': [0.7, 0.5] * 5, 'Ni': [0.3, 0.5] * 5, 'T': range(10)})\n"
+        "model = make_pipeline(CompositionTransformer(), DummyRegressor())\n"
+        "cross_val_score(model, X, np.arange(10.0)[::-1] % 3, cv=5)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    warned = [line for line in done.stderr.splitlines() if "TableWarning" in line]
+    assert len(warned) == 1
+    assert warned[0].startswith(f"{script}:8: TableWarning: X holds no formulas")

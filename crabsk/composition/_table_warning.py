@@ -1,0 +1,54 @@
+"""The warning about tables that may not mean what they are taken for."""
+
+import sys
+import warnings
+
+# What may stand between the user's line and crabsk's.
+_LIBRARIES = ("crabsk", "sklearn", "joblib")
+
+
+class TableWarning(UserWarning):
+    """A table may not mean what crabsk takes it for.
+
+    Raised where numbers are taken for amounts of elements, where a table has amounts beside other
+    columns, where percentages do not add up, and where a column beside the formulas gives the
+    target away.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> from crabsk.composition import TableWarning, reduced_formula
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", TableWarning)
+    ...     reduced_formula(np.array([[0.25, 1.5]]))
+    array(['HHe6'], dtype=object)
+    """
+
+
+_SAID: set[tuple[str, str, int]] = set()
+
+
+def warn_of_table(message: str) -> None:
+    """Warn at the line of the user, who may have called crabsk through scikit-learn.
+
+    Python shows a warning once a line by default, but forgets what it has shown when filters
+    change, as they do in each fit of a search. So this is remembered here.
+    """
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(_LIBRARIES):
+        level, frame = level + 1, frame.f_back
+    said = (message, frame.f_code.co_filename, frame.f_lineno)
+    if said in _SAID and _action(message) == "default":
+        return
+    _SAID.add(said)
+    warnings.warn(message, TableWarning, stacklevel=level + 1)
+
+
+def _action(message: str) -> str:
+    """Return what the filters of warnings do about a message."""
+    for action, text, category, module, line in warnings.filters:
+        applies = text is None or text.match(message)
+        if applies and issubclass(TableWarning, category) and module is None and not line:
+            return action
+    return "default"
