@@ -15,8 +15,8 @@ from ._errors import formula_error, refuse, shown
 # maps one character to one, so a position in the translated text is a position in the user's.
 SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _PLAIN = str.maketrans(
-    f"₀₁₂₃₄₅₆₇₈₉{SUPERSCRIPTS}０１２３４５６７８９（）．₊₋⁺⁻−‐‑–",
-    "012345678901234567890123456789().+-+-----",
+    f"₀₁₂₃₄₅₆₇₈₉{SUPERSCRIPTS}０１２３４５６７８９（）．₊₋⁺⁻−‐‑–—",
+    "012345678901234567890123456789().+-+------",
 )
 
 # `H₂¹⁸O` is not H218O, nor `H₂2O` H22O: digits of two kinds are two numbers.
@@ -24,19 +24,33 @@ _SUPERSCRIPT = re.compile(f"[{SUPERSCRIPTS}]")
 _NOT_SUPERSCRIPT = re.compile("[0-9₀-₉]")
 _MIXED_NUMBER = re.compile(r"[₀-₉]\.?[0-9]|[0-9]\.?[₀-₉]")
 
-SEPARATORS = "·•*⋅∙‧・"
+SEPARATORS = "·•*⋅∙‧・×"
 """Characters that divide the parts of a formula; a point does so only where it is plain."""
 
+# Nanocrystals, nanosheets and others.
+_WORDS = frozenset(["NC", "NP", "NS", "NW", "NR", "NT", "NF", "BCC", "FCC", "HCP"])
 _BETWEEN_PARTS = re.compile(rf"[{SEPARATORS}-]|\.(?![0-9])|(?<![0-9])\.")
 
 # `Ti-6Al-4V` is in percent by weight, and leaves the amount of the first element out.
 _ALLOY_NAME = re.compile(r"\s*[A-Z][a-z]?(?:-[0-9.]+[A-Z][a-z]?)+\s*")
-_STATE_OF_MATTER = re.compile(r"\s*\((?:s|l|g|aq|cr|am)\)\s*$")
+_STATE_OF_MATTER = re.compile(r"\((?:s|l|g|aq|cr|am)\)$")
+# `TiO2 (rutile)`, `Fe2O3 powder`; `α-Al2O3`, `h-BN`.
+_PHASE_IN_FRONT = re.compile(r"\s*[a-zα-ω]['′]?-(?=[A-Z])")
+# Amounts as LaTeX, HTML and plain text write them.
+_MARKUP = re.compile(r"</?sub>|[$_{}]")
+_VARIABLE = re.compile(r"[xyznmkδ]", re.IGNORECASE)
+# What people type for a missing formula; NaN is one, and so is NO.
+_MISSING = frozenset(
+    ["na", "n/a", "n.a.", "nd", "n.d.", "none", "null", "no", "-", "--", "?", "unknown"]
+)
 _SPACE_BEFORE_AMOUNT = re.compile(r"(?<=[A-Za-z)\]}])\s+(?=[0-9.])|(?<=[0-9])\s+(?=[A-Z(\[{])")
 
 # Names of oxide superconductors. Taken for symbols, YBCO would be a carbide, and BSCF a compound
 # of californium. Layers are counted by four digits behind the cations.
 _ACRONYM = re.compile(r"\s*((?:[YNH]BCO|[HT]BCCO|BSCCO|BSCF)(?![a-z]))")
+# Acetate and propoxide, which would be actinium and praseodymium; materials without a number.
+_LIGAND = re.compile(r"OAc(?![a-z])|\(OPr\)")
+_ABBREVIATIONS = frozenset(["KDP", "DKDP", "PVDF"])
 ACRONYM_BEGINNINGS = frozenset(["YBCO", "NBCO", "HBCO", "HBCC", "BSCC", "BSCF"])
 """How these acronyms begin; that with a T is met at the T."""
 LAYER_NUMBERS = frozenset(
@@ -45,8 +59,11 @@ LAYER_NUMBERS = frozenset(
 """Numbers of layers, as in Bi-2212."""
 _LAYERS = re.compile(rf"\s*((?:[A-Z][a-z]?+)++)({'|'.join(sorted(LAYER_NUMBERS))})\s*")
 
+# At the end of the text or of a bracket.
+_OXYGEN_AND_Y = re.compile(r"O ?Y(?=$|[)\]}])")
+
 # Amounts in a table of alloys may all be padded to one width: `Co33W07Al33Nb24Cr03`.
-_PADDED = re.compile(r"\s*(?:(?:[A-Z][a-z]?[0-9]{2})++|(?:[A-Z][a-z]?[0-9]{3})++)\s*")
+_PADDED = re.compile(r"\s*+(?:(?:[A-Z][a-z]?[0-9]{2}\s*+)++|(?:[A-Z][a-z]?[0-9]{3}\s*+)++)")
 _DIGITS = re.compile(r"[0-9]+")
 
 _OTHER_SYMBOLS = {"D": "Dy", "T": "Ti, Ta or Te"}
@@ -75,6 +92,9 @@ def plain_digits(original: str) -> str:
             "amount",
             f"{number[0]!r} mixes plain and subscript digits: one number or two? (write all "
             "amounts in plain digits, hydrates with '·')",
+            plain[: number.start()] + number[0].replace(".", "·") + plain[number.end() :]
+            if "." in number[0]
+            else None,
         )
     return plain
 
@@ -116,6 +136,15 @@ def _refuse_acronym(text: Text) -> None:
             f"{acronym[1]!r} is the name of a material: write its formula (with amounts of 1, such "
             "as 'Y1B1C1O1', if these elements are meant)",
         )
+    if text.plain.strip() in _ABBREVIATIONS:
+        text.refuse(0, "acronym", "this is the name of a material: write its formula")
+    if ligand := _LIGAND.search(text.plain):
+        text.refuse(
+            ligand.start(),
+            "acronym",
+            f"{ligand[0]!r} is short for a ligand: write its atoms, such as '(C2H3O2)' for acetate "
+            "(and '(AcO)' or '(PrO)' if actinium or praseodymium is meant)",
+        )
     if layers := _LAYERS.fullmatch(text.plain):
         text.refuse(
             layers.start(2),
@@ -128,25 +157,28 @@ def _refuse_acronym(text: Text) -> None:
 def refuse_spaced_words(text: Text) -> None:
     """Refuse `PbTe NCs`: a word behind the formula, which the symbols N and Cs spell as well."""
     for part in _BETWEEN_PARTS.split(text.plain):
-        *_, formula, word = ["", "", *re.findall(r"\S*[A-Z]\S*", part)]
-        spells_symbols = len(re.findall(r"[A-Z][a-z]?", word)) > 1
+        words = [word for word in part.split() if any(map(str.isupper, word))]
+        *_, formula, word = ["", "", *words]
+        spells_symbols = sum(map(str.isupper, word)) > 1
         if formula and spells_symbols and not any(map(str.isdigit, word)):
             position = text.plain.rindex(word)
+            # The same letters may be a compound: `Al2O3 MgO`.
+            is_word = word.rstrip("s") in _WORDS
             text.refuse(
                 position,
                 "spaces",
                 f"{shown(word)} behind {shown(formula)} is a word or another compound: remove it, "
                 "or write '·' between compounds",
-                text.plain[:position].strip(),
+                text.plain[:position].strip() if is_word else None,
             )
 
 
 def refuse_unknown_oxygen(text: Text) -> None:
     """Refuse `YBa2Cu3OY`, in which the Y stands for the unknown amount of oxygen."""
-    plain = text.plain.rstrip(" .")
-    if plain.endswith("OY") and len(re.findall(r"O(?![a-z])", plain)) == 1:
+    found = _OXYGEN_AND_Y.search(text.plain.rstrip(" ."))
+    if found and len(re.findall(r"O(?![a-z])", text.plain)) == 1:
         text.refuse(
-            len(plain) - 2,
+            found.start(),
             "unknown_amount",
             "'OY' may be oxygen of unknown amount: write the amount (or 'OY1' for yttrium)",
         )
@@ -171,19 +203,24 @@ def refuse_doubtful_hydrogen(text: Text, position: int) -> None:
         f"{written!r} is not plainly {_ISOTOPES[token]}: is "
         f"{meant or f'another symbol such as {_OTHER_SYMBOLS[token]}'} meant? (write H for "
         f"{_ISOTOPES[token]}: isotopes are not told apart)",
-        text.replaced(place, written, meant) if meant else None,
+        # ND3 is ammonia as well as neodymium.
+        text.replaced(place, written, meant) if meant and place == position else None,
     )
 
 
 def refuse_unknown_element(text: Text, position: int, token: str) -> NoReturn:
     """Refuse a symbol that no element has."""
     plain = text.plain
+    if plain.strip().lower() in _MISSING:
+        text.refuse(position, "missing", "this stands for a missing value: remove the row")
     before, after = plain[position - 1 : position], plain[position + 1 : position + 2]
     hint, suggestion = "", None
     if token[-1] in "xyzn" and token[:-1] in FORMULA_SYMBOLS:
         hint = f" (if {token[-1]!r} stands for an unknown amount, write the number)"
     elif token in ("X", "Z") and before == "O":
         hint = f" (if 'O{token}' is oxygen of unknown amount, write the number)"
+    elif before + token.lower() in ATOMIC_NUMBERS and token + after.lower() in ATOMIC_NUMBERS:
+        hint = f" (is {before + token.lower()} or {token + after.lower()} meant?)"
     elif before + token.lower() in ATOMIC_NUMBERS:
         meant = before + token.lower()
         hint = f" (is {meant} meant?)"
@@ -203,12 +240,20 @@ def is_padded(text: Text) -> bool:
 
 def refuse_leading_zero(text: Text, position: int, token: str) -> NoReturn:
     """Refuse the `04` of `P04` and the `010` of `Se010`."""
+    plain = text.plain
+    suggestion = None
+    if "." in token:
+        suggestion = text.replaced(position, token, re.sub("^0+(?=[0-9])", "", token))
+    elif re.search(r"[0-9]\.[0-9]", plain) and len(token) > 2:
+        suggestion = text.replaced(position, token, f"0.{token[1:]}")
+    elif re.fullmatch("0[1-9]", token) and re.search(r"[A-NP-Z][a-z]?$|O[a-z]$", plain[:position]):
+        suggestion = text.replaced(position, token, f"O{token[1:]}")
     text.refuse(
         position,
         "leading_zero",
         f"the amount {shown(token)} begins with a zero: is it the letter O typed as zero, or is a "
         "decimal point missing?",
-        text.replaced(position, token, f"{'0.' if len(token) > 2 else 'O'}{token[1:]}"),
+        suggestion,
     )
 
 
@@ -225,51 +270,107 @@ def refuse_stray_number(text: Text, position: int, token: str) -> NoReturn:
 
 def refuse_character(text: Text, position: int) -> NoReturn:
     """Refuse a character that stands for nothing in a formula."""
-    character = text.plain[position]
+    plain, character = text.plain, text.plain[position]
+    if plain.strip().lower() in _MISSING:
+        text.refuse(position, "missing", "this stands for a missing value: remove the row")
+    if state := _STATE_OF_MATTER.search(plain.rstrip()):
+        text.refuse(
+            state.start(),
+            "word",
+            f"{state[0]!r} is a state of matter: leave it out",
+            plain[: state.start()].rstrip(),
+        )
+    if phase := _PHASE_IN_FRONT.match(plain):
+        text.refuse(
+            0,
+            "word",
+            f"{phase[0].strip()!r} is the name of a phase: leave it out",
+            plain[phase.end() :],
+        )
     if character.islower():
-        if state := _STATE_OF_MATTER.search(text.plain):
-            suggestion = text.plain[: state.start()]
-        else:
-            # `fe2o3`, where each run of letters is a symbol
-            suggestion = re.sub(r"[A-Za-z]+", lambda run: run[0].capitalize(), text.plain)
+        formula = plain[:position].rstrip(" (,_-")
+        if formula and len(formula) < position:
+            text.refuse(
+                len(formula),
+                "word",
+                f"{shown(plain[len(formula) :].strip())} is a word: leave it out",
+                formula,
+            )
+        in_lower_case = plain == plain.lower()
         text.refuse(
             position,
             "character",
             f"{character!r} starts no element symbol (symbols begin with a capital letter; "
             "variables such as x must be numbers)",
-            suggestion,
+            # `fe2o3`, where each run of letters is a symbol
+            _capitalised(plain) if in_lower_case else None,
         )
     # A Cyrillic O shows as the Latin one does.
     written = text.original[position]
     name = "" if character.isascii() else f" ({unicodedata.name(written, 'no name')})"
-    text.refuse(position, "character", f"{written!r}{name} does not belong in a formula")
+    reason, suggestion = f"{written!r}{name} does not belong in a formula", None
+    if re.match(r"(?<=[0-9]),[0-9]", plain[position:]) or re.search(r"[0-9],[0-9]", plain):
+        reason += ": decimals have a point"
+        suggestion = re.sub(r"(?<=[0-9]),(?=[0-9])", ".", plain)
+    elif character == ",":
+        reason += ": write the share of each element, such as (Mg0.9Fe0.1)2SiO4"
+    elif character in "/:@|":
+        reason += ": give a support, dopant or second compound its amount, or leave it out"
+    elif character in "$_<":
+        reason += ": write amounts in plain digits"
+        suggestion = _MARKUP.sub("", plain)
+    text.refuse(position, "character", reason, suggestion)
+
+
+def _capitalised(plain: str) -> str | None:
+    """Return `fe2o3` as Fe2O3; None for `co2`, which may be one element or two."""
+    runs = re.findall("[a-z]+", plain)
+    if any(len(run) == 2 and set(run.upper()) <= ATOMIC_NUMBERS.keys() for run in runs):
+        return None
+    return re.sub("[a-z]+", lambda run: run[0].capitalize(), plain)
 
 
 def refuse_sign(text: Text, position: int, *, behind_formula: bool) -> NoReturn:
     """Refuse a plus or minus: a charge, a sum, or a mixture without its numbers."""
-    sign = text.original[position]
-    if _is_alloy_name(text.plain):
+    plain, sign = text.plain, text.original[position]
+    if plain.strip().lower() in _MISSING:
+        text.refuse(position, "missing", "this stands for a missing value: remove the row")
+    if _is_alloy_name(plain):
         text.refuse(
             position,
             "mixture",
-            f"{sign!r} divides the elements of an alloy in percent by weight: "
-            "crabsk.composition.from_weight_percent reads it",
+            "this is the name of an alloy: crabsk.composition.from_weight_percent reads it if its "
+            "numbers are percent by weight; write atoms as in 'Ti48Al48Cr2Nb2'",
         )
-    next_part = text.plain[position + 1 :].lstrip()[:1]
-    if behind_formula and (next_part.isupper() or next_part in ("(", "[", "{")):
+    behind = plain[position + 1 :].lstrip()
+    if _VARIABLE.match(behind):
         text.refuse(
             position,
-            "mixture",
-            f"{sign!r} does not divide the parts of a mixture: write '·' between them, and give "
-            "each its number ('0.7Li2S-0.3P2S5' is read)",
-            text.plain.replace(text.plain[position], "·"),
+            "variable",
+            f"{behind[0]!r} is a variable: work out the amount and write its number",
+        )
+    if word := re.match(r"[a-z]{2,}", behind):
+        text.refuse(
+            position, "word", f"{word[0]!r} is a word: leave it out", plain[:position].strip()
+        )
+    if behind_formula and behind[:1] and (behind[0].isupper() or behind[0] in "([{0123456789."):
+        text.refuse(
+            position,
+            "mixture" if behind[0] not in "0123456789." or _starts_compound(behind) else "charge",
+            f"{sign!r} is a charge, a difference or a mixture: leave charges out, work out "
+            "differences, and write '·' between the parts of a mixture, each with its number "
+            "('0.7Li2S-0.3P2S5' is read)",
         )
     text.refuse(
         position,
         "charge",
-        f"{sign!r} is a charge, a sum or a negative amount: leave charges out ('Fe3+' could be "
-        "Fe3), work out sums such as 1-x",
+        f"{sign!r} is a charge or a negative amount: leave charges out ('Fe3+' could be Fe3)",
     )
+
+
+def _starts_compound(behind: str) -> bool:
+    """Whether a number begins a part such as `0.3P2S5` or `8Y2O3`."""
+    return re.match(r"[0-9.]+\s*(?:[A-Z][a-z]?[0-9.]*){2}", behind) is not None
 
 
 def _is_alloy_name(plain: str) -> bool:

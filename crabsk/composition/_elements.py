@@ -41,5 +41,12 @@ _NON_METALS = "H He B C N O F Ne Si P S Cl Ar As Se Br Kr Te I Xe At Rn"
 NON_METALS: frozenset[int] = frozenset(ATOMIC_NUMBERS[symbol] for symbol in _NON_METALS.split())
 """Atomic numbers of the elements that do not begin the formula of a salt."""
 
-ANIONS: frozenset[int] = frozenset(map(ATOMIC_NUMBERS.__getitem__, ["O", "F", "Cl", "Br", "I"]))
+HALOGENS = frozenset(ATOMIC_NUMBERS[symbol] for symbol in ("F", "Cl", "Br", "I"))
+CHALCOGENS = frozenset(ATOMIC_NUMBERS[symbol] for symbol in ("S", "Se", "Te"))
+ANIONS = HALOGENS | {ATOMIC_NUMBERS["O"]}
 """Atomic numbers of the elements that end the formula of an oxide or a halide."""
+
+ENDS_OF_COMPOUNDS = (
+    ANIONS | CHALCOGENS | {ATOMIC_NUMBERS[symbol] for symbol in ("H", "B", "C", "N")}
+)
+"""Atomic numbers of the non-metals that often end the formula of a compound."""

@@ -13,7 +13,7 @@ from numbers import Real
 from typing import NoReturn
 
 from ._doubts import ACRONYM_BEGINNINGS, LAYER_NUMBERS, plain_digits
-from ._elements import ATOMIC_NUMBERS, FORMULA_SYMBOLS
+from ._elements import ATOMIC_NUMBERS, ENDS_OF_COMPOUNDS, FORMULA_SYMBOLS
 from ._errors import formula_error, is_missing, shown
 from ._notation import MAX_AMOUNT_CHARS, OXIDATION_STATE, read_notation
 from ._parts import Amounts
@@ -32,6 +32,9 @@ _FLAT_GROUP = re.compile(rf"\(([A-Za-z0-9.]+)\){_AMOUNT}")
 # The search begins at the point, which is quicker to find than a digit.
 _POINT_BETWEEN = re.compile(r"\.(?:(?<=[1-9]\.)|(?<=[0-9]0\.))[1-9][0-9]*+(?=[A-Z(])")
 _CACHED_TERMS = 200_000
+
+# `OAc` is acetate.
+_ACTINIUM = ATOMIC_NUMBERS["Ac"]
 
 Term = tuple[tuple[int, float], ...]
 """Atomic numbers and amounts in a term; none where its amount is zero."""
@@ -99,6 +102,8 @@ class FormulaReader:
             if not known or word[0] == "(":
                 return None
             ((z, amount),) = known
+            if "." in text and (z in amounts or z in ENDS_OF_COMPOUNDS):
+                return None  # a point may stand between compounds
             amounts[z] = amounts.get(z, 0.0) + amount
         return amounts
 
@@ -119,6 +124,8 @@ def _read_term(term: str) -> Term | None:
     group = _FLAT_GROUP.fullmatch(term)
     if group is None or not "A" <= group[1][0] <= "Z" or OXIDATION_STATE.match(term):
         return None
+    if group[1] == "OPr":  # propoxide
+        return None
     factor = float(group[2] or 1)
     amounts = []
     for part in _FLAT.findall(group[1]):
@@ -137,7 +144,7 @@ def _read_element(term: str) -> Term | None:
     if match is None or match[2] in LAYER_NUMBERS:
         return None
     z = ATOMIC_NUMBERS.get(match[1])
-    if z is None:
+    if z is None or z == _ACTINIUM:
         return None
     amount = float(match[2] or 1)
     if not amount:

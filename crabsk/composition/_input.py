@@ -263,13 +263,7 @@ def _any_text(items: Iterable) -> bool:
 
 def _formula_position(columns: list, names: list, formula_column: Hashable) -> int | None:
     if not (isinstance(formula_column, str) and formula_column == "auto"):
-        found = [j for j, name in enumerate(names) if name == formula_column]
-        if len(found) != 1:
-            raise ValueError(
-                f"formula_column={shown(formula_column)} names {len(found)} columns of X: "
-                f"{few(names)}"
-            )
-        return found[0]
+        return column_named(names, formula_column)
     text = [j for j, column in enumerate(columns) if _holds_text(column)]
     if not text or len(columns) == 1:
         return text[0] if text else None
@@ -301,6 +295,16 @@ def _formula_position(columns: list, names: list, formula_column: Hashable) -> i
             "column of text if they are the amounts"
         )
     return formulas[0]
+
+
+def column_named(names: list, formula_column: Hashable) -> int:
+    """Return the position of the one column of that name."""
+    found = [j for j, name in enumerate(names) if name == formula_column]
+    if len(found) != 1:
+        raise ValueError(
+            f"formula_column={shown(formula_column)} names {len(found)} columns of X: {few(names)}"
+        )
+    return found[0]
 
 
 def _holds_text(column: Any) -> bool:

@@ -1,21 +1,39 @@
 """Look through a column of formulas: what cannot be read, and what looks like a slip."""
 
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ._elements import ATOMIC_NUMBERS, ELEMENTS
-from ._errors import FormulaError, few
+from ._errors import FormulaError, few, is_missing
 from ._formula import FormulaReader
-from ._input import formula_columns
+from ._input import column_named, formula_columns
 from ._parts import Amounts, is_whole
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Two symbols in capitals that are far more often one: MnSI1.75 is MnSi1.75. KNO3, CaCO3, H3PO4
-# and the like are as they should be.
-_LOOK_ALIKES = re.compile(r"(?:SI|NB|NI|PB|BI|IN|SN|CU|OS|SC(?!N))(?![a-z])|COO(?![a-z])")
+# Symbols in capitals that are far more often one: MnSI1.75 is MnSi1.75. KNO3, CaCO3, H3PO4 and the
+# like are as they should be.
+_LOOK_ALIKES = re.compile(
+    r"""
+      (?:SI|NB|NI|PB|BI|IN|SN|SB|CU|SC(?!N)|(?<!C)OS)(?![a-z])
+    # Oxygen comes twice, or a metal behind carbon monoxide: LaCOO3, CO3O4, COFe2O4.
+    | CO(?=O(?![a-z]) | [0-9.]+O(?![a-z]) | (?:Fe|Ni|Mn|Cr|Cu|Al|Ti|V|Zn|Mo|W)(?![a-z]))
+    | HO(?=[0-9.]+O(?![a-z])) | HF(?=O)
+    """,
+    re.VERBOSE,
+)
+
+# The C of NaCI and CaC12 may be half of Cl: behind a metal, before iodine or a 1.
+_CHLORINE = re.compile(r"(?<=[a-z])C(?:I(?![a-z])|1(?=[2-4](?![0-9.])|O[0-9]))")
+
+# The zero of 5H20 and (0H), and that of Na20 and Fe203 without any other element, may be the letter O.
+_WATER = re.compile(r"((?:^|[(·•*⋅∙‧・×.][0-9.]*)H2)0(?=$|\))|(?<=[A-Za-z])0(?=H)")
+_OXIDE_ALONE = re.compile(r"([A-Z][a-z]?[2-5]?)0([2-7]?)")
+_BARE_ZERO = re.compile(r"(?<=[A-Za-z])0(?![0-9.])")
+_OXYGEN = re.compile(r"O(?![a-z])")
 
 # An amount of three digits or more without a point, which may hold a letter O (YBa2Cu307) or have
 # lost its point (O6050).
@@ -25,11 +43,28 @@ _FAR = 10
 
 # Of the 524,000 formulas of Matbench and other sets, eight have so much of one of these elements.
 _ANIONS = [ATOMIC_NUMBERS[symbol] for symbol in ("N", "O", "F", "S", "Cl", "Se", "Br", "I")]
-_HYDROGEN = 1
+_HYDROGEN = ATOMIC_NUMBERS["H"]
+_CARBON = ATOMIC_NUMBERS["C"]
 _FAR_TOO_MANY = 12
 
-# `TiO2(B)` and `VO2 M` name a phase.
-_PHASE_LABEL = re.compile(r"(?<=[0-9a-zA-Z)])(?:\s*\([A-Z][a-z]?\)|\s+[A-Z][a-z]?)\s*$")
+# `TiO2(B)`, `VO2 M`, `SiC(4H)` and `Fe(BCC)` name a phase, a polytype or a form.
+_PHASE_LABEL = re.compile(
+    r"(?<=[0-9a-zA-Z)\s])(?:\((?:[0-9]*[A-Z][a-z]?|[BFH]CC|HCP|DO3|L1[02]|B[12]|N[CPSW]s?)\)|\s[A-Z][a-z]?)$"
+)
+
+# Names of alloys that read as formulas; their numbers are percent by weight.
+_ALLOYS = re.compile(
+    r"""
+      Ti6Al(?:4V|7Nb|2Sn4Zr2Mo) | AlSi(?:7|9|10)Mg(?:0\.3)? | AlSi12 | CuZn(?:30|37|40)
+    | CuSn(?:6|8|12) | Co28Cr6Mo | Fe36Ni | SnPb37 | Sn3Ag0\.5Cu
+    """,
+    re.VERBOSE,
+)
+
+# The first numbers of the parts of 0.7Li2S-0.3P2S5.
+_SHARES = re.compile(r"(?:^|-)\s*([0-9]*\.?[0-9]+)")
+
+_NAMES_OF_FORMULAS = re.compile(r"formula|composition|compound|material", re.IGNORECASE)
 
 Suspicion = tuple[str, str, str | None]
 """Kind, description, suggestion."""
@@ -46,8 +81,8 @@ def check_formulas(X: Any, *, formula_column: Hashable = "auto") -> "pd.DataFram
     X : sequence of formulas, column of formulas or DataFrame
         Rows to check. Other columns of a DataFrame are left aside, whatever they hold.
     formula_column : "auto", str or int, default="auto"
-        Which column of a table holds the formulas. "auto" takes the column of text most of which
-        can be read.
+        Which column of a table holds the formulas. "auto" takes the column of text that is named
+        like one (``formula``, ``composition``, ...), or else the one most of which can be read.
 
     Returns
     -------
@@ -59,7 +94,8 @@ def check_formulas(X: Any, *, formula_column: Hashable = "auto") -> "pd.DataFram
         - ``problem``: why it cannot be read, or None;
         - ``kind``: the kind of problem or suspicion, for programs, or None;
         - ``suspicion``: what looks wrong about a formula that can be read, or None;
-        - ``suggestion``: a formula that can be read and was probably meant, or None.
+        - ``suggestion``: a formula that can be read and may have been meant, or None. Look at it
+          before you take it.
 
     Raises
     ------
@@ -71,12 +107,13 @@ def check_formulas(X: Any, *, formula_column: Hashable = "auto") -> "pd.DataFram
     Kinds of problems: ``acronym``, ``ambiguous_point``, ``amount``, ``bracket``, ``character``,
     ``charge``, ``empty``, ``hydrogen_isotope``, ``isotope``, ``leading_zero``, ``missing``,
     ``mixture``, ``nothing``, ``number_in_front``, ``oxidation_state``, ``spaces``, ``type``,
-    ``unknown_amount``, ``unknown_element``, ``unreadable``.
+    ``unknown_amount``, ``unknown_element``, ``unreadable``, ``variable``, ``word``.
 
-    Kinds of suspicions: ``outlying_amount``, ``upper_case``, ``non_metal_count``, ``phase_label``.
+    Kinds of suspicions: ``alloy_name``, ``chlorine``, ``non_metal_count``, ``outlying_amount``,
+    ``phase_label``, ``shares``, ``upper_case``, ``zero_for_oxygen``.
 
     A suspicion is not a verdict. Of the 524,000 distinct formulas of Matbench, the paper's other
-    data sets and four tables of measurements, 349 raise one.
+    data sets and four tables of measurements, NNN raise one.
 
     Examples
     --------
@@ -96,9 +133,7 @@ def check_formulas(X: Any, *, formula_column: Hashable = "auto") -> "pd.DataFram
     """
     import pandas as pd
 
-    found = formula_columns(X)
-    if found is None:
-        raise ValueError("X holds no formulas: it has neither text nor mappings")
+    found = formula_columns(X) or _without_text(X)
     columns, names = found
     reader = FormulaReader()
     formulas = columns[_choose(columns, names, formula_column, reader.read)]
@@ -120,24 +155,27 @@ def check_formulas(X: Any, *, formula_column: Hashable = "auto") -> "pd.DataFram
     return report
 
 
+def _without_text(X: Any) -> tuple[list, list]:
+    """Return a sequence of which nothing is text, if all of it is missing."""
+    items = X.to_list() if hasattr(type(X), "to_list") else X
+    if isinstance(items, list | tuple) and all(map(is_missing, items)):
+        return [list(items)], [0]
+    raise ValueError("X holds no formulas: it has neither text nor mappings")
+
+
 def _choose(columns: list, names: list, formula_column: Hashable, read: Callable) -> int:
     """Return the position of the column of formulas."""
+    if formula_column != "auto" and len(columns) > 1:
+        return column_named(names, formula_column)
     if len(columns) == 1:
         return 0
-    if formula_column != "auto":
-        found = [j for j, name in enumerate(names) if name == formula_column]
-        if len(found) != 1:
-            raise ValueError(
-                f"formula_column={formula_column!r} names {len(found)} columns of X: {few(names)}"
-            )
-        return found[0]
     shares = {
         j: share for j, c in enumerate(columns) if (share := _share_read(c, read)) is not None
     }
-    likely = [j for j, share in shares.items() if share > 0.5]
-    if not likely and shares:
-        best = max(shares.values())
-        likely = [j for j, share in shares.items() if share == best]
+    likely = [j for j in shares if _NAMES_OF_FORMULAS.search(str(names[j]))]
+    if len(likely) != 1:
+        best = max(shares.values(), default=0)
+        likely = [j for j, share in shares.items() if share > 0.5 or share == best < 0.5]
     if len(likely) == 1:
         return likely[0]
     raise ValueError(
@@ -147,11 +185,11 @@ def _choose(columns: list, names: list, formula_column: Hashable, read: Callable
 
 
 def _share_read(column: Any, read: Callable) -> float | None:
-    """Return the share of a column's texts that can be read; None if it has no text."""
-    texts = [item for item in column if isinstance(item, str)]
-    if not texts:
+    """Return the share of a column's formulas that can be read; None if it holds only numbers."""
+    items = list(islice((item for item in column if isinstance(item, str | Mapping)), 1000))
+    if not items:
         return None
-    return sum(_check(text, read)[0] is None for text in texts[:1000]) / len(texts[:1000])
+    return sum(_check(item, read)[0] is None for item in items) / len(items)
 
 
 def _check(formula: Any, read: Callable) -> tuple:
@@ -162,24 +200,69 @@ def _check(formula: Any, read: Callable) -> tuple:
         return str(error), error.kind, None, _readable(error.suggestion, read)
     if not isinstance(formula, str):
         return None, None, None, None
-    for suspect in (_outlying_amount, _upper_case, _non_metal_count, _phase_label):
-        suspicion = suspect(formula, amounts)
-        if suspicion is not None:
-            kind, description, suggestion = suspicion
-            return None, kind, description, _readable(suggestion, read)
-    return None, None, None, None
+    suspicion = _suspicion(formula, amounts)
+    if suspicion is None:
+        return None, None, None, None
+    kind, description, suggestion = suspicion
+    return None, kind, description, _readable(suggestion, read)
 
 
 def _readable(suggestion: str | None, read: Callable) -> str | None:
-    """Return a suggestion without a slip of its own, or None if it cannot be read."""
-    if suggestion is None:
+    """Return a suggestion without slips of its own; None if it has some that cannot be mended."""
+    for _ in range(4):
+        if suggestion is None:
+            return None
+        try:
+            suspicion = _suspicion(suggestion, read(suggestion))
+        except FormulaError as error:
+            suggestion = error.suggestion
+            continue
+        if suspicion is None:
+            return suggestion
+        suggestion = suspicion[2]
+    return None
+
+
+def _suspicion(formula: str, amounts: Amounts) -> Suspicion | None:
+    for suspect in (
+        _alloy_name,
+        _zero_for_oxygen,
+        _outlying_amount,
+        _upper_case,
+        _chlorine,
+        _non_metal_count,
+        _phase_label,
+        _shares,
+    ):
+        suspicion = suspect(formula, amounts)
+        if suspicion is not None:
+            return suspicion
+    return None
+
+
+def _alloy_name(formula: str, amounts: Amounts) -> Suspicion | None:
+    if not _ALLOYS.fullmatch(formula.strip()):
         return None
-    suggestion = _LOOK_ALIKES.sub(_one_symbol, suggestion)
-    try:
-        read(suggestion)
-    except FormulaError:
-        return None
-    return suggestion
+    return (
+        "alloy_name",
+        "this is the name of an alloy in percent by weight, and is read as numbers of atoms: give "
+        "from_weight_percent a name with dashes ('Ti-6Al-4V') or a mapping",
+        None,
+    )
+
+
+def _zero_for_oxygen(formula: str, amounts: Amounts) -> Suspicion | None:
+    description = "a zero stands where the letter O is common"
+    if _WATER.search(formula):
+        return "zero_for_oxygen", description, _WATER.sub(r"\1O", formula)
+    oxide = _OXIDE_ALONE.fullmatch(formula.strip())
+    if oxide and len(amounts) == 1 and _CARBON not in amounts:
+        return "zero_for_oxygen", description, f"{oxide[1]}O{oxide[2]}"
+    # A zero is an absence in a sweep of alloys, which add up.
+    adds_up = is_whole(sum(amounts.values()))
+    if not adds_up and not _OXYGEN.search(formula) and _BARE_ZERO.search(formula):
+        return "zero_for_oxygen", description, _BARE_ZERO.sub("O", formula)
+    return None
 
 
 def _outlying_amount(formula: str, amounts: Amounts) -> Suspicion | None:
@@ -208,9 +291,9 @@ def _outlying_amount(formula: str, amounts: Amounts) -> Suspicion | None:
 
 
 def _upper_case(formula: str, amounts: Amounts) -> Suspicion | None:
-    pairs = _LOOK_ALIKES.findall(formula)
-    # Formates and acetates end in COO.
-    if not pairs or (pairs == ["COO"] and _HYDROGEN in amounts):
+    # Organic molecules have COO and CO2 in plenty.
+    pairs = [p for p in _LOOK_ALIKES.findall(formula) if p != "CO" or _HYDROGEN not in amounts]
+    if not pairs:
         return None
     likely = ", ".join(dict.fromkeys(pair[0] + pair[1].lower() for pair in pairs))
     return (
@@ -221,7 +304,23 @@ def _upper_case(formula: str, amounts: Amounts) -> Suspicion | None:
 
 
 def _one_symbol(match: re.Match) -> str:
-    return match[0][0] + match[0][1].lower() + match[0][2:]
+    return match[0][0] + match[0][1].lower()
+
+
+def _chlorine(formula: str, amounts: Amounts) -> Suspicion | None:
+    if not _CHLORINE.search(formula):
+        return None
+    description = "carbon and iodine, or carbon and a 1, may be Cl"
+    return "chlorine", description, _CHLORINE.sub("Cl", formula)
+
+
+def _shares(formula: str, amounts: Amounts) -> Suspicion | None:
+    if "-" not in formula or "(" in formula:
+        return None
+    total = sum(map(float, _SHARES.findall(formula)))
+    if is_whole(total) or total > 1.5:
+        return None
+    return "shares", f"the numbers of the parts add up to {total:g}", None
 
 
 def _non_metal_count(formula: str, amounts: Amounts) -> Suspicion | None:
@@ -238,13 +337,14 @@ def _non_metal_count(formula: str, amounts: Amounts) -> Suspicion | None:
 
 
 def _phase_label(formula: str, amounts: Amounts) -> Suspicion | None:
-    label = _PHASE_LABEL.search(formula)
-    words = formula.split()
+    label = _PHASE_LABEL.search(formula.rstrip())
     # `Co Cr Fe` is spaced throughout.
-    if label is None or ("(" not in label[0] and re.fullmatch(r"[A-Z][a-z]?[0-9.]*", words[0])):
+    if label is None or (
+        "(" not in label[0] and re.fullmatch(r"[A-Z][a-z]?[0-9.]*", formula.split()[0])
+    ):
         return None
     return (
         "phase_label",
         f"{label[0].strip()} is read as an element: is it the name of a phase?",
-        formula[: label.start()],
+        formula[: label.start()].rstrip(),
     )

@@ -7,6 +7,7 @@ or a point inside of it, can mean two things.
 
 import math
 import re
+from collections import Counter
 from itertools import accumulate
 from typing import NoReturn
 
@@ -27,7 +28,7 @@ from ._doubts import (
 )
 from ._elements import FORMULA_SYMBOLS, NON_METALS
 from ._errors import shown
-from ._parts import Amounts, Frame, Item, elements_of, is_salt, is_whole
+from ._parts import Amounts, Frame, Item, are_compounds, halide_follows, is_whole
 
 MAX_AMOUNT_CHARS = 40
 """Longest accepted amount: no measured stoichiometry has as many digits."""
@@ -162,7 +163,7 @@ class _Reading:
             )
         self._end_frame(position)
         self.frame = self.stack.pop()
-        self._add(Item(frame.total, frame.position, frame.n_parts))
+        self._add(Item(frame.total, frame.position, frame.n_parts, frame.only_numbered))
 
     def _read_sign(self, position: int) -> None:
         """Take the dash of `0.7Li2S-0.3P2S5` for a separator; refuse all other signs."""
@@ -180,7 +181,7 @@ class _Reading:
             item = frame.items[-1]
             item.amount = self._amount(token, position)
             item.token = token
-            frame.has_points |= "." in token
+            frame.has_points |= "." in token or "/" in token
             if "." in token and item.may_end_in_a_point and _SOLVENT_NEXT.match(self.plain, end):
                 self._refuse_point(item)
         elif not frame.items and not frame.multiplier_token:
@@ -193,6 +194,13 @@ class _Reading:
                     self.text.replaced(position, token, ""),
                 )
             frame.multiplier = self._amount(token, position)
+            if not frame.multiplier and self.stack and token == "0":
+                self.text.refuse(
+                    position,
+                    "leading_zero",
+                    "a zero in front of a symbol: is it the letter O?",
+                    self.text.replaced(position, token, "O"),
+                )
             frame.multiplier_token = token
             frame.multiplier_position = position
         elif self.plain[end : end + 1] in ("+", "-") and not self.plain[end + 1 :].strip():
@@ -223,6 +231,7 @@ class _Reading:
                 "ambiguous_point",
                 f"{token!r} is ambiguous: a decimal point or a hydrate dot? "
                 "(write the hydrate with '·' or '*')",
+                self.text.replaced(position, token, token.replace(".", "·", 1)),
             )
         if token[0] == "0" and token[1:2].isdigit():
             if self.padded is None:
@@ -254,8 +263,15 @@ class _Reading:
         frame = self.frame
         is_single = not frame.n_parts
         shares = self._end_part(position)
-        if is_single and not self.stack and frame.multiplier_token and shares is None:
-            self._refuse_number_before_all()
+        if is_single and shares is None:
+            if frame.multiplier_token and not self._counts_molecules(position):
+                frame.only_numbered = True
+            elif len(frame.items) == 1 and not frame.items[0].token:
+                frame.only_numbered = frame.items[0].only_numbered
+            if frame.only_numbered and not self.stack:
+                self._refuse_number_before_all()
+        if frame.dash is not None and not self.stack:
+            self._refuse_alloy()
         if frame.dash is not None and frame.has_unnumbered_part:
             self.text.refuse(
                 frame.dash,
@@ -276,8 +292,7 @@ class _Reading:
                 self._refuse_numbers_in_front_of_symbols()
         if frame.has_points and shares is None:
             self._refuse_points_between_compounds()
-        if frame.dash is not None:
-            self._refuse_alloy_without_balance()
+            self._refuse_slashes_between_compounds()
         for k, item in enumerate(frame.items):
             share, number = (frame.multiplier, item.amount) if shares is None else (shares[k], 1.0)
             if not (share and number):
@@ -332,27 +347,37 @@ class _Reading:
                     "was a symbol lost in front of it?",
                 )
 
-    def _refuse_number_before_all(self) -> None:
-        """Refuse `0.44LiI`: a number that multiplies the whole formula changes nothing.
-
-        Something was lost, then, unless the number counts molecules of one hydrate.
-        """
+    def _counts_molecules(self, end: int) -> bool:
+        """Whether the number in front counts the molecules of one hydrate or solvent."""
         frame = self.frame
-        behind = self.plain[frame.multiplier_position + len(frame.multiplier_token) :]
+        behind = self.plain[frame.multiplier_position + len(frame.multiplier_token) : end]
         first = frame.items[0]
         is_hydrate = _SOLVENT_ALONE.fullmatch(behind) or (
             len(frame.items) == 1
             and not first.token
             and (first.n_parts > 1 or (first.is_bracket and _SOLVENT_NEXT.match(behind)))
         )
-        whole = frame.multiplier.is_integer()
-        if is_hydrate and whole:
-            return
+        return bool(is_hydrate) and frame.multiplier.is_integer() and frame.multiplier > 0
+
+    def _refuse_number_before_all(self) -> None:
+        """Refuse `0.44LiI`: a number that multiplies the whole formula changes nothing.
+
+        Something was lost, then.
+        """
+        frame = self.frame
+        if not frame.multiplier_token:
+            self.text.refuse(
+                0,
+                "number_in_front",
+                "the number in front of everything in the bracket changes nothing: was a symbol in "
+                "front of it lost, or another part? Leave the number out if not",
+            )
         numbers = frame.numbers_in_front() or []
         if len(numbers) > 1 and not any(NON_METALS & item.group.keys() for item in frame.items):
             guess = (
-                "is this an alloy whose balance is left out? Write all amounts behind their "
-                "symbols, or use crabsk.composition.from_weight_percent for percent by weight"
+                "is this an alloy whose balance is left out? Write all atoms behind their "
+                "symbols; if these are percent by weight, give 'Fe-18Cr-8Ni' to "
+                "crabsk.composition.from_weight_percent"
             )
         elif frame.multiplier < 1:
             guess = (
@@ -366,46 +391,90 @@ class _Reading:
             "number_in_front",
             f"the number {shown(frame.multiplier_token)} before the whole formula changes nothing: "
             f"{guess}",
-            behind.strip() if whole and not numbers else None,
         )
 
-    def _refuse_alloy_without_balance(self) -> None:
-        """Refuse `6Al-4V`, an alloy without its balance, among mixtures such as Li2S-P2S5."""
+    def _refuse_alloy(self) -> None:
+        """Refuse `63Sn-37Pb` and `6Al-4V`, alloys in percent, among mixtures such as Li2S-P2S5."""
         run = _ALLOY_RUN.fullmatch(self.plain)
-        if run and not is_whole(sum(map(float, re.findall(r"[0-9.]*[0-9]", run[0])))):
+        if run and sum(map(float, re.findall(r"[0-9.]*[0-9]", run[0]))) > 1 + 1e-6:
             self.text.refuse(
                 0,
-                "number_in_front",
-                "the amounts of the elements do not add up to 1 or 100: is the balance of an alloy "
-                "left out? (crabsk.composition.from_weight_percent reads 'Ti-6Al-4V')",
+                "mixture",
+                "this is the name of an alloy: crabsk.composition.from_weight_percent reads it if "
+                "its numbers are percent by weight (and its balance is there, as in 'Ti-6Al-4V'); "
+                "write atoms behind their symbols",
             )
 
     def _refuse_points_between_compounds(self) -> None:
         """Refuse `Al2O3.2SiO2`: an amount of 3.2, or a point between two compounds.
 
-        The point may divide compounds if an element of those before comes again behind it, or if
-        both sides are an oxide or a halide of a metal. Another decimal in the part tells that its
-        amounts are decimal; the point is doubtful, then, only if its own element comes again.
+        It follows a non-metal or a bracket. It may divide compounds if an element of those before
+        comes again behind it, or if both sides look like compounds. Another decimal in the part
+        tells that its amounts are decimal. The point is doubtful, then, only if its own element
+        comes again outside of brackets, or an element of a halide behind it.
         """
         items = self.frame.items
-        points = [k for k, item in enumerate(items[:-1]) if item.may_end_in_a_point]
+        points = sum(item.may_end_in_a_point for item in items[:-1])
         decimals = sum("." in item.token or not item.amount.is_integer() for item in items)
-        for k in points:
-            before, after = items[: k + 1], items[k + 1 :]
-            if decimals == len(points):
-                comes_again = elements_of(before) & elements_of(after)
-                doubtful = comes_again or (is_salt(before) and is_salt(after))
+        before: set[int] = set()
+        later = Counter(z for item in items for z in item.group)
+        later_bare = Counter(z for item in items if not item.is_bracket for z in item.group)
+        for k, item in enumerate(items[:-1]):
+            before |= item.group.keys()
+            later.subtract(item.group.keys())
+            if not item.is_bracket:
+                later_bare.subtract(item.group.keys())
+            if self._is_letter_for_zero(item, decimals):
+                self._refuse_point(item)
+            if not item.may_end_in_a_point or not (item.is_bracket or item.ends_compound):
+                continue
+            if decimals == points:
+                doubtful = any(later[z] > 0 for z in before)
+                if points == 1:
+                    doubtful |= are_compounds(items, k)
             else:
-                doubtful = not items[k].is_bracket and items[k].group.keys() & elements_of(
-                    item for item in after if not item.is_bracket
-                )
+                doubtful = any(later_bare[z] > 0 for z in item.group)
+                if not doubtful and halide_follows(items, k):
+                    doubtful = any(later_bare[z] > 0 for z in before)
             if doubtful:
-                self._refuse_point(items[k])
+                self._refuse_point(item)
+
+    def _is_letter_for_zero(self, item: Item, decimals: int) -> bool:
+        """Whether the O in `SeO.5Te0.5` may be a zero: other decimals there have theirs."""
+        if item.token[:1] != "." or not item.is_oxygen or decimals < 2:
+            return False
+        written_out = re.search(r"(?<![0-9])0\.[0-9]", self.plain)
+        return written_out is not None
+
+    def _refuse_slashes_between_compounds(self) -> None:
+        """Refuse `SiO2/25Na2O`: a fraction of oxygen, or a slash between two compounds."""
+        items = self.frame.items
+        fractions = [k for k, item in enumerate(items) if "/" in item.token]
+        if len(fractions) != 1:
+            return
+        (k,) = fractions
+        if 0 < k < len(items) - 1 and not items[k].is_bracket and items[k].ends_compound:
+            position = self.plain.index("/", items[k].position)
+            self.text.refuse(
+                position,
+                "ambiguous_point",
+                "'/' is ambiguous: a fraction, or two compounds? (write the fraction as a decimal, "
+                "'·' between compounds)",
+            )
 
     def _refuse_point(self, item: Item) -> NoReturn:
         token = item.token
         position = self.plain.index(token, item.position)
         whole, _, decimals = token.partition(".")
+        follows_letter = self.plain[item.position - 1 : item.position].isalpha()
+        if not whole and item.is_oxygen and follows_letter and "0." in self.plain:
+            self.text.refuse(
+                item.position,
+                "ambiguous_point",
+                f"'O{token}' is ambiguous: is the letter O a zero, as in '0{token}'? (write "
+                f"'O0{token}' for oxygen)",
+                self.text.replaced(item.position, "O", "0"),
+            )
         if not whole:
             self._refuse_bare_point(position, token)
         self.text.refuse(

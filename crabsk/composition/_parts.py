@@ -2,9 +2,8 @@
 
 import math
 import re
-from collections.abc import Iterable
 
-from ._elements import ANIONS, NON_METALS
+from ._elements import CHALCOGENS, ENDS_OF_COMPOUNDS, HALOGENS, NON_METALS
 
 Amounts = dict[int, float]
 """Atomic number -> amount, in the order of first appearance."""
@@ -16,18 +15,30 @@ _MAYBE_TWO_NUMBERS = re.compile(r"(?:[1-9][0-9]*)?\.[1-9][0-9]*")
 class Item:
     """A symbol or a bracket of a part, with the number behind it."""
 
-    __slots__ = ("amount", "group", "n_parts", "position", "token")
+    __slots__ = ("amount", "group", "n_parts", "only_numbered", "position", "token")
 
-    def __init__(self, group: Amounts, position: int, n_parts: int = 0) -> None:
+    def __init__(
+        self, group: Amounts, position: int, n_parts: int = 0, only_numbered: bool = False
+    ) -> None:
         self.group = group
         self.position = position
         self.n_parts = n_parts  # in the bracket; 0 for a symbol
+        self.only_numbered = only_numbered  # whether it holds a single part with a number in front
         self.amount = 1.0
         self.token = ""  # the amount as it is written, if it is
 
     @property
     def is_bracket(self) -> bool:
         return self.n_parts > 0
+
+    @property
+    def is_oxygen(self) -> bool:
+        return not self.is_bracket and 8 in self.group
+
+    @property
+    def ends_compound(self) -> bool:
+        """Whether it is a non-metal that often ends the formula of a compound."""
+        return not self.is_bracket and bool(self.group.keys() & ENDS_OF_COMPOUNDS)
 
     @property
     def may_end_in_a_point(self) -> bool:
@@ -40,7 +51,7 @@ class Frame:
 
     __slots__ = (
         "bracket", "dash", "has_points", "has_unnumbered_part", "items", "multiplier",
-        "multiplier_position", "multiplier_token", "n_parts", "position", "total",
+        "multiplier_position", "multiplier_token", "n_parts", "only_numbered", "position", "total",
     )  # fmt: skip
 
     def __init__(self, bracket: str, position: int) -> None:
@@ -50,6 +61,7 @@ class Frame:
         self.n_parts = 0
         self.dash: int | None = None  # place of a dash between parts
         self.has_unnumbered_part = False
+        self.only_numbered = False
         self.begin_part()
 
     def begin_part(self) -> None:
@@ -67,17 +79,23 @@ class Frame:
         return [self.multiplier, *(item.amount for item in first)]
 
 
-def elements_of(items: Iterable[Item]) -> set[int]:
-    """Return the atomic numbers of all elements of some items."""
-    return {z for item in items for z in item.group}
+def are_compounds(items: list[Item], k: int) -> bool:
+    """Whether a point behind item `k`, a non-metal, may divide one compound from another.
 
-
-def is_salt(items: list[Item]) -> bool:
-    """Whether items begin with a metal and end in oxygen, a halogen or a bracket."""
-    first, last = items[0], items[-1]
-    if len(items) < 2 or first.is_bracket or NON_METALS & first.group.keys():
+    Layers of oxide and of pnictide or chalcogenide are one compound (Sr4V2O5.6Fe2As2).
+    """
+    last = items[-1]
+    if k < 1 or len(items) < k + 3 or (items[k].is_oxygen and last.group.keys() & CHALCOGENS):
         return False
-    return last.is_bracket or bool(ANIONS & last.group.keys())
+    return last.is_bracket or last.ends_compound
+
+
+def halide_follows(items: list[Item], k: int) -> bool:
+    """Whether a metal stands behind item `k`, and a halogen at the end."""
+    if len(items) < k + 3 or items[k + 1].is_bracket or items[-1].is_bracket:
+        return False
+    is_metal = not NON_METALS & items[k + 1].group.keys()
+    return is_metal and bool(HALOGENS & items[-1].group.keys())
 
 
 def is_whole(total: float) -> bool:
