@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_non_negative, validate_data
 
 from .composition import (
+    ELEMENTS,
     Compositions,
     compositions_from_matrix,
     element_columns,
@@ -210,46 +211,57 @@ def extra_feature_columns(estimator: BaseEstimator) -> list[int]:
 
 
 def warn_of_target_among_features(
-    estimator: BaseEstimator, extra: np.ndarray, y: np.ndarray
+    estimator: BaseEstimator, table: CompositionTable, y: np.ndarray
 ) -> None:
-    """Warn of a column beside the formulas that gives the target away.
+    """Warn of a column of X that gives the target away.
 
     Parameters
     ----------
     estimator : BaseEstimator
         The estimator, for the names of columns.
-    extra : ndarray of shape (n_samples, n_extra)
-        The columns beside the formulas.
+    table : CompositionTable
+        X as it was read.
     y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         Numeric targets, NaN where one is missing.
 
     Warns
     -----
     TableWarning
-        If a column equals a target, or puts ten samples or more in the same order.
+        If a column beside the composition equals a target, or puts ten samples or more in the
+        same order; if amounts in a named column equal a target (`Tc` is a temperature, too).
     """
     names = getattr(estimator, "feature_names_in_", range(estimator.n_features_in_))
-    targets = y.reshape(len(y), -1)
+    targets = y.reshape(len(y), -1).T
     found = [
         names[position]
-        for position, column in zip(extra_feature_columns(estimator), extra.T, strict=True)
-        if any(_gives_away(column, target) for target in targets.T)
+        for position, column in zip(extra_feature_columns(estimator), table.extra.T, strict=True)
+        if any(_gives_away(column, target) for target in targets)
     ]
+    if estimator.formula_position_ is None and hasattr(estimator, "feature_names_in_"):
+        amounts = table.compositions.to_sparse().tocsc()
+        for z in np.unique(table.compositions.atomic_numbers).tolist():
+            column = amounts[:, [z - 1]].toarray()[:, 0]
+            if any(_equals(column, target) for target in targets):
+                found.append(ELEMENTS[z - 1])
     if found:
         warn_of_table(
-            f"the extra feature {few(found)} equals y, or puts the samples in the same order: is "
-            "it the target itself? Leave it out of X"
+            f"the column {few(found)} of X equals y, or rises or falls with it throughout: is it "
+            "the target itself? Leave it out of X"
         )
 
 
-def _gives_away(column: np.ndarray, target: np.ndarray) -> bool:
+def _equals(column: np.ndarray, target: np.ndarray) -> bool:
     labelled = ~np.isnan(target)
     column, target = column[labelled], target[labelled]
-    if len(target) < 2 or (target == target[0]).all():
-        return False
-    if np.array_equal(column, target):
+    return len(target) > 1 and not (target == target[0]).all() and np.array_equal(column, target)
+
+
+def _gives_away(column: np.ndarray, target: np.ndarray) -> bool:
+    if _equals(column, target):
         return True
-    if len(target) < _ENOUGH_TO_RANK:
+    labelled = ~np.isnan(target)
+    column, target = column[labelled], target[labelled]
+    if len(target) < _ENOUGH_TO_RANK or (target == target[0]).all():
         return False
     ranks = rankdata(column), rankdata(target)
     return np.array_equal(*ranks) or np.array_equal(ranks[0], len(target) + 1 - ranks[1])

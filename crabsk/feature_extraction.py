@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -301,9 +301,10 @@ class CompositionTransformer(LinkedToDocuments, TransformerMixin, BaseEstimator)
 
     def _fit(self, X: Any, y: Any) -> CompositionTable:
         table = validate_compositions(self, X, reset=True, formula_column=self.formula_column)
-        target = np.asarray(y)
-        if target.dtype.kind in "biuf" and len(target) == len(table.extra):
-            warn_of_target_among_features(self, table.extra, target.astype(np.float64))
+        if getattr(y, "ndim", 0) or isinstance(y, list | tuple):
+            target = np.array(y, dtype=object)
+            if len(target) == len(table.extra) and all(isinstance(t, Real) for t in target.flat):
+                warn_of_target_among_features(self, table, target.astype(np.float64))
         self.stats_ = [self.stats] if isinstance(self.stats, str) else list(self.stats)
         unknown = [stat for stat in self.stats_ if stat not in _STATISTICS]
         if unknown or not self.stats_:

@@ -6,8 +6,8 @@ from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 
-from ._component_names import are_components, split_unit
-from ._elements import ATOMIC_NUMBERS, N_ELEMENTS
+from ._component_names import ABBREVIATIONS, are_components, split_unit
+from ._elements import ANIONS, ATOMIC_NUMBERS, N_ELEMENTS
 from ._errors import FormulaError, few
 from ._formula import FormulaReader
 from ._table_warning import warn_of_table
@@ -146,37 +146,44 @@ def _refuse_components(names: Sequence[Hashable]) -> None:
     """Refuse columns such as `SiO2`, `Fe (wt%)` and `mn`, which are amounts of something else."""
     others = [name for name in _others(names) if isinstance(name, str)]
     compounds = [name for name in others if _is_compound(name)]
-    # Abbreviations such as HV and KIC read like formulas; SiO2 does not read like one of them.
-    if any(re.search("[0-9]", name) for name in compounds) or (
-        compounds and len(compounds) == len(others)
-    ):
+    if compounds:
         raise ValueError(
-            f"the columns {few(compounds)} are formulas: convert the amounts of components with "
-            "crabsk.composition.compositions_from_components(X[[...]], unit='mol%') or unit='wt%'"
+            f"columns named by formulas ({few(compounds)}) are amounts of components: convert them "
+            "with crabsk.composition.compositions_from_components(X[[...]], unit='mol%') or "
+            "unit='wt%' (rename columns that are something else)"
         )
     with_unit = [
         name
         for name in others
-        if split_unit(name)[1] is not None and are_components([split_unit(name)[0]])
+        if split_unit(name)[1] is not None
+        and (are_components([bare := split_unit(name)[0]]) or are_components([bare.capitalize()]))
     ]
     if with_unit:
         raise ValueError(
-            f"the columns {few(with_unit)} have a unit: convert them with "
+            f"columns with a unit ({few(with_unit)}) are amounts of components: convert them with "
             "crabsk.composition.compositions_from_components(X[[...]], unit='wt%') or unit='mol%'"
         )
-    lower = [name for name in others if name.islower() and _atomic_number(name.capitalize())]
-    if any(len(name) == 2 for name in lower) or len(lower) == len(names) > 1:
+    symbols = [name for name in others if _atomic_number(name.strip().capitalize())]
+    two_letters = [name for name in symbols if len(name.strip()) == 2]
+    capitals = [name for name in two_letters if name.strip().isupper()]
+    # A single name in capitals may be an abbreviation, such as RH.
+    if len(two_letters) > (capitals == two_letters) or len(symbols) == len(names) > 1:
         raise ValueError(
-            f"the columns {few(lower)} may be element symbols in lower case: write symbols as "
-            "'Mn' (X.rename(columns=str.capitalize)), or name the columns for what they are"
+            f"columns such as {few(symbols)} may be element symbols in other letters: write "
+            "symbols as 'Mn' (X.rename(columns=str.capitalize)), or name the columns for what they "
+            "are. For percent by weight use crabsk.composition.from_weight_percent"
         )
 
 
-def _is_compound(text: str) -> bool:
+def _is_compound(name: str) -> bool:
+    """Whether a name reads as an oxide or a salt, and hardly as an abbreviation such as HV."""
+    if name in ABBREVIATIONS or not re.search("[a-z0-9]", name):
+        return False
     try:
-        return len(FormulaReader().read(text)) > 1
+        amounts = FormulaReader().read(name)
     except FormulaError:
         return False
+    return len(amounts) > 1 and bool(ANIONS & amounts.keys())
 
 
 def _check_amounts_beside_features(
@@ -188,11 +195,12 @@ def _check_amounts_beside_features(
     if single_letters and _doubt(amounts):
         raise ValueError(
             f"the columns {few(symbols)} may be amounts of elements or other quantities (such as "
-            "pressure and volume), and do not add up to 1 or 100: rename those that are no amounts"
+            "pressure and volume), and do not add up to 1 or 100: rename those that are no "
+            "amounts, or divide amounts by their sum"
         )
     warn_of_table(
-        f"X holds no formulas: the columns {few(symbols)} are read as amounts of elements, and "
-        f"{few(_others(names))} as extra features"
+        f"X holds no formulas: the columns {few(symbols)} are read as amounts of elements (row 0 "
+        f"adds up to {amounts[0].sum():g}), and {few(_others(names))} as extra features"
     )
 
 

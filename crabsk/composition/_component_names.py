@@ -43,7 +43,7 @@ _UNIT_IN_FRONT = re.compile(
 _PARTS_PER_MILLION = re.compile(r"pp[mb][wav]?[\s.)\]}]*$", re.IGNORECASE)
 
 # Names of other columns in the same tables that happen to read as formulas.
-_PROPERTIES = {
+ABBREVIATIONS = {
     "Ac1": "a transformation temperature",
     "Ac3": "a transformation temperature",
     "HB": "Brinell hardness",
@@ -90,15 +90,16 @@ def read_component(name: object, reader: FormulaReader) -> Component:
     text, unit = split_unit(name)
     if _PARTS_PER_MILLION.search(text):
         raise NotAComponentError("convert parts per million to percent: 10,000 ppm are 1 %")
-    if text in _PROPERTIES and unit is None:
+    if text in ABBREVIATIONS and unit is None:
         raise NotAComponentError(
-            f"{_PROPERTIES[text]}? If a component is meant, write its unit: '{text} (wt%)'"
+            f"{ABBREVIATIONS[text]}? If a component is meant, write its unit: '{text} (wt%)'"
         )
     capitals = _IN_CAPITALS.fullmatch(text)
     if (
         capitals
         and capitals[1].capitalize() in NATURAL
         and set(capitals[1]) <= ATOMIC_NUMBERS.keys()
+        and text != "CO2"  # a column of many tables of rocks
     ):
         meant = capitals[1].capitalize() + capitals[2]
         doubt = NotAComponentError(f"{meant}? If not, write '{text[0]}1{text[1:]}'")
@@ -148,6 +149,8 @@ def probable_name(name: object, error: FormulaError) -> str | None:
     if meant not in NATURAL:
         # `AL2O3`, but not `co2`, in which one element or two may be meant.
         meant = error.suggestion or ""
+        if meant.lower() != text.lower():
+            return None  # a matter of more than capitals
         if len(set(re.findall("[A-Z][a-z]?", meant)) & NATURAL) < 2:
             return None
     corrected = name.replace(text, meant, 1)
@@ -155,6 +158,7 @@ def probable_name(name: object, error: FormulaError) -> str | None:
 
 
 def are_components(names: list[str]) -> bool:
+    """Whether all names are those of components."""
     reader = FormulaReader()
     try:
         for name in names:

@@ -4,6 +4,7 @@ A component is a compound (SiO2) or an element (Fe). Names that would have to be
 refused.
 """
 
+import re
 from collections.abc import Hashable
 from decimal import Decimal
 from numbers import Real
@@ -120,6 +121,11 @@ def _read_columns(df: Any, unit: str) -> list[Component]:
     components: dict[int, Component] = {}
     refused: dict[int, FormulaError] = {}
     for j, name in enumerate(names):
+        if isinstance(name, str) and re.sub(r"\.[0-9]+$", "", name) in {*names} - {name}:
+            raise ValueError(
+                f"the column {shown(name)} is called like another with a number behind it: pandas "
+                "does that where a name comes twice. Keep one of them"
+            )
         try:
             components[j] = read_component(name, reader)
         except FormulaError as error:

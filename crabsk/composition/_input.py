@@ -1,5 +1,6 @@
 """Find the formulas in whatever a user passes as X."""
 
+import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -181,8 +182,10 @@ def read_compositions(X: Any, formula_column: Hashable = "auto") -> Compositions
     table = find_formulas(X, formula_column)
     if table is not None:
         return parse_formulas(table.formulas)
+    by_iloc = is_dataframe(X) and hasattr(X, "iloc")
     try:
-        matrix = np.asarray(X)
+        # A missing value is no number to numpy; pandas knows it as NaN.
+        matrix = X.to_numpy(dtype=np.float64, na_value=np.nan) if by_iloc else np.asarray(X)
         if matrix.dtype.kind not in "biufO":
             raise TypeError(f"values of type {matrix.dtype}")
         matrix = matrix.astype(np.float64, copy=False)
@@ -194,7 +197,13 @@ def read_compositions(X: Any, formula_column: Hashable = "auto") -> Compositions
         raise ValueError(
             f"expected formulas or a matrix of element amounts, got numbers of shape {matrix.shape}"
         )
-    names = [name for name in X.columns if isinstance(name, str)] if is_dataframe(X) else []
+    names = list(X.columns) if is_dataframe(X) else []
+    if not all(isinstance(name, str) for name in names):
+        if any(name in ATOMIC_NUMBERS for name in names):
+            raise ValueError(
+                f"some names of columns are no text ({few(names)}): name all columns by text"
+            )
+        names = []
     columns = element_columns(names, matrix.shape[1])
     amounts = matrix[:, columns > 0]
     check_amounts(matrix, names)
@@ -269,6 +278,7 @@ def _formula_position(columns: list, names: list, formula_column: Hashable) -> i
         return text[0] if text else None
     complaints = {j: _why_no_formulas(columns[j]) for j in text}
     formulas = [j for j in text if complaints[j] is None]
+    symbols = [name for name in names if isinstance(name, str) and name in ATOMIC_NUMBERS]
     if len(formulas) > 1:
         raise ValueError(
             f"the columns {few([names[j] for j in formulas])} may all hold formulas: name one as "
@@ -279,15 +289,23 @@ def _formula_position(columns: list, names: list, formula_column: Hashable) -> i
         columns_of_text = "one column" if len(text) == 1 else f"{len(text)} columns"
         raise ValueError(
             f"X has {columns_of_text} of text, and most of it is no formula: {reasons}. "
-            "crabsk.composition.check_formulas shows all problems of a column"
+            + (
+                f"If the amounts are in columns such as {few(symbols)}, drop or encode the text"
+                if symbols
+                else "crabsk.composition.check_formulas shows all problems of a column"
+            )
         )
     if len(formulas) < len(text):
         other, complaint = next((j, why) for j, why in complaints.items() if why is not None)
+        if _are_numbers(columns[other]):
+            raise ValueError(
+                f"the column {shown(names[other])} holds numbers as text: convert it, such as with "
+                "pandas.to_numeric"
+            )
         raise ValueError(
             f"the column {shown(names[other])} holds text that is no formula ({complaint}): "
             "columns beside the formulas must be numeric (drop or encode it)"
         )
-    symbols = [name for name in names if isinstance(name, str) and name in ATOMIC_NUMBERS]
     if len(symbols) > 1 and any(len(name) > 1 for name in symbols):
         raise ValueError(
             f"X has formulas in column {shown(names[formulas[0]])} and columns named by elements "
@@ -295,6 +313,14 @@ def _formula_position(columns: list, names: list, formula_column: Hashable) -> i
             "column of text if they are the amounts"
         )
     return formulas[0]
+
+
+def _are_numbers(column: list) -> bool:
+    """Whether all texts of a column are numbers."""
+    try:
+        return all(map(math.isfinite, map(float, (t for t in column if isinstance(t, str)))))
+    except ValueError:
+        return False
 
 
 def column_named(names: list, formula_column: Hashable) -> int:

@@ -29,7 +29,7 @@ _LOOK_ALIKES = re.compile(
 # The C of NaCI and CaC12 may be half of Cl: behind a metal, before iodine or a 1.
 _CHLORINE = re.compile(r"(?<=[a-z])C(?:I(?![a-z])|1(?=[2-4](?![0-9.])|O[0-9]))")
 
-# The zero of 5H20 and (0H), and that of Na20 and Fe203 without any other element, may be the letter O.
+# The zero of 5H20, and that of Na20 and Fe203 without any other element, may be the letter O.
 _WATER = re.compile(r"((?:^|[(·•*⋅∙‧・×.][0-9.]*)H2)0(?=$|\))|(?<=[A-Za-z])0(?=H)")
 _OXIDE_ALONE = re.compile(r"([A-Z][a-z]?[2-5]?)0([2-7]?)")
 _BARE_ZERO = re.compile(r"(?<=[A-Za-z])0(?![0-9.])")
@@ -113,7 +113,7 @@ def check_formulas(X: Any, *, formula_column: Hashable = "auto") -> "pd.DataFram
     ``phase_label``, ``shares``, ``upper_case``, ``zero_for_oxygen``.
 
     A suspicion is not a verdict. Of the 524,000 distinct formulas of Matbench, the paper's other
-    data sets and four tables of measurements, NNN raise one.
+    data sets and four tables of measurements, 373 raise one.
 
     Examples
     --------

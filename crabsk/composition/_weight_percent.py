@@ -51,7 +51,8 @@ def from_weight_percent(
         - A list, tuple, 1-D array or Series. Its items are mappings from symbol or formula to
           weight percent, such as ``{"Fe": 98.0, "C": 2.0}``, or alloy names such as
           ``"Ti-6Al-4V"``. In a name each element has its weight percent in front, and the one
-          element without a number is the balance.
+          element without a number is the balance. Numbers that add up to 100 need no balance
+          (``"63Sn-37Pb"``).
     balance : str, optional
         A component that the DataFrame or the mappings leave out, such as ``"Fe"``. It gets 100
         minus the sum of the others. Alloy names have their own balance, which must be the same.
@@ -267,6 +268,8 @@ class _ItemReader:
                 weights[z] = float(match["amount"])
                 if weights[z] == 0:
                     raise formula_error(f"{shown(text)}: an amount of zero ({term!r})", "amount")
+        if not balances and abs(sum(weights.values()) - 100) <= ROUNDING:
+            return {z: weight / ATOMIC_WEIGHTS[z - 1] for z, weight in weights.items()}
         if len(balances) != 1:
             raise formula_error(f"{shown(text)}: {_about_balances(balances)}", "amount")
         rest = 100 - sum(weights.values())
@@ -321,8 +324,8 @@ def _add(moles: Amounts, component: Component, amount: float) -> None:
 def _about_balances(balances: list[int]) -> str:
     if not balances:
         return (
-            "every element has a number, so the balance is unknown (write it without a number in "
-            "front, as Fe in 'Fe-18Cr-8Ni', or pass a mapping)"
+            "every element has a number, and they do not add up to 100 (write the balance without "
+            "a number in front, as Fe in 'Fe-18Cr-8Ni', or pass a mapping)"
         )
     symbols = ", ".join(ELEMENTS[z - 1] for z in balances)
     return f"the elements {symbols} have no number, but only one can be the balance"

@@ -226,7 +226,7 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
         y, weights = self._validate_targets(y, sample_weight, len(table.compositions), fit=True)
         labels = np.where(weights[:, None] > 0, y, np.nan)
         warn_of_conflicts(table, labels)
-        warn_of_target_among_features(self, table.extra, labels)
+        warn_of_target_among_features(self, table, labels)
         table = self._with_features(table)
         random_state = check_random_state(self.random_state)
 
