@@ -206,7 +206,8 @@ def _check_amounts_beside_features(
 
 def _doubt(matrix: np.ndarray) -> str | None:
     """Return what speaks against numbers being amounts of elements, if anything does."""
-    sums = matrix.sum(axis=1)
+    with np.errstate(over="ignore"):  # refused where fractions are worked out
+        sums = matrix.sum(axis=1)
     sums = sums[sums > 0]
     for total in (1, 100):
         if (np.abs(sums - total) <= _SUM_TOLERANCE * total).all():

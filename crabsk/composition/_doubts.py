@@ -38,7 +38,7 @@ _STATE_OF_MATTER = re.compile(r"\((?:s|l|g|aq|cr|am)\)$")
 _PHASE_IN_FRONT = re.compile(r"\s*[a-zα-ω]['′]?-(?=[A-Z])")
 # Amounts as LaTeX, HTML and plain text write them.
 _MARKUP = re.compile(r"</?sub>|[$_{}]")
-_VARIABLE = re.compile(r"[xyznmkδ]", re.IGNORECASE)
+_VARIABLE = re.compile(r"[xyznmkδ](?![a-z])|[XYZ](?![a-z0-9(])")
 # What people type for a missing formula; NaN is one, and so is NO.
 _MISSING = frozenset(
     ["na", "n/a", "n.a.", "nd", "n.d.", "none", "null", "no", "-", "--", "?", "unknown"]

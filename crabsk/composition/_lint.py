@@ -175,7 +175,7 @@ def _choose(columns: list, names: list, formula_column: Hashable, read: Callable
     likely = [j for j in shares if _NAMES_OF_FORMULAS.search(str(names[j]))]
     if len(likely) != 1:
         best = max(shares.values(), default=0)
-        likely = [j for j, share in shares.items() if share > 0.5 or share == best < 0.5]
+        likely = [j for j, share in shares.items() if share > 0.5 or share == best]
     if len(likely) == 1:
         return likely[0]
     raise ValueError(
@@ -259,7 +259,8 @@ def _zero_for_oxygen(formula: str, amounts: Amounts) -> Suspicion | None:
     if oxide and len(amounts) == 1 and _CARBON not in amounts:
         return "zero_for_oxygen", description, f"{oxide[1]}O{oxide[2]}"
     # A zero is an absence in a sweep of alloys, which add up.
-    adds_up = is_whole(sum(amounts.values()))
+    total = sum(amounts.values())
+    adds_up = is_whole(total) and (total > 1 or "." in formula)
     if not adds_up and not _OXYGEN.search(formula) and _BARE_ZERO.search(formula):
         return "zero_for_oxygen", description, _BARE_ZERO.sub("O", formula)
     return None

@@ -77,8 +77,11 @@ def test_a_raw_table_with_other_text():
     X["formula"] = ["Fe3+", "Na+"]
     assert check_formulas(X[["formula", "T"]])["kind"].tolist() == ["charge", "charge"]
     assert check_formulas(X, formula_column="formula")["kind"].tolist() == ["charge", "charge"]
-    with pytest.raises(ValueError, match="Name one as formula_column=: 'sample', 'formula'"):
-        check_formulas(X)
+    # The name tells which it is; S1 is sulphur.
+    X["sample"] = ["S1", "S2"]
+    assert check_formulas(X)["kind"].tolist() == ["charge", "charge"]
+    with pytest.raises(ValueError, match="Name one as formula_column=: 'sample', 'what'"):
+        check_formulas(X.rename(columns={"formula": "what"}).assign(what=["NaCl", "KCl"]))
     with pytest.raises(ValueError, match="names 0 columns of X"):
         check_formulas(X, formula_column="composition")
 
@@ -87,6 +90,16 @@ def test_a_raw_table_with_other_text():
 def test_numbers_hold_no_formulas(X):
     with pytest.raises(ValueError, match="X holds no formulas"):
         check_formulas(X)
+
+
+@pytest.mark.parametrize("X", [[], [None, None], pd.Series([None, float("nan")], dtype=object)])
+def test_nothing_but_missing_formulas(X):
+    assert check_formulas(X)["kind"].tolist() == ["missing"] * len(X)
+
+
+def test_columns_of_mappings():
+    X = pd.DataFrame({"f": [{"Fe": 1}, {"Xx": 1}], "id": ["a1", "b2"], "T": [1, 2]})
+    assert check_formulas(X)["kind"].tolist() == [None, "unknown_element"]
 
 
 def test_a_single_formula_is_refused():
@@ -109,7 +122,7 @@ def test_mappings_are_checked():
         ("Y1Ba2Cu3O6050", "outlying_amount", "Y1Ba2Cu3O6.050"),
         ("La2Cu104", "outlying_amount", "La2Cu1O4"),
         ("Bi2Sr2Ca1Cu2O8150", "outlying_amount", "Bi2Sr2Ca1Cu2O8.150"),
-        ("Fe203", "outlying_amount", "Fe2O3"),
+        ("Fe203", "zero_for_oxygen", "Fe2O3"),
         ("Fe200", "outlying_amount", None),
         # capitals
         ("MnSI1.75", "upper_case", "MnSi1.75"),
@@ -118,6 +131,25 @@ def test_mappings_are_checked():
         ("LaNIO3", "upper_case", "LaNiO3"),
         ("PBTe", "upper_case", "PbTe"),
         ("LaCOO3", "upper_case", "LaCoO3"),
+        ("CO3O4", "upper_case", "Co3O4"),
+        ("COFe2O4", "upper_case", "CoFe2O4"),
+        ("HFO2", "upper_case", "HfO2"),
+        ("NICO2O4", "upper_case", "NiCo2O4"),
+        # the letter l
+        ("NaCI", "chlorine", "NaCl"),
+        ("CaC12", "chlorine", "CaCl2"),
+        ("LiC1O4", "chlorine", "LiClO4"),
+        # zeros
+        ("H20", "zero_for_oxygen", "H2O"),
+        ("MgSO4·7H20", "zero_for_oxygen", "MgSO4·7H2O"),
+        ("CuSO4.5H20", "zero_for_oxygen", "CuSO4·5H2O"),
+        ("Na0H", "zero_for_oxygen", "NaOH"),
+        ("Bi0Cl", "zero_for_oxygen", "BiOCl"),
+        ("Na20", "zero_for_oxygen", "Na2O"),
+        # alloys in percent by weight, shares
+        ("Ti6Al4V", "alloy_name", None),
+        ("AlSi10Mg", "alloy_name", None),
+        ("0.7Li2S-0.2P2S5", "shares", None),
         # too many atoms of a non-metal
         ("CS30", "non_metal_count", None),
         ("TiO45", "non_metal_count", None),
@@ -126,6 +158,9 @@ def test_mappings_are_checked():
         ("TiO2(B)", "phase_label", "TiO2"),
         ("TiO2 B", "phase_label", "TiO2"),
         ("VO2 (B)", "phase_label", "VO2"),
+        ("SiC(4H)", "phase_label", "SiC"),
+        ("MoS2(2H)", "phase_label", "MoS2"),
+        ("Fe(BCC)", "phase_label", "Fe"),
     ],
 )
 def test_suspicions(formula, kind, suggestion):
@@ -140,7 +175,8 @@ def test_suspicions(formula, kind, suggestion):
         "KNO3", "CaCO3", "H3PO4", "KSCN", "Ca(HCOO)2", "Al2(SO4)3·18H2O", "C60",
         "Na8Al23Si23", "Al100Ca0",
         "Co Cr Fe", "Al0.25 Co Fe Ni", "Fe0.95C0.0001", "Al99.9Fe0.1", "(FeCo)", "Ba8Ga16Ge30",
-        "CoO", "YB66", "BN", "HfO2", "Na2SO4·10H2O", "CH4",
+        "CoO", "YB66", "COS", "COCl2", "HCOONa", "Co3O4", "Mg2(OH)3Cl", "0.7Li2S-0.3P2S5",
+        "Fe0Ni100", "BN", "HfO2", "Na2SO4·10H2O", "CH4",
     ],
 )  # fmt: skip
 def test_nothing_to_suspect(formula):
@@ -153,13 +189,24 @@ def test_nothing_to_suspect(formula):
     [
         ("CuSO4.5H2O", "CuSO4·5H2O"),
         ("Al2O3.2SiO2", "Al2O3·2SiO2"),
-        ("Li2S-P2S5", "Li2S·P2S5"),
+        ("Li2S-P2S5", None),
         ("Bi 2 Sr 2 CuO 6", "Bi2Sr2CuO6"),
         ("LiHf2(P04)3", "LiHf2(PO4)3"),
         ("fe2o3", "Fe2O3"),
         ("Fe2O3(s)", "Fe2O3"),
         ("PbTe NCs", "PbTe"),
-        ("2Fe2O3", "Fe2O3"),
+        ("2Fe2O3", None),
+        ("Zn(CH3COO)2.2H2O", "Zn(CH3COO)2·2H2O"),
+        ("K2O.3Al2O3.6SiO2", "K2O·3Al2O3·6SiO2"),
+        ("AL203", "Al2O3"),
+        ("La0.7SrO.3MnO3", "La0.7Sr0.3MnO3"),
+        ("ND4Cl", None),
+        ("NA", None),
+        ("co2", None),
+        ("4H-SiC", None),
+        ("TiO2-P25", None),
+        ("V2O5.nH2O", None),
+        ("NMC811", None),
         ("La1-xSrxMnO3", None),
         ("Fe3+", None),
         ("Xx2O3", None),

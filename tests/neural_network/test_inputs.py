@@ -129,7 +129,7 @@ class TestForms:
     def test_the_target_among_the_features_warns(self, some_formulas):
         X, y = some_formulas
         frame = pd.DataFrame({"formula": X, "T": np.arange(60.0), "target": y})
-        with pytest.warns(TableWarning, match="extra feature 'target' equals y"):
+        with pytest.warns(TableWarning, match="'target' of X equals y"):
             tiny_crabnet().fit(frame, frame["target"])
         with warnings.catch_warnings():
             warnings.simplefilter("error", TableWarning)
