@@ -14,6 +14,7 @@ import pytest
 from nbclient import NotebookClient
 
 import crabsk
+from crabsk.composition import FormulaError, parse_formulas
 from crabsk.embeddings import embedding_names, load_embedding
 
 ROOT = Path(__file__).parents[1]
@@ -129,6 +130,27 @@ def test_the_table_of_embeddings_is_true():
         values = load_embedding(name).values
         whole = ~np.isnan(values).any(axis=1)
         assert (int(length), int(n_elements)) == (values.shape[1], whole.sum()), name
+
+
+def examples_of_formulas() -> list[tuple[str, bool]]:
+    """Return the formulas in the first columns of docs/formulas.md, and whether they are read."""
+    page = (ROOT / "docs" / "formulas.md").read_text(encoding="utf-8")
+    read, refused = page.partition("## Errors")[0].split("## What is refused")
+    return [
+        (formula, part is read)
+        for part in (read, refused)
+        for row in re.findall(r"^\| (`.*?) \|", part, re.M)
+        for formula in re.findall("`([^`]+)`", row)
+    ]
+
+
+@pytest.mark.parametrize(("formula", "is_read"), examples_of_formulas())
+def test_the_rules_of_formulas_are_true(formula, is_read):
+    if is_read:
+        parse_formulas([formula])
+    else:
+        with pytest.raises(FormulaError):
+            parse_formulas([formula])
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)

@@ -22,7 +22,7 @@ class FormulaError(ValueError):
         The kind of problem, for programs: one of the kinds that `check_formulas` lists. For
         several formulas, the kind of the first problem.
     suggestion : str or None
-        The formula that was probably meant, where one can be named.
+        A formula that may have been meant, where one can be named. It is not checked.
 
     Examples
     --------

@@ -33,8 +33,8 @@ def reduced_formula(X: Any, *, formula_column: Hashable = "auto") -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_samples,), dtype object
-        Formulas in order of electronegativity (Pauling's), as pymatgen and the Materials Project
-        write them, in the smallest whole amounts. Where those would take more than 10,000 atoms
+        Formulas without brackets, in order of electronegativity (Pauling's) as in pymatgen, in the
+        smallest whole amounts. Where those would take more than 10,000 atoms
         of the scarcest element, all are given for one atom of it with eight digits, and smaller
         differences are lost.
 
