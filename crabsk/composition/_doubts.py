@@ -1,11 +1,12 @@
 """What one look at a formula's text shows to be doubtful: each function refuses one kind.
 
 What only a whole part of a formula shows (numbers in front, points between compounds) is weighed
-in `_notation`.
+in `_weighing`.
 """
 
 import re
 import unicodedata
+from functools import cached_property
 from typing import NoReturn
 
 from ._elements import ANIONS, ATOMIC_NUMBERS, FORMULA_SYMBOLS
@@ -62,6 +63,8 @@ _LAYERS = re.compile(rf"\s*((?:[A-Z][a-z]?+)++)({'|'.join(sorted(LAYER_NUMBERS))
 # At the end of the text or of a bracket.
 _OXYGEN_AND_Y = re.compile(r"O ?Y(?=$|[)\]}])")
 
+_DECIMAL_WITH_ZERO = re.compile(r"(?<![0-9])0\.[0-9]")
+
 # Amounts in a table of alloys may all be padded to one width: `Co33W07Al33Nb24Cr03`.
 _PADDED = re.compile(r"\s*+(?:(?:[A-Z][a-z]?[0-9]{2}\s*+)++|(?:[A-Z][a-z]?[0-9]{3}\s*+)++)")
 _DIGITS = re.compile(r"[0-9]+")
@@ -108,6 +111,11 @@ class Text:
     def __init__(self, original: str) -> None:
         self.original = original
         self.plain = plain_digits(original)
+
+    @cached_property
+    def has_decimals_with_zeros(self) -> bool:
+        """Whether a decimal is written as 0.5 and not as .5."""
+        return _DECIMAL_WITH_ZERO.search(self.plain) is not None
 
     def refuse(
         self, position: int, kind: str, reason: str, suggestion: str | None = None
