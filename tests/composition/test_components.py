@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Composition, Element
 
@@ -193,6 +193,7 @@ WEIGHTS = st.dictionaries(
 ).map(lambda amounts: {s: 100 * a / sum(amounts.values()) for s, a in amounts.items()})
 
 
+@settings(deadline=None)
 @given(WEIGHTS)
 def test_weights_convert_as_in_pymatgen(weights):
     expected = Composition.from_weight_dict(weights)
@@ -205,6 +206,7 @@ def test_weights_convert_as_in_pymatgen(weights):
             assert value == pytest.approx(100 * expected.get_atomic_fraction(symbol), rel=2e-3)
 
 
+@settings(deadline=None)
 @given(WEIGHTS)
 def test_round_trip(atomic):
     """Atomic percent, turned into weight percent by hand, comes back."""
@@ -218,6 +220,7 @@ def test_round_trip(atomic):
     assert (moles / moles.sum() * 100).to_dict() == pytest.approx(atomic, rel=1e-9)
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["SiO2", "Na2O", "CaO", "Al2O3", "Ca(OH)2", "Fe", "CaSO4·2H2O", "TiC"]),
@@ -868,6 +871,7 @@ NAMES = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(NAMES, min_size=1, max_size=4), st.sampled_from(["mol%", "wt%"]), NAMES)
 def test_any_names_are_read_or_refused(names, unit, balance):
     table = pd.DataFrame([np.full(len(names), 50 / len(names))])
@@ -890,6 +894,7 @@ ITEMS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(ITEMS, max_size=4))
 def test_any_items_are_read_or_refused(items):
     try:
