@@ -28,10 +28,14 @@ _AMOUNT = r"((?:0|[1-9][0-9]*)(?:\.[0-9]+)?)?"
 _FLAT_TERM = re.compile(rf"([A-Z][a-z]?){_AMOUNT}")
 _FLAT_GROUP = re.compile(rf"\(([A-Za-z0-9.]+)\){_AMOUNT}")
 
-# A decimal whose point may stand between two compounds instead: `Al2O3.2SiO2`.
-# The search begins at the point, which is quicker to find than a digit.
+# A decimal whose point may stand between two compounds instead: `Al2O3.2SiO2`. The first search
+# begins at the point, which is quicker to find; the second wants a non-metal or bracket before it.
 _POINT_BETWEEN = re.compile(r"\.(?:(?<=[1-9]\.)|(?<=[0-9]0\.))[1-9][0-9]*+(?=[A-Z(])")
+_NON_METAL_BEFORE = re.compile(r"(?:[HBCNOFSI)]|Cl|Br|Se|Te)[1-9][0-9]*\.[1-9][0-9]*+(?=[A-Z(])")
 _CACHED_TERMS = 200_000
+
+# Whether a text that begins with a letter may be an acronym such as YBCO.
+_FIRST_LETTERS = {letter: letter in "YNHB" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 
 # `OAc` is acetate.
 _ACTINIUM = ATOMIC_NUMBERS["Ac"]
@@ -53,19 +57,23 @@ class FormulaReader:
     def read(self, item: object) -> Amounts:
         """Return the amounts in `item`, a formula or a mapping; raise FormulaError."""
         if isinstance(item, str):
-            plain = item if item.isascii() else plain_digits(item)
-            return (
-                self._read_flat(plain)
-                or self._read_spaced(plain)
-                or checked(item, read_notation(item))
-            )
+            return self._read_flat(item) or self._read_otherwise(item)
         if isinstance(item, Mapping):
             return checked(item, _read_mapping(item))
         _refuse_type(item)
 
+    def _read_otherwise(self, item: str) -> Amounts:
+        """Read a formula that is not plain: in other digits, spaced, or with more to it."""
+        if not item.isascii():
+            amounts = self._read_flat(plain_digits(item))
+            if amounts:
+                return amounts
+        return self._read_spaced(item) or checked(item, read_notation(item))
+
     def _read_flat(self, text: str) -> Amounts | None:
         """Read a formula of symbols, plain amounts and round brackets; None if it may be more."""
-        if not "A" <= text[:1] <= "Z" or (text[2:3] == "C" and text[:4] in ACRONYM_BEGINNINGS):
+        may_be_acronym = _FIRST_LETTERS.get(text[:1])
+        if may_be_acronym is None or (may_be_acronym and text[:4] in ACRONYM_BEGINNINGS):
             return None
         terms = self._terms
         amounts: Amounts = {}
@@ -73,9 +81,11 @@ class FormulaReader:
         for term in _FLAT.findall(text):
             known = terms.get(term)
             if known is None:
-                known = self._read_term(term)
+                known = _read_term(term)
                 if known is None:
                     return None
+                if len(terms) < _CACHED_TERMS:
+                    terms[term] = known
             for z, amount in known:
                 amounts[z] = amounts[z] + amount if z in amounts else amount
         # The last Y may stand for an amount (`YBa2Cu3OY`).
@@ -88,17 +98,22 @@ class FormulaReader:
 
         It does if there is no other decimal, or if an element comes twice.
         """
-        points = _POINT_BETWEEN.findall(text)
-        if not points:
+        if not (_POINT_BETWEEN.search(text) and _NON_METAL_BEFORE.search(text)):
             return False
-        n_read = sum(len(self._read_term(term) or ()) for term in _FLAT.findall(text))
-        return len(points) == text.count(".") or n_read > len(amounts)
+        n_read = sum(len(_read_term(term) or ()) for term in _FLAT.findall(text))
+        return len(_POINT_BETWEEN.findall(text)) == text.count(".") or n_read > len(amounts)
 
     def _read_spaced(self, text: str) -> Amounts | None:
         """Read symbols and amounts with a space behind each, as tables of alloys have them."""
         amounts: Amounts = {}
         for word in text.split():
-            known = self._terms.get(word) or self._read_term(word)
+            known = self._terms.get(word)
+            if known is None:
+                known = _read_term(word)
+                if known is None:
+                    return None
+                if len(self._terms) < _CACHED_TERMS:
+                    self._terms[word] = known
             if not known or word[0] == "(":
                 return None
             ((z, amount),) = known
@@ -106,13 +121,6 @@ class FormulaReader:
                 return None  # a point may stand between compounds
             amounts[z] = amounts.get(z, 0.0) + amount
         return amounts
-
-    def _read_term(self, term: str) -> Term | None:
-        """Read a term and remember it; None leaves the formula to the careful path."""
-        read = _read_term(term)
-        if read is not None and len(self._terms) < _CACHED_TERMS:
-            self._terms[term] = read
-        return read
 
 
 def _read_term(term: str) -> Term | None:
