@@ -223,7 +223,7 @@ def crabsk_fit(model: CrabNetRegressor, train: Rows, validation: Rows) -> float:
     """Return the seconds of a whole fit of crabsk."""
     model = clone(model)
     start = time.perf_counter()
-    model.fit(*train, validation_data=validation)
+    model.fit(*train, X_val=validation[0], y_val=validation[1])
     return time.perf_counter() - start
 
 

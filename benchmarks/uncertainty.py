@@ -67,7 +67,7 @@ def measure(train: Rows, test: Rows, seed: int, settings: dict) -> dict:
     amounts = CompositionTransformer(stats="amount").fit(train.X)
     model = CrabNetRegressor(calibration=True, random_state=seed, **settings)
     start = time.perf_counter()
-    model.fit(amounts.transform(X), y, validation_data=(amounts.transform(X_held), y_held))
+    model.fit(amounts.transform(X), y, X_val=amounts.transform(X_held), y_val=y_held)
     fit_s = time.perf_counter() - start
     behind = make_pipeline(amounts, model)
     mean, std = behind.predict(test.X, return_std=True)

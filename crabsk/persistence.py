@@ -28,7 +28,7 @@ from . import neural_network
 from ._files import write_whole
 from ._version import __version__
 from .composition import ELEMENTS
-from .embeddings import ElementTable, embedding_names
+from .embeddings import ElementTable, embedding_names, load_embedding
 from .modules import Dropout, FractionalEncoding, FractionStatistics
 from .neural_network._base import BaseCompositionNetwork, resolve_device
 from .neural_network._targets import TargetScaler
@@ -236,8 +236,10 @@ def _refuse_changed_parameters(estimator: Any) -> None:
             len(estimator._extra_mean),
         )
     shapes = {name: value.shape for name, value in module.state_dict().items()}
+    table = load_embedding(estimator.embedding)
     same = (
-        len(estimator.nets_) == estimator.n_estimators
+        np.array_equal(table.values, estimator._element_table.values, equal_nan=True)
+        and len(estimator.nets_) == estimator.n_estimators
         and repr(described) == repr(module)
         and {name: value.shape for name, value in described.state_dict().items()} == shapes
         and getattr(estimator, "_cbfv", None) == getattr(estimator, "cbfv", None)

@@ -45,7 +45,7 @@ def fit() -> tuple[CrabNetRegressor, np.ndarray, np.ndarray]:
         callbacks=[AttentionRecorder(["Al2O3"])],
         random_state=0,
     )
-    model.fit(train, y_train, validation_data=(test[:300], y_test[:300]))
+    model.fit(train, y_train, X_val=test[:300], y_val=y_test[:300])
     return model, test, y_test
 
 

@@ -282,7 +282,14 @@ class TestSaving:
 
     @pytest.mark.parametrize(
         "changed",
-        [{"n_estimators": 2}, {"n_heads": 4}, {"d_model": 32}, {"target_transform": "log"}],
+        [
+            {"n_estimators": 2},
+            {"n_heads": 4},
+            {"d_model": 32},
+            {"target_transform": "log"},
+            {"embedding": "magpie"},
+            {"embedding": "matscholar"},
+        ],
     )
     def test_parameters_that_were_changed_since(self, model, path, changed):
         """They describe another network than the weights are of."""

@@ -11,13 +11,6 @@ from ._elements import ELEMENTS, N_ELEMENTS, PLACES_IN_FORMULAS
 from ._errors import FormulaError
 from ._formula import FormulaReader
 from ._input import read_compositions
-from ._ragged import Compositions
-
-_MAX_COUNT = 10_000
-"""Most atoms of the scarcest element for which a formula is written in whole numbers."""
-
-_SAME = 1e-11
-"""Relative difference of amounts that the rounding of their ratios explains."""
 
 
 def reduced_formula(X: Any, *, formula_column: Hashable = "auto") -> np.ndarray:
@@ -53,7 +46,7 @@ def reduced_formula(X: Any, *, formula_column: Hashable = "auto") -> np.ndarray:
     places = np.array(PLACES_IN_FORMULAS)[compositions.atomic_numbers - 1]
     order = np.argsort(compositions.row_of_token * N_ELEMENTS + places, kind="stable")
     symbols = [ELEMENTS[z - 1] for z in compositions.atomic_numbers[order].tolist()]
-    amounts = _reduced_amounts(compositions)[order].tolist()
+    amounts = compositions.reduced_amounts[order].tolist()
     texts = [s + _amount_text(n) for s, n in zip(symbols, amounts, strict=True)]
     keys = _joined(texts, compositions.offsets, "")
     read = FormulaReader().read
@@ -118,51 +111,6 @@ def _amount_text(amount: float) -> str:
     if amount == 1:
         return ""
     return f"{amount:.15g}" if amount.is_integer() else f"{amount:.8g}"
-
-
-def _reduced_amounts(compositions: Compositions) -> np.ndarray:
-    """Return the smallest whole amounts, or amounts relative to the smallest of the composition.
-
-    Everything follows from ratios of amounts, so that a formula and its multiple never differ.
-    """
-    if not len(compositions.amounts):
-        return compositions.amounts
-    lengths, amounts = compositions.lengths, compositions.amounts
-    # Every composition but the empty ones, which hold no tokens to divide.
-    starts = compositions.offsets[:-1][lengths > 0]
-    lengths = lengths[lengths > 0]
-    ratios = amounts / np.repeat(np.minimum.reduceat(amounts, starts), lengths)
-    # The amount of the scarcest element: the common denominator of all ratios. Where that
-    # overflows it is rubbish, which the check for wholeness refuses.
-    counts = np.lcm.reduceat(_denominators(ratios), starts)
-    counts[(counts < 1) | (counts > _MAX_COUNT)] = 1
-    multiples = ratios * np.repeat(counts, lengths)
-    whole = np.logical_and.reduceat(_is_whole(multiples), starts)
-    return np.where(np.repeat(whole, lengths), np.rint(multiples), ratios)
-
-
-def _is_whole(values: np.ndarray) -> np.ndarray:
-    return np.abs(values - np.rint(values)) <= _SAME * values
-
-
-def _denominators(ratios: np.ndarray) -> np.ndarray:
-    """Return the denominators of the ratios as fractions, some number above the limit if larger."""
-    # Continued fractions, for all ratios in step: denominators grow at least as Fibonacci's
-    # numbers do, so the loop ends after some twenty rounds.
-    before, denominators = np.zeros(len(ratios)), np.ones(len(ratios))
-    rest = ratios % 1.0
-    while True:
-        (todo,) = np.nonzero(~_is_whole(ratios * denominators) & (denominators <= _MAX_COUNT))
-        if not len(todo):
-            return np.minimum(denominators, _MAX_COUNT + 1).astype(np.int64)
-        # A rest of (nearly) zero in a ratio that is not whole yet gives a number above the limit.
-        inverse = 1.0 / np.maximum(rest[todo], 1e-9)
-        quotients = np.floor(inverse)
-        before[todo], denominators[todo] = (
-            denominators[todo],
-            quotients * denominators[todo] + before[todo],
-        )
-        rest[todo] = inverse - quotients
 
 
 def _joined(texts: list[str], offsets: np.ndarray, separator: str) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,11 @@ from scipy import sparse
 from ._elements import ELEMENTS, N_ELEMENTS
 from ._errors import FormulaError, RowErrors, shown
 from ._formula import MIN_FRACTION, FormulaReader
+from ._reduction import reduce_amounts
 
 
 # Without eq: comparing field by field would ask for the truth of an array.
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Compositions:
     """A ragged batch of compositions.
 
@@ -65,6 +67,16 @@ class Compositions:
         totals = np.bincount(self.row_of_token, weights=self.amounts, minlength=len(self))
         return self.amounts / np.repeat(totals, self.lengths)
 
+    @cached_property
+    def reduced_amounts(self) -> np.ndarray:
+        """Smallest whole amount of each token, shape (n_tokens,), the same for all multiples.
+
+        Where whole amounts would take more than 10,000 atoms of the scarcest element, amounts are
+        relative to it, to eight digits. Two compositions are the same if these are: everywhere in
+        crabsk, in `reduced_formula`, for what is held out and for what is predicted once.
+        """
+        return reduce_amounts(self.amounts, self.offsets)
+
     def take(self, rows: Any) -> "Compositions":
         """Return the compositions at `rows` (positions, a mask or a slice), in that order."""
         lengths = self.lengths[rows]
@@ -89,14 +101,14 @@ class Compositions:
 
         Notes
         -----
-        Compositions are equal if their fractions are, to the last bit: ``Fe2O3`` and ``Fe4O6``.
+        Compositions are equal if their `reduced_amounts` are, as of ``Fe2O3`` and ``Fe0.4O0.6``.
         """
-        fractions, lengths = self.fractions, self.lengths
+        reduced, lengths = self.reduced_amounts, self.lengths
         first = np.arange(len(self))
         for n in np.unique(lengths):
             rows = np.flatnonzero(lengths == n)
             tokens = self.offsets[rows][:, None] + np.arange(n)
-            parts = [self.atomic_numbers[tokens].astype(np.float64), fractions[tokens]]
+            parts = [self.atomic_numbers[tokens].astype(np.float64), reduced[tokens]]
             if beside is not None:
                 parts.append(beside[rows])
             first[rows] = rows[_first_of_equal(np.hstack(parts))]

@@ -189,7 +189,7 @@ class PackedCompositions:
         tokens = _positions(self.offsets[order], lengths)
         atomic_numbers, fractions = self.atomic_numbers[tokens], self.fractions[tokens]
         if fraction_noise:
-            noise = torch.randn(fractions.shape, generator=generator)
+            noise = torch.randn(fractions.shape, generator=generator, dtype=fractions.dtype)
             # Never quite to zero: the only element of a formula would be lost.
             fractions = fractions * (1 + fraction_noise * noise).clamp_min(0.01)
             row_of_token = torch.repeat_interleave(torch.arange(n_rows), lengths)

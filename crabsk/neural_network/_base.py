@@ -12,9 +12,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from sklearn.base import clone
 from sklearn.utils import Tags, check_random_state
-from skorch.callbacks import BatchScoring, Callback, EpochScoring
+from skorch.callbacks import BatchScoring, Callback, EpochScoring, TrainEndCheckpoint
+from skorch.callbacks import Checkpoint as SkorchCheckpoint
 from torch import Tensor, nn
 
 from .._links import LinkedToDocuments
@@ -40,7 +40,7 @@ from ._donors import find_donor, refuse_other_features, standardizes_fractions, 
 from ._prediction import FittedNetworks
 from ._progress import ProgressBar
 from ._targets import mean_and_scale
-from ._threads import in_threads
+from ._threads import in_threads, survive_fork
 from ._training import CompositionNet, LabelledCompositions, Targets, train_member
 
 # Passes over the training samples of a set of up to so many rows.
@@ -166,7 +166,9 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
         y: Any,
         sample_weight: Any = None,
         *,
-        validation_data: tuple[Any, Any] | None = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
     ) -> Self:
         """Train the networks.
 
@@ -181,10 +183,13 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
             Targets. In the 2-D `y` of a regressor, NaN is a missing label.
         sample_weight : array-like of shape (n_samples,), optional
             Weights of the samples in the loss.
-        validation_data : tuple (X, y), optional
+        X_val, y_val : as X and y, optional
             Samples that are never trained on. Their loss is recorded in `history_` after each
             epoch, and with ``early_stopping=True`` decides when to stop, in place of a share of
-            the training samples.
+            the training samples. In a pipeline, ``Pipeline(..., transform_input=["X_val"])``
+            transforms them as it does X.
+        sample_weight_val : array-like of shape (n_samples_val,), optional
+            Weights of these samples in the loss.
 
         Returns
         -------
@@ -206,10 +211,13 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
             If equal samples have different targets.
         """
         previous = getattr(self, "nets_", []) if self.warm_start else []
-        if previous and validation_data is None and (self.early_stopping or self._needs_held_out()):
+        survive_fork()
+        if (X_val is None) != (y_val is None) or (X_val is None and sample_weight_val is not None):
+            raise ValueError("X_val and y_val belong together, and sample_weight_val to them")
+        if previous and X_val is None and (self.early_stopping or self._needs_held_out()):
             raise ValueError(
                 "warm_start=True with early_stopping or calibration would hold out samples that "
-                "the fit before was trained on: give validation_data"
+                "the fit before was trained on: give X_val and y_val"
             )
         if len(previous) > self.n_estimators:
             raise ValueError(
@@ -248,10 +256,8 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
                 self.fraction_noise,
             )
         validation = None
-        if validation_data is not None:
-            if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
-                raise ValueError("validation_data must be a pair (X, y)")
-            validation = self._validation_set(*validation_data)
+        if X_val is not None:
+            validation = self._validation_set(X_val, y_val, sample_weight_val)
 
         seeds = random_state.randint(np.iinfo(np.int32).max, size=self.n_estimators).tolist()
         start = (vectors, previous, [] if donor is None else donor.nets_)
@@ -279,34 +285,45 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
             self._initial_module(seed, previous[k : k + 1], vectors, n_outputs, n_extra)
             for k, seed in enumerate(seeds)
         ]
-        callbacks = [_clone_callbacks(self.callbacks) for _ in seeds]
-        # Members of an earlier fit go on as they are.
+        callbacks = [_member_callbacks(self.callbacks, k, len(seeds)) for k in range(len(seeds))]
         freezers: list[list[Any]] = [[] for _ in seeds]
         for k in range(len(previous), len(seeds)) if donors else ():
             freezers[k] = start_from(donors[k % len(donors)], modules[k], self.freeze)
         checkpoints = [None if run is None else run.member(k) for k in range(len(seeds))]
+        # As in scikit-learn's ensembles, a warm start that adds members keeps the others.
+        n_kept = len(previous) if len(seeds) > len(previous) else 0
+        members = list(zip(modules, seeds, freezers, callbacks, checkpoints, strict=True))[n_kept:]
         # A search in worker processes would draw one bar over the other.
         silent = not self.progress or multiprocessing.parent_process() is not None
-        with ProgressBar(self._n_epochs(len(training)) * len(seeds), disable=silent) as bar:
+        with ProgressBar(self._n_epochs(len(training)) * len(members), disable=silent) as bar:
             nets = in_threads(
                 lambda stop, threads, module, seed, freezer, own, checkpoint: self._train_member(
                     module, training, validation, seed, [*freezer, *own], checkpoint, bar, stop,
                     threads,
                 ),
-                list(zip(modules, seeds, freezers, callbacks, checkpoints, strict=True)),
+                members,
             )  # fmt: skip
-        self.callbacks_ = [
-            [item[1] if isinstance(item, tuple) else item for item in own] for own in callbacks
+        kept_callbacks, kept_history = (
+            (self.callbacks_[:n_kept], self.history_[:n_kept]) if n_kept else ([], [])
+        )
+        self.callbacks_ = kept_callbacks + [
+            [item[1] if isinstance(item, tuple) else item for item in own]
+            for own in callbacks[n_kept:]
         ]
-        self.history_ = [
+        self.history_ = kept_history + [
             [{key: float(epoch[key]) for key in _HISTORY if key in epoch} for epoch in net.history]
             for net in nets
         ]
         for net in nets:
             net.finish()
-        self.nets_ = nets
+        self.nets_ = [*previous[:n_kept], *nets]
         self._learn_from_held_out(validation)
         return self
+
+    @property
+    def n_iter_(self) -> int:
+        """Number of passes over the training samples: that of the member with most."""
+        return max(map(len, self.history_))
 
     def _run_key(
         self,
@@ -326,6 +343,8 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
             del parameters[name]
         # What it learnt stands in the targets.
         parameters.pop("target_transform", None)
+        # Draws networks only when it predicts.
+        parameters.pop("mc_dropout", None)
         return hash_of(
             {
                 "versions": (__version__, torch.__version__),
@@ -354,14 +373,14 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
         except ValueError as error:
             raise ValueError(
                 f"validation_fraction={fraction} of the training compositions cannot be held out: "
-                f"give validation_data, or more samples ({error})"
+                f"give X_val and y_val, or more samples ({error})"
             ) from error
         for part, use in ((kept, "train on"), (held_out, "hold out")):
             lost = np.flatnonzero(~(part.targets.weights[part.rows] > 0).any(dim=0).numpy())
             if len(lost):
                 raise ValueError(
                     f"validation_fraction={fraction} leaves no label of target {int(lost[0])} to "
-                    f"{use}: give validation_data"
+                    f"{use}: give X_val and y_val"
                 )
         return kept, held_out
 
@@ -479,17 +498,18 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
     def _settle_features(self, previous: list[CompositionNet]) -> None:
         """Settle, or check in a warm start, what `_with_features` adds."""
 
-    def _validation_set(self, X: Any, y: Any) -> LabelledCompositions:
+    def _validation_set(self, X: Any, y: Any, sample_weight: Any) -> LabelledCompositions:
         try:
             table = self._with_features(validate_compositions(self, X, reset=False))
             self._check_covered(table)
             n = len(table.compositions)
-            y, weights = self._validate_targets(y, None, n, fit=False)
+            y, weights = self._validate_targets(y, sample_weight, n, fit=False)
             targets = self._encode_targets(y, weights, fit=False)
         except ValueError as error:
-            raise ValueError(f"validation_data: {error}") from error
+            raise ValueError(f"X_val, y_val: {error}") from error
+        rows = torch.from_numpy(np.flatnonzero(weights > 0))
         return LabelledCompositions(
-            self._pack(table), targets, torch.arange(n), table.compositions.unique()[1]
+            self._pack(table), targets, rows, table.compositions.unique()[1]
         )
 
     def _initial_module(
@@ -505,6 +525,8 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
             # Not torch.manual_seed, which reseeds every GPU as well.
             torch.default_generator.manual_seed(seed)
             module = self._build_module(vectors, self._fraction_statistics, n_outputs, n_extra)
+        # Whatever torch's default type is, which the user's process may have changed.
+        module = module.float()
         if previous:
             before = previous[0].module_.cpu()
             if str(before) != str(module):
@@ -551,9 +573,12 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
         return parameters
 
     def __sklearn_clone__(self) -> Self:
-        # A clone of a fitted estimator is not fitted, and would have no weights to give.
-        twin = super().__sklearn_clone__()
-        twin.init_from = self.init_from
+        # A clone of a fitted estimator has no weights to give, and copies of callbacks no longer
+        # reach what the user made them with.
+        bare = copy.copy(self)
+        bare.init_from = bare.callbacks = None
+        twin = super(BaseCompositionNetwork, bare).__sklearn_clone__()
+        twin.init_from, twin.callbacks = self.init_from, self.callbacks
         return twin
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -577,21 +602,26 @@ def check_widths(name: str, widths: Any) -> tuple[int, ...]:
     return widths
 
 
-def _clone_callbacks(callbacks: Any) -> list[Any]:
-    """Return copies of callbacks, and of (name, callback) pairs as skorch takes them."""
+def _member_callbacks(callbacks: Any, member: int, n_members: int) -> list[Any]:
+    """Return copies of callbacks, and of (name, callback) pairs as skorch takes them, for a member.
+
+    The copies are shallow. What a callback was made with stays the user's object: a list that it
+    fills, an open file, a trial of Optuna. Members train side by side, so that each writes to a
+    folder of its own.
+    """
+    copies = []
     for item in callbacks or ():
-        callback = item[1] if isinstance(item, tuple) else item
+        name, callback = item if isinstance(item, tuple) else (None, item)
         if isinstance(callback, EpochScoring | BatchScoring):
             raise ValueError(
                 f"{type(callback).__name__} cannot score the outputs of these networks, which hold "
-                "an uncertainty: give validation_data, and read valid_loss in history_"
+                "an uncertainty: give X_val and y_val, and read valid_loss in history_"
             )
-    return [
-        (item[0], clone(item[1], safe=False))
-        if isinstance(item, tuple)
-        else clone(item, safe=False)
-        for item in callbacks or ()
-    ]
+        own = copy.copy(callback)
+        if isinstance(own, SkorchCheckpoint | TrainEndCheckpoint) and n_members > 1:
+            own.dirname = os.path.join(own.dirname, f"member{member}")
+        copies.append(own if name is None else (name, own))
+    return copies
 
 
 def resolve_device(device: str) -> str:

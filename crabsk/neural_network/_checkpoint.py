@@ -61,7 +61,7 @@ class Run:
     @contextmanager
     def opened(cls, checkpoints: str | os.PathLike, key: str) -> Iterator["Run"]:
         """Wait until no other process works on the run of that key, and hold it."""
-        folder = Path(checkpoints) / key
+        folder = Path(checkpoints).expanduser() / key
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / "lock"):
             for part in folder.glob(".*.part"):

@@ -24,21 +24,10 @@ class ConflictingTargetsWarning(UserWarning):
 
 def warn_of_conflicts(table: CompositionTable, y: np.ndarray) -> None:
     """Warn where equal samples carry different targets; no model can fit both."""
-    compositions = table.compositions
-    fractions = np.round(compositions.fractions, 9)
-    keys = [
-        (
-            compositions.atomic_numbers[start:end].tobytes(),
-            fractions[start:end].tobytes(),
-            extra.tobytes(),
-        )
-        for start, end, extra in zip(
-            compositions.offsets[:-1], compositions.offsets[1:], table.extra, strict=True
-        )
-    ]
-    known: dict[tuple, tuple[int, np.ndarray]] = {}
+    _, same = table.compositions.unique(table.extra)
+    known: dict[int, tuple[int, np.ndarray]] = {}
     conflicts: list[tuple[int, int]] = []
-    for row, (labels, key) in enumerate(zip(y, keys, strict=True)):
+    for row, (labels, key) in enumerate(zip(y, same.tolist(), strict=True)):
         first, earlier = known.get(key, (row, labels))
         # A label that either lacks is no conflict.
         if (np.abs(earlier - labels) > 0).any():
@@ -47,7 +36,7 @@ def warn_of_conflicts(table: CompositionTable, y: np.ndarray) -> None:
     if conflicts:
         first, row = conflicts[0]
         warnings.warn(
-            f"{len(conflicts)} of {len(keys)} samples have the composition (and extra features) of "
+            f"{len(conflicts)} of {len(y)} samples have the composition (and extra features) of "
             f"an earlier sample but another target, such as row {row} that of row {first}: "
             "aggregate them, add the feature that tells them apart, or use a grouped split "
             "(crabsk.composition.reduced_formula gives groups)",

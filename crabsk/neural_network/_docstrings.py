@@ -15,9 +15,9 @@ target_transform : {"log", "yeo-johnson"} or transformer, default=None
     What to apply to the targets before they are standardised; for skewed targets.""",
     "calibration": """\
 calibration : bool, default=False
-    Whether to hold out `validation_fraction` of the samples from training (or take those of
-    `validation_data`) and scale the standard deviations of predictions so that nine tenths of
-    such samples lie within 1.645 of them; see `calibration_factor_`.""",
+    Whether to hold out `validation_fraction` of the compositions from training (or take those of
+    `X_val`) and scale the standard deviations of predictions so that nine tenths of
+    the samples of such compositions lie within 1.645 of them; see `calibration_factor_`.""",
     "mc_dropout": """\
 mc_dropout : int, default=0
     Number of networks, at most 1000, that dropout draws from each member [2]_, whose scatter
@@ -134,7 +134,7 @@ early_stopping : bool, default=False
 
 validation_fraction : float, default=0.1
     Share of the compositions that each member holds out with ``early_stopping=True``, each with
-    all of its samples, unless `fit` is given `validation_data`.
+    all of its samples, unless `fit` is given `X_val` and `y_val`.
 
 n_iter_no_change : int, default=10
     Epochs without improvement that early stopping waits.""",
@@ -176,10 +176,13 @@ progress : bool, default=False
     parallel search.
 
 callbacks : list of skorch callbacks or (name, callback) pairs, default=None
-    Copies of them are handed to the net of each member, and kept in `callbacks_`.
+    Shallow copies of them are handed to the net of each member, and kept in `callbacks_`. What
+    they were made with (a list, an open file, a trial of Optuna) is shared. skorch's
+    ``Checkpoint`` writes to a folder for each member, ``member0`` and so on, if there are several.
 
 warm_start : bool, default=False
-    Whether a further `fit` starts from the weights of the one before.
+    Whether a further `fit` starts from the weights of the one before. If `n_estimators` was raised
+    in between, the members that are there stay as they are, and new ones are added.
 
 random_state : int, RandomState instance or None, default=None
     Decides initial weights, shuffling, noise, dropout and validation samples: the same seed
@@ -193,6 +196,9 @@ history_ : list of list of dict
     For each member and epoch "train_loss", "valid_loss" (where there is validation data) and
     the duration in seconds, "dur". A regressor's losses are those of the standardised target; to
     the training loss, the plain ones have the likelihood added that teaches the uncertainty.
+
+n_iter_ : int
+    Number of passes over the training samples, that of the member with most.
 
 callbacks_ : list of list of skorch callbacks
     The copies of `callbacks` that each member was trained with.

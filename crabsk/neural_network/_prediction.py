@@ -17,6 +17,7 @@ from .._validation import (
 )
 from ..embeddings import ElementTable
 from ..modules import CompositionNetwork, PackedBatch, PackedCompositions
+from ._threads import survive_fork
 from ._training import CompositionNet
 
 # Rows of X that are read at a time, and compositions in a batch of a prediction.
@@ -41,6 +42,8 @@ class FittedNetworks(BaseEstimator):
     """What an estimator does with its members once they are trained."""
 
     nets_: list[CompositionNet]
+    history_: list[list[dict[str, float]]]
+    callbacks_: list[list[Any]]
     formula_position_: int | None
     missing: str
     learning_rate: float
@@ -82,7 +85,7 @@ class FittedNetworks(BaseEstimator):
         vectors = []
         for rows, table in self._stream(X):
             distinct, inverse = table.compositions.unique(table.extra)
-            encoded = torch.empty(len(distinct), network.n_features)
+            encoded = torch.empty(len(distinct), network.n_features, dtype=torch.float32)
             with torch.inference_mode():
                 packed = self._pack(table)
                 for where, batch in self._batches(packed, torch.from_numpy(distinct)):
@@ -93,6 +96,7 @@ class FittedNetworks(BaseEstimator):
 
     def _networks(self) -> list[CompositionNetwork]:
         """Return the members' networks, ready to predict."""
+        survive_fork()
         return [net.module_.to(net.device).eval() for net in self.nets_]
 
     def _stream(self, X: Any) -> Iterator[tuple[slice, CompositionTable]]:

@@ -179,7 +179,10 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
         )
         assert std is not None
         self.calibration_factor_ = calibration_factor(
-            np.abs(y - mean), std, held_out.targets.weights[rows].numpy()
+            np.abs(y - mean),
+            std,
+            held_out.targets.weights[rows].numpy(),
+            held_out.groups[rows.numpy()],
         )
 
     def _validate_targets(

@@ -1,5 +1,6 @@
 """Ensemble members side by side, and torch's threads as they were afterwards."""
 
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -8,6 +9,20 @@ from typing import Any
 import torch
 
 from ._training import CompositionNet
+
+_PROCESS = os.getpid()
+
+
+def survive_fork() -> None:
+    """Limit torch to one thread in a forked process, where its pool of threads is gone.
+
+    Such a process has the pool's locks, but not its threads: work that torch shares out would wait
+    for ever. In any other process this does nothing.
+    """
+    global _PROCESS
+    if os.getpid() != _PROCESS:
+        torch.set_num_threads(1)
+        _PROCESS = os.getpid()
 
 
 def in_threads(train: Callable, members: list[tuple]) -> list[CompositionNet]:

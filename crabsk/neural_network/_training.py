@@ -90,15 +90,13 @@ class LabelledCompositions(torch.utils.data.Dataset):
         return self._at(np.flatnonzero(~is_held_out)), self._at(np.flatnonzero(is_held_out))
 
     def arrays(self) -> list[np.ndarray]:
-        """Return everything that a net sees of the set."""
+        """Return everything that decides what nets learn of the set."""
         packed, targets = self.compositions, self.targets
-        return [
-            tensor.numpy()
-            for tensor in (
-                *(packed.atomic_numbers, packed.fractions, packed.offsets, packed.extra),
-                *(targets.values, targets.weights, self.rows),
-            )
-        ]
+        tensors = (
+            *(packed.atomic_numbers, packed.fractions, packed.offsets, packed.extra),
+            *(targets.values, targets.weights, self.rows),
+        )
+        return [*(tensor.numpy() for tensor in tensors), self.groups]
 
     def _at(self, positions: np.ndarray) -> "LabelledCompositions":
         rows = self.rows[torch.from_numpy(positions)]

@@ -15,6 +15,7 @@ from crabsk.composition import (
     Compositions,
     compositions_from_matrix,
     parse_formulas,
+    reduced_formula,
 )
 
 FORMULAS = ["Fe2O3", "NaCl", "H2O", "Si", "La1.85Sr0.15CuO4"]
@@ -231,6 +232,34 @@ def test_unique_finds_equal_fractions():
     first, inverse = compositions.unique()
     assert first.tolist() == [0, 1, 4, 5]
     assert inverse.tolist() == [0, 1, 0, 1, 2, 3]
+
+
+@settings(deadline=None)
+@given(
+    st.dictionaries(st.sampled_from(ELEMENTS), st.integers(1, 300), min_size=1, max_size=6),
+    st.sampled_from([10, 3, 7, 100, 0.1, 1 / 3, 1e-3]),
+)
+def test_multiples_are_one_composition_everywhere(amounts, factor):
+    """`Fe8Cr7Co4O4` and `Fe0.8Cr0.7Co0.4O0.4` differ in the last bits of their fractions."""
+    other = {symbol: n * factor for symbol, n in amounts.items()}
+    text = "".join(f"{symbol}{n / 10}" for symbol, n in amounts.items())
+    compositions = parse_formulas([amounts, other, text])
+    assert compositions.unique()[1].tolist() == [0, 0, 0]
+    assert len(set(reduced_formula([amounts, other, text]))) == 1
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from(["Fe", "O"]), st.floats(0.01, 100), min_size=1, max_size=2),
+        min_size=2,
+        max_size=6,
+    )
+)
+def test_the_same_composition_is_that_of_the_same_reduced_formula(items):
+    inverse = parse_formulas(items).unique()[1]
+    keys = reduced_formula(items)
+    np.testing.assert_array_equal(inverse[:, None] == inverse, keys[:, None] == keys)
 
 
 def test_unique_heeds_the_numbers_beside():

@@ -300,7 +300,7 @@ class TestHistory:
     def test_validation(self, cls, learnt):
         X, y = learnt
         y = y < -1 if cls is CrabNetClassifier else y
-        model = tiny(cls).fit(X, y, validation_data=(X[:9], y[:9]))
+        model = tiny(cls).fit(X, y, X_val=X[:9], y_val=y[:9])
         display = TrainingHistoryDisplay.from_estimator(model)
         (line,) = display.valid_lines_
         assert line.get_ydata().tolist() == [epoch["valid_loss"] for epoch in model.history_[0]]

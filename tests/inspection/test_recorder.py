@@ -40,7 +40,7 @@ def test_training_is_undisturbed(watched, learnt):
     for settings in ({}, {"early_stopping": True}):
         plain, recorded = (
             tiny_crabnet(callbacks=callbacks, **SETTINGS, **settings).fit(
-                X, y, validation_data=valid
+                X, y, X_val=valid[0], y_val=valid[1]
             )
             for callbacks in (None, [AttentionRecorder(WATCHED)])
         )

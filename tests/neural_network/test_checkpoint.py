@@ -19,6 +19,7 @@ from skorch.callbacks import Callback
 from tiny import CLASSIFIERS, REGRESSORS, tiny, tiny_crabnet
 
 from crabsk import CrabNetRegressor, load_model
+from crabsk.composition import Compositions
 
 
 class Killed(Exception):
@@ -133,7 +134,7 @@ class TestGoesOn:
 
     def test_validation_data(self, some_formulas, tmp_path):
         X, y = some_formulas
-        held = {"validation_data": (X[50:], y[50:])}
+        held = {"X_val": X[50:], "y_val": y[50:]}
         settings = {"max_epochs": 7, "early_stopping": True, "n_iter_no_change": 3}
         whole = tiny_crabnet(**settings).fit(X[:50], y[:50], **held)
         model, _ = fit_with_deaths(
@@ -225,9 +226,34 @@ class TestRuns:
         model.fit(X, -y)
         model.fit(X[::-1], y)
         model.fit(X, y, sample_weight=np.arange(1.0, 61))
-        model.fit(X[:50], y[:50], validation_data=(X[50:], y[50:]))
-        model.fit(X[:50], y[:50], validation_data=(X[50:], -y[50:]))
+        model.fit(X[:50], y[:50], X_val=X[50:], y_val=y[50:])
+        model.fit(X[:50], y[:50], X_val=X[50:], y_val=-y[50:])
         assert len(os.listdir(tmp_path)) == 6
+
+    @pytest.mark.filterwarnings("ignore::crabsk.neural_network.ConflictingTargetsWarning")
+    def test_the_grouping_counts(self, some_formulas, tmp_path, monkeypatch):
+        """What is held out depends on which compositions are the same."""
+        X, y = some_formulas
+        model = tiny_crabnet(checkpoint=tmp_path, early_stopping=True)
+        model.fit(X, y)
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                Compositions, "unique", lambda self, beside=None: (None, np.arange(len(self)) // 2)
+            )
+            model.fit(X, y)
+        assert len(os.listdir(tmp_path)) == 2
+
+    def test_what_only_predictions_need_does_not_count(self, some_formulas, tmp_path):
+        X, y = some_formulas
+        for mc_dropout in (0, 5):
+            tiny_crabnet(checkpoint=tmp_path, mc_dropout=mc_dropout, dropout=0.1).fit(X, y)
+        assert len(os.listdir(tmp_path)) == 1
+
+    def test_a_home_folder(self, some_formulas, tmp_path, monkeypatch):
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.chdir(tmp_path)
+        tiny_crabnet(checkpoint="~/runs").fit(*some_formulas)
+        assert os.listdir(tmp_path) == ["runs"]
 
     def test_classes_and_labels_are_two_runs(self, some_formulas, tmp_path):
         X, y = some_formulas

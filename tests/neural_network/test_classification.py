@@ -156,15 +156,15 @@ class TestWeights:
 
 
 class TestTargets:
-    def test_unknown_class_in_validation_data(self, three_classes):
+    def test_unknown_class_in_validation_samples(self, three_classes):
         X, y = three_classes
-        reason = r"validation_data: .*not there in training: \['unheard of'\]"
+        reason = r"X_val, y_val: .*not there in training: \['unheard of'\]"
         with pytest.raises(ValueError, match=reason):
-            tiny(CrabNetClassifier).fit(X, y, validation_data=(X[:1], ["unheard of"]))
+            tiny(CrabNetClassifier).fit(X, y, X_val=X[:1], y_val=["unheard of"])
 
     def test_validation_loss_is_the_log_loss(self, three_classes):
         X, y = three_classes
-        model = tiny(CrabNetClassifier).fit(X[:40], y[:40], validation_data=(X[40:], y[40:]))
+        model = tiny(CrabNetClassifier).fit(X[:40], y[:40], X_val=X[40:], y_val=y[40:])
         expected = log_loss(y[40:], model.predict_proba(X[40:]), labels=model.classes_)
         assert model.history_[0][-1]["valid_loss"] == pytest.approx(expected, rel=1e-4)
 

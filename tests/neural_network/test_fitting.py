@@ -1,5 +1,6 @@
 """What fit does: seeds, threads, warm starts, failures, members, callbacks, progress."""
 
+import os
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -8,14 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import r2_score
-from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
+from sklearn.pipeline import make_pipeline
 from skorch.callbacks import Callback, EpochScoring
-from tiny import tiny_crabnet
+from skorch.callbacks import Checkpoint as SkorchCheckpoint
+from tiny import CLASSIFIERS, REGRESSORS, tiny, tiny_crabnet
 
-from crabsk import CrabNetRegressor
+from crabsk import CompositionTransformer, CrabNetRegressor
 
 
 class TestTraining:
@@ -174,6 +178,39 @@ class TestTraining:
         with pytest.raises(ValueError, match="feature names"):
             estimator.fit(frame.rename(columns={"T": "p"}), y)
 
+    def test_number_of_passes(self, some_formulas):
+        assert tiny_crabnet(max_epochs=3, n_estimators=2).fit(*some_formulas).n_iter_ == 3
+        assert not hasattr(tiny_crabnet(), "n_iter_")
+
+    @pytest.mark.parametrize("cls", [*REGRESSORS, *CLASSIFIERS])
+    def test_another_default_type_of_torch(self, cls, some_formulas):
+        """Networks are of single precision, whatever the user's process does elsewhere."""
+        X, y = some_formulas
+        y = y if cls in REGRESSORS else y > 0
+        torch.set_default_dtype(torch.float64)
+        try:
+            model = tiny(cls).fit(X, y)
+            assert model.nets_[0].module_.element_vectors.dtype == torch.float32
+            types = {value.dtype for value in model.nets_[0].module_.parameters()}
+            assert types == {torch.float32}
+            assert model.encode(X[:2]).dtype == np.float32
+            expected = model.predict(X)
+        finally:
+            torch.set_default_dtype(torch.float32)
+        np.testing.assert_allclose(model.predict(X), expected, rtol=1e-6)
+
+    def test_warm_start_keeps_members_and_adds_some(self, some_formulas):
+        X, y = some_formulas
+        model = tiny_crabnet(warm_start=True).fit(X, y)
+        first, mean = model.nets_[0], model.predict(X)
+        model.set_params(n_estimators=3).fit(X, y)
+        assert model.nets_[0] is first
+        assert [len(member) for member in model.history_] == [3, 3, 3]
+        assert len(model.callbacks_) == 3
+        at_once = tiny_crabnet(n_estimators=3).fit(X, y)
+        np.testing.assert_allclose(model.predict(X), at_once.predict(X), rtol=1e-6)
+        assert not np.array_equal(model.predict(X), mean)
+
     def test_warm_start_drops_no_member(self, some_formulas):
         X, y = some_formulas
         model = tiny_crabnet(warm_start=True, n_estimators=2).fit(X, y)
@@ -187,10 +224,33 @@ class TestTraining:
         with pytest.raises(ValueError, match=r"1 features.*the columns \['formula', 'T'\]"):
             model.predict(X)
 
-    def test_validation_data_must_be_a_pair(self, some_formulas):
+    @pytest.mark.parametrize("given", [{"X_val"}, {"y_val"}, {"sample_weight_val"}])
+    def test_validation_samples_come_with_their_targets(self, some_formulas, given):
         X, y = some_formulas
-        with pytest.raises(ValueError, match=r"pair \(X, y\)"):
-            tiny_crabnet().fit(X, y, validation_data=X)
+        values = {"X_val": X[:5], "y_val": y[:5], "sample_weight_val": np.ones(5)}
+        with pytest.raises(ValueError, match="X_val and y_val belong together"):
+            tiny_crabnet().fit(X, y, **{name: values[name] for name in given})
+
+    def test_weights_of_validation_samples(self, some_formulas):
+        X, y = some_formulas
+        held = {"X_val": X[40:], "y_val": y[40:]}
+        weights = np.r_[np.ones(10), np.zeros(10)]
+        weighted = tiny_crabnet().fit(X[:40], y[:40], **held, sample_weight_val=weights)
+        half = tiny_crabnet().fit(X[:40], y[:40], X_val=X[40:50], y_val=y[40:50])
+        losses = [[row["valid_loss"] for row in m.history_[0]] for m in (weighted, half)]
+        np.testing.assert_allclose(*losses, rtol=1e-5)
+
+    def test_a_pipeline_transforms_validation_samples(self, some_formulas):
+        X, y = some_formulas
+        with config_context(enable_metadata_routing=True):
+            model = tiny_crabnet(max_epochs=2).set_fit_request(X_val=True, y_val=True)
+            pipeline = make_pipeline(
+                CompositionTransformer(stats="amount"), model, transform_input=["X_val"]
+            )
+            pipeline.fit(X[:40], y[:40], X_val=X[40:], y_val=y[40:])
+        alone = tiny_crabnet(max_epochs=2).fit(X[:40], y[:40], X_val=X[40:], y_val=y[40:])
+        ours, theirs = (m.history_[0][-1]["valid_loss"] for m in (pipeline[-1], alone))
+        assert ours == pytest.approx(theirs, rel=1e-4)
 
     def test_score_leaves_missing_labels_out(self, some_formulas):
         """So that a search with the default score does not end in NaN."""
@@ -206,7 +266,7 @@ class TestTraining:
         assert np.isfinite(search.fit(X, Y).best_score_)
 
     def test_callbacks_that_score_are_refused(self, some_formulas):
-        with pytest.raises(ValueError, match=r"EpochScoring.*validation_data"):
+        with pytest.raises(ValueError, match=r"EpochScoring.*X_val and y_val"):
             tiny_crabnet(callbacks=[EpochScoring("r2")]).fit(*some_formulas)
 
     def test_warm_start_keeps_the_scale(self, some_formulas):
@@ -273,7 +333,7 @@ class TestTraining:
     def test_validation_data_is_not_trained_on(self, some_formulas):
         X, y = some_formulas
         plain = tiny_crabnet().fit(X[:40], y[:40])
-        validated = tiny_crabnet().fit(X[:40], y[:40], validation_data=(X[40:], y[40:]))
+        validated = tiny_crabnet().fit(X[:40], y[:40], X_val=X[40:], y_val=y[40:])
         assert np.array_equal(plain.predict(X), validated.predict(X))
         assert "valid_loss" in validated.history_[0][-1]
         assert "valid_loss" not in plain.history_[0][-1]
@@ -292,6 +352,43 @@ class TestTraining:
         estimator = tiny_crabnet(callbacks=[mine, ("named", Counter())], n_estimators=2).fit(X, y)
         assert not hasattr(mine, "epochs")
         assert [[c.epochs for c in member] for member in estimator.callbacks_] == [[3, 3], [3, 3]]
+
+    def test_what_callbacks_were_made_with_is_shared(self, some_formulas, tmp_path):
+        X, y = some_formulas
+
+        class Logger(Callback):
+            def __init__(self, losses, file):
+                self.losses = losses
+                self.file = file
+
+            def on_epoch_end(self, net, **kwargs):
+                self.losses.append(net.history[-1, "train_loss"])
+                self.file.write("epoch\n")
+
+        losses = []
+        with (tmp_path / "log").open("w") as file:
+            model = tiny_crabnet(callbacks=[Logger(losses, file)], n_estimators=2)
+            clone(model).fit(X, y)
+            cross_val_score(model, X, y, cv=3)
+        assert len(losses) == 2 * 3 * (1 + 3)
+        assert (tmp_path / "log").read_text() == "epoch\n" * len(losses)
+
+    def test_files_of_members_are_apart(self, some_formulas, tmp_path):
+        X, y = some_formulas
+        for n_estimators in (1, 2):
+            folder = tmp_path / str(n_estimators)
+            checkpoint = SkorchCheckpoint(dirname=folder, monitor=None)
+            model = tiny_crabnet(callbacks=[checkpoint], n_estimators=n_estimators).fit(X, y)
+            assert checkpoint.dirname == folder
+            names = ["params.pt"] if n_estimators == 1 else ["member0", "member1"]
+            assert set(names) <= set(os.listdir(folder))
+        one, other = (
+            torch.load(folder / f"member{k}" / "params.pt", weights_only=True) for k in (0, 1)
+        )
+        assert any(not torch.equal(one[name], other[name]) for name in one)
+        for saved, net in zip((one, other), model.nets_, strict=True):
+            for name, value in net.module_.state_dict().items():
+                assert torch.equal(saved[name], value)
 
     def test_progress(self, some_formulas, capsys):
         X, y = some_formulas

@@ -1,7 +1,12 @@
 """What predict does: order, chunks, memory, round trips."""
 
+import os
 import pickle
+import subprocess
+import sys
 import tracemalloc
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import joblib
 import numpy as np
@@ -43,6 +48,33 @@ class TestPrediction:
             with monkeypatch.context() as patch:
                 patch.setattr("crabsk.neural_network._prediction.READING_CHUNK", 11)
                 np.testing.assert_allclose(estimator.predict(form), expected, rtol=1e-5, atol=1e-6)
+
+    def test_threads_leave_the_filters_of_warnings_alone(self, some_formulas):
+        X, y = some_formulas
+        model = tiny_crabnet(target_transform="yeo-johnson").fit(X, y)
+        before = list(warnings.filters)
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: model.predict(X, return_std=True), range(100)))
+        assert warnings.filters == before
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+    def test_a_forked_process_predicts_and_fits(self, tmp_path):
+        """torch's threads are gone there, and what it shares out would wait for ever."""
+        script = (
+            "import multiprocessing, numpy as np, torch\n"
+            "from crabsk import CrabNetRegressor\n"
+            "from crabsk.datasets import load_formation_enthalpy\n"
+            "torch.set_num_threads(2)\n"
+            "X, y = load_formation_enthalpy(return_X_y=True)\n"
+            "model = CrabNetRegressor.from_preset('fast', max_epochs=1, random_state=0)\n"
+            "expected = model.fit(X, y).predict(X)\n"
+            "def work(refit):\n"
+            "    return (model.fit(X, y) if refit else model).predict(X)\n"
+            "with multiprocessing.get_context('fork').Pool(2) as pool:\n"
+            "    for found in pool.map_async(work, [False, True]).get(timeout=60):\n"
+            "        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)\n"
+        )
+        subprocess.run([sys.executable, "-c", script], check=True, timeout=120, cwd=tmp_path)
 
     def test_errors_count_rows_of_the_whole_input(self, some_formulas, monkeypatch):
         X, y = some_formulas

@@ -45,7 +45,7 @@ class TestCalibration:
 
     def test_validation_data_take_the_place_of_held_out_rows(self, split):
         X, X_held, y, y_held = split
-        model = tiny_crabnet(calibration=True).fit(X, y, validation_data=(X_held, y_held))
+        model = tiny_crabnet(calibration=True).fit(X, y, X_val=X_held, y_val=y_held)
         assert np.array_equal(tiny_crabnet().fit(X, y).predict(X), model.predict(X))
         mean, std = model.predict(X_held, return_std=True)
         assert coverage(y_held, mean, std, level=0.9) == pytest.approx(0.9, abs=0.01)
@@ -76,7 +76,7 @@ class TestCalibration:
         """Behind an exponential, half the distance between two images is no normal width."""
         X, X_held, y, y_held = split
         model = tiny_crabnet(calibration=True, target_transform="log").fit(
-            X, np.exp(2 * y), validation_data=(X_held, np.exp(2 * y_held))
+            X, np.exp(2 * y), X_val=X_held, y_val=np.exp(2 * y_held)
         )
         mean, std = model.predict(X_held, return_std=True)
         covered = (np.abs(np.exp(2 * y_held) - mean) <= 1.644854 * std).mean()
@@ -85,28 +85,31 @@ class TestCalibration:
     def test_an_error_that_is_no_number_is_the_largest(self):
         errors, ones = np.full((30, 1), np.nan), np.ones((30, 1))
         errors[3:] = 1.0
-        assert np.isinf(calibration_factor(errors, ones, ones)[0])
+        assert np.isinf(calibration_factor(errors, ones, ones, np.arange(30))[0])
         errors[1:] = 1.0
-        assert calibration_factor(errors, ones, ones)[0] == pytest.approx(1 / 1.644854)
+        assert calibration_factor(errors, ones, ones, np.arange(30))[0] == pytest.approx(
+            1 / 1.644854
+        )
 
     def test_factor(self):
         rng = np.random.default_rng(0)
         ratios = np.column_stack([np.abs(3 * rng.normal(size=20_000)), np.full(20_000, 2.0)])
         weights = np.ones((20_000, 2))
         weights[9:, 1] = 0
-        normal, single = calibration_factor(ratios, np.ones_like(ratios), weights)
+        normal, single = calibration_factor(
+            ratios, np.ones_like(ratios), weights, np.arange(20_000)
+        )
         assert normal == pytest.approx(3, rel=0.02)
         assert single == pytest.approx(2 / 1.645, rel=1e-3)
         weights[:10_000, 0] = 0
         ratios[:10_000, 0] = 1e6
-        assert calibration_factor(ratios, np.ones_like(ratios), weights)[0] == pytest.approx(
-            3, rel=0.03
-        )
+        (factor, _) = calibration_factor(ratios, np.ones_like(ratios), weights, np.arange(20_000))
+        assert factor == pytest.approx(3, rel=0.03)
 
     def test_too_few_labels_warn(self):
         ratios = np.arange(1.0, 9.0)[:, None]
-        with pytest.warns(UserWarning, match="8 labels of target 0"):
-            factor = calibration_factor(ratios, np.ones((8, 1)), np.ones((8, 1)))
+        with pytest.warns(UserWarning, match="8 compositions with a label of target 0"):
+            factor = calibration_factor(ratios, np.ones((8, 1)), np.ones((8, 1)), np.arange(8))
         assert factor == pytest.approx(8 / 1.644854)
 
     @pytest.mark.parametrize("settings", [{"calibration": True}, {"early_stopping": True}])
@@ -120,9 +123,9 @@ class TestCalibration:
     def test_a_warm_start_would_hold_out_what_was_trained_on(self, split, settings):
         X, X_held, y, y_held = split
         model = tiny_crabnet(warm_start=True, max_epochs=1, **settings).fit(X, y)
-        with pytest.raises(ValueError, match="give validation_data"):
+        with pytest.raises(ValueError, match="give X_val and y_val"):
             model.fit(X, y)
-        model.fit(X, y, validation_data=(X_held, y_held))
+        model.fit(X, y, X_val=X_held, y_val=y_held)
 
     def test_a_compound_is_held_out_at_all_temperatures(self, split):
         """Else the factor would be that of compounds that are known at other temperatures."""
@@ -140,8 +143,28 @@ class TestCalibration:
     def test_factor_of_few_labels_is_the_conformal_quantile(self):
         """Of 19 errors the 18th: new ones exceed it with a probability of a tenth."""
         ratios = np.arange(1.0, 20)[:, None]
-        factor = calibration_factor(ratios, np.ones((19, 1)), np.ones((19, 1)))
+        factor = calibration_factor(ratios, np.ones((19, 1)), np.ones((19, 1)), np.arange(19))
         assert factor[0] == pytest.approx(18 / 1.644854)
+
+    def test_compositions_count_and_not_their_rows(self):
+        """Nineteen compounds at fifty temperatures are nineteen: their own errors are alike."""
+        rng = np.random.default_rng(0)
+        covered = []
+        for _ in range(2000):
+            own, new = (
+                np.abs(rng.normal(size=(n, 1)) + 0.2 * rng.normal(size=50)) for n in (19, 1)
+            )
+            ratios, ones = own.reshape(-1, 1), np.ones((19 * 50, 1))
+            (factor,) = calibration_factor(ratios, ones, ones, np.repeat(np.arange(19), 50))
+            covered.append((new <= 1.644854 * factor).mean())
+        assert 0.9 <= np.mean(covered) < 0.95
+
+    def test_few_compositions_with_many_rows_warn(self, split):
+        X, _, y, _ = split
+        T = np.tile(np.arange(50.0), 10)
+        rows = np.column_stack([np.repeat(X[:10], 50), T]).astype(object)
+        with pytest.warns(UserWarning, match="1 compositions with a label of target 0"):
+            tiny_crabnet(calibration=True, max_epochs=1).fit(rows, np.repeat(y[:10], 50) + T)
 
 
 class TestDropout:

@@ -150,7 +150,7 @@ def test_validation_data_that_overflow(some_formulas):
     X, y = some_formulas
     table = pd.DataFrame({"formula": X, "T": np.linspace(200, 400, 60)})
     with pytest.raises(ValueError, match="validation loss is not finite"):
-        tiny_crabnet().fit(table, y, validation_data=(table.assign(T=1e300), y))
+        tiny_crabnet().fit(table, y, X_val=table.assign(T=1e300), y_val=y)
 
 
 PROGRAM = """
