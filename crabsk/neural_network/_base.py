@@ -6,12 +6,14 @@ import multiprocessing
 import os
 import threading
 import warnings
+import zlib
 from abc import ABC, abstractmethod
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+from sklearn.model_selection import train_test_split
 from sklearn.utils import Tags, check_random_state
 from skorch.callbacks import BatchScoring, Callback, EpochScoring, TrainEndCheckpoint
 from skorch.callbacks import Checkpoint as SkorchCheckpoint
@@ -238,13 +240,18 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
         table = self._with_features(table)
         random_state = check_random_state(self.random_state)
 
-        rows = np.flatnonzero(weights > 0)
+        seeds = random_state.randint(np.iinfo(np.int32).max, size=self.n_estimators).tolist()
+        groups = table.compositions.unique()[1]
+        rows, held_out = np.flatnonzero(weights > 0), None
+        if X_val is None and (self.early_stopping or self._needs_held_out()):
+            # First of all, so that nothing below is fitted to what is held out.
+            rows, held_out = self._hold_out(rows, y, groups, seeds[0])
+
         donor = find_donor(self) if len(previous) < self.n_estimators else None
         vectors = self._fit_inputs(table, rows, previous, donor)
-        targets = self._encode_targets(y, weights, fit=not previous)
-        training = LabelledCompositions(
-            self._pack(table), targets, torch.from_numpy(rows), table.compositions.unique()[1]
-        )
+        packed = self._pack(table)
+        targets = self._encode_targets(y, _only(rows, weights), fit=not previous)
+        training = LabelledCompositions(packed, targets, torch.from_numpy(rows), groups)
         if not previous and donor is not None and standardizes_fractions(donor):
             self._fraction_statistics = donor._fraction_statistics
         elif not previous:
@@ -258,8 +265,10 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
         validation = None
         if X_val is not None:
             validation = self._validation_set(X_val, y_val, sample_weight_val)
+        elif held_out is not None:
+            targets = self._encode_targets(y, _only(held_out, weights), fit=False)
+            validation = LabelledCompositions(packed, targets, torch.from_numpy(held_out), groups)
 
-        seeds = random_state.randint(np.iinfo(np.int32).max, size=self.n_estimators).tolist()
         start = (vectors, previous, [] if donor is None else donor.nets_)
         if self.checkpoint is None:
             return self._train(training, validation, *start, seeds, None)
@@ -278,8 +287,6 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
         run: Run | None,
     ) -> Self:
         """Train the members from their seeds, or from where a run was left."""
-        if validation is None and self._needs_held_out():
-            training, validation = self._hold_out(training, seeds[0])
         n_outputs, n_extra = training.targets.values.shape[1], training.compositions.extra.shape[1]
         modules = [
             self._initial_module(seed, previous[k : k + 1], vectors, n_outputs, n_extra)
@@ -364,27 +371,44 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
         )
 
     def _hold_out(
-        self, training: LabelledCompositions, seed: int
-    ) -> tuple[LabelledCompositions, LabelledCompositions]:
-        """Return the samples to train on and a share of them for validation."""
+        self, rows: np.ndarray, y: np.ndarray, groups: np.ndarray, seed: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows to train on, and those of a random share of compositions held out.
+
+        It is compositions that are held out, with all of their rows: a network that has seen one
+        at 300 K knows much of it at 400 K. Compositions without any label are not held out.
+        """
+        if self.checkpoint is not None and self.random_state is None:
+            # A run that goes on must hold out what it held out before.
+            seed = zlib.crc32(groups.tobytes())
         fraction = self.validation_fraction
+        labelled = rows[~np.isnan(y[rows]).all(axis=1)]
+        distinct, first = np.unique(groups[labelled], return_index=True)
+        strata = self._strata(y)
         try:
-            kept, held_out = training.split(fraction, seed, self._strata(training))
+            _, held_groups = train_test_split(
+                distinct,
+                test_size=fraction,
+                random_state=seed,
+                stratify=None if strata is None else strata[labelled[first]],
+            )
         except ValueError as error:
             raise ValueError(
                 f"validation_fraction={fraction} of the training compositions cannot be held out: "
                 f"give X_val and y_val, or more samples ({error})"
             ) from error
-        for part, use in ((kept, "train on"), (held_out, "hold out")):
-            lost = np.flatnonzero(~(part.targets.weights[part.rows] > 0).any(dim=0).numpy())
+        is_held_out = np.isin(groups[rows], held_groups)
+        parts = rows[~is_held_out], rows[is_held_out]
+        for part, use in zip(parts, ("train on", "hold out"), strict=True):
+            lost = np.flatnonzero(np.isnan(y[part]).all(axis=0))
             if len(lost):
                 raise ValueError(
                     f"validation_fraction={fraction} leaves no label of target {int(lost[0])} to "
                     f"{use}: give X_val and y_val"
                 )
-        return kept, held_out
+        return parts
 
-    def _strata(self, training: LabelledCompositions) -> np.ndarray | None:
+    def _strata(self, y: np.ndarray) -> np.ndarray | None:
         """Return what samples are to be held out in proportion to, if anything."""
         return None
 
@@ -408,8 +432,6 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
         threads: int,
     ) -> CompositionNet:
         max_epochs = self._n_epochs(len(training))
-        if self.early_stopping and validation is None:
-            training, validation = self._hold_out(training, seed)
         last: list[tuple[str, Callback]] = [("crabsk_progress_bar", bar)]
         epochs_done = 0
         if checkpoint is not None:
@@ -600,6 +622,13 @@ def check_widths(name: str, widths: Any) -> tuple[int, ...]:
     if not widths or not all(isinstance(w, int | np.integer) and w > 0 for w in widths):
         raise ValueError(f"{name}={widths!r} must be one or more widths above 0")
     return widths
+
+
+def _only(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return weights that are 0 but at some rows."""
+    kept = np.zeros_like(weights)
+    kept[rows] = weights[rows]
+    return kept
 
 
 def _member_callbacks(callbacks: Any, member: int, n_members: int) -> list[Any]:

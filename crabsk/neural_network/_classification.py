@@ -27,7 +27,7 @@ from .._validation import StrOptions
 from ..modules import LogLoss
 from ._base import BaseCompositionNetwork
 from ._targets import relative_weights
-from ._training import LabelledCompositions, Targets
+from ._training import Targets
 
 
 class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
@@ -241,11 +241,8 @@ class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
             raise ValueError(f"class_weight={self.class_weight!r} must be finite, not below 0")
         self._class_weights = relative_weights(self._class_weights)
 
-    def _strata(self, training: LabelledCompositions) -> np.ndarray | None:
-        if self._multilabel:
-            return None
-        values = training.targets.values[training.rows].numpy()
-        return values.argmax(axis=1) if self._exclusive else values[:, 0]
+    def _strata(self, y: np.ndarray) -> np.ndarray | None:
+        return None if self._multilabel else y.argmax(axis=1)
 
     def _encode_targets(self, y: np.ndarray, weights: np.ndarray, *, fit: bool) -> Targets:
         values = y if self._multilabel or self._exclusive else y[:, 1:]

@@ -133,7 +133,7 @@ early_stopping : bool, default=False
     keep the weights of the best epoch.
 
 validation_fraction : float, default=0.1
-    Share of the compositions that each member holds out with ``early_stopping=True``, each with
+    Share of the compositions that is held out with ``early_stopping=True``, each with
     all of its samples, unless `fit` is given `X_val` and `y_val`.
 
 n_iter_no_change : int, default=10

@@ -109,7 +109,10 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
         ValueError
             As `predict`, and if y does not fit X.
         """
-        if np.ndim(y) < 2 or not np.isnan(np.asarray(y, dtype=np.float64)).any():
+        y = check_array(
+            y, ensure_2d=False, dtype=np.float64, ensure_all_finite="allow-nan", input_name="y"
+        )
+        if y.ndim < 2 or not np.isnan(y).any():
             return super().score(X, y, sample_weight)
         return float(masked_r2_score(y, self.predict(X), sample_weight=sample_weight))
 

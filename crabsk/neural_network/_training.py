@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.model_selection import train_test_split
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from skorch.helper import predefined_split
@@ -68,27 +67,6 @@ class LabelledCompositions(torch.utils.data.Dataset):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def split(
-        self, fraction: float, seed: int, strata: np.ndarray | None = None
-    ) -> tuple["LabelledCompositions", "LabelledCompositions"]:
-        """Return two sets: the rows to train on and those of a random `fraction` held out.
-
-        It is compositions that are held out, with all of their rows: a network that has seen one
-        at 300 K knows much of it at 400 K. Rows without any label teach nothing and are not held
-        out. With `strata`, a class for each row, in proportion to the classes of compositions.
-        """
-        labelled = np.flatnonzero((self.targets.weights[self.rows] > 0).any(dim=1).numpy())
-        groups = self.groups[self.rows.numpy()]
-        distinct, first = np.unique(groups[labelled], return_index=True)
-        _, held_out = train_test_split(
-            distinct,
-            test_size=fraction,
-            random_state=seed,
-            stratify=None if strata is None else strata[labelled[first]],
-        )
-        is_held_out = np.isin(groups, held_out)
-        return self._at(np.flatnonzero(~is_held_out)), self._at(np.flatnonzero(is_held_out))
-
     def arrays(self) -> list[np.ndarray]:
         """Return everything that decides what nets learn of the set."""
         packed, targets = self.compositions, self.targets
@@ -97,10 +75,6 @@ class LabelledCompositions(torch.utils.data.Dataset):
             *(targets.values, targets.weights, self.rows),
         )
         return [*(tensor.numpy() for tensor in tensors), self.groups]
-
-    def _at(self, positions: np.ndarray) -> "LabelledCompositions":
-        rows = self.rows[torch.from_numpy(positions)]
-        return LabelledCompositions(self.compositions, self.targets, rows, self.groups)
 
 
 @dataclass

@@ -11,7 +11,6 @@ from tiny import CLASSIFIERS, tiny
 
 from crabsk import CrabNetClassifier
 from crabsk.neural_network import ConflictingTargetsWarning
-from crabsk.neural_network._training import LabelledCompositions
 
 
 @pytest.fixture
@@ -179,14 +178,14 @@ class TestTargets:
         """A rare class is on both sides, as in scikit-learn's networks."""
         X, y = some_formulas
         rare = np.argsort(np.argsort(y)) < 4
-        split, n_rare = LabelledCompositions.split, []
+        hold_out, n_rare = CrabNetClassifier._hold_out, []
 
-        def watched(self, *args):
-            parts = split(self, *args)
-            n_rare.append([int(part.targets.values[part.rows].sum()) for part in parts])
+        def watched(*args):
+            parts = hold_out(*args)
+            n_rare.append([int(rare[part].sum()) for part in parts])
             return parts
 
-        monkeypatch.setattr(LabelledCompositions, "split", watched)
+        monkeypatch.setattr(CrabNetClassifier, "_hold_out", watched)
         settings = {"early_stopping": True, "validation_fraction": 0.25}
         for seed in range(8):
             tiny(CrabNetClassifier, random_state=seed, **settings).fit(X, rare)

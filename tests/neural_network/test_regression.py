@@ -44,6 +44,16 @@ class TestTargets:
         with pytest.raises(ValueError, match="NaN in row 4"):
             tiny_crabnet().fit(X, y)
 
+    @pytest.mark.parametrize("dtype", ["Float64", "float64[pyarrow]", "Int64", object])
+    def test_score_takes_the_targets_that_fit_takes(self, some_formulas, dtype):
+        X, y = some_formulas
+        y = pd.Series(np.round(10 * y), dtype=dtype)
+        model = tiny_crabnet().fit(X, y)
+        assert model.score(X, y) == pytest.approx(model.score(X, np.round(10 * some_formulas[1])))
+        gaps = pd.concat([y, y], axis=1, keys=["a", "b"])
+        gaps.loc[3, "b"] = None
+        assert np.isfinite(tiny_crabnet().fit(X, gaps).score(X, gaps))
+
     def test_infinity_is_refused_with_its_row(self, some_formulas):
         X, y = some_formulas
         y[4] = -np.inf

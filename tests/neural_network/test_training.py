@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-import torch
+from tiny import tiny_crabnet
 
-from crabsk.modules import PackedCompositions
-from crabsk.neural_network._training import LabelledCompositions, Targets, one_cycle
+from crabsk.composition import parse_formulas
+from crabsk.neural_network._training import one_cycle
 
 
 @pytest.mark.parametrize("n_steps", [1, 2, 5, 100])
@@ -17,33 +17,25 @@ def test_one_cycle_rises_and_falls(n_steps):
     assert shares[peak:] == sorted(shares[peak:], reverse=True)
 
 
-def test_split_is_disjoint_and_complete():
-    n = 50
-    compositions = PackedCompositions(
-        torch.ones(n, dtype=torch.long), torch.ones(n), torch.arange(n + 1)
-    )
-    targets = Targets(torch.zeros(n, 1), torch.ones(n, 1))
-    labelled = LabelledCompositions(compositions, targets, torch.arange(0, n, 2), np.arange(n))
-    kept, held_out = labelled.split(0.2, seed=1)
+def test_what_is_held_out_is_disjoint_and_complete():
+    rows, y, groups = np.arange(0, 50, 2), np.zeros((50, 1)), np.arange(50)
+    model = tiny_crabnet(validation_fraction=0.2)
+    kept, held_out = model._hold_out(rows, y, groups, seed=1)
     assert len(kept) == 20
-    assert sorted([*kept.rows.tolist(), *held_out.rows.tolist()]) == list(range(0, n, 2))
-    assert kept.rows.tolist() != labelled.split(0.2, seed=2)[0].rows.tolist()
+    assert sorted([*kept, *held_out]) == rows.tolist()
+    assert kept.tolist() != model._hold_out(rows, y, groups, seed=2)[0].tolist()
 
 
-def test_split_keeps_equal_compositions_together():
-    n = 60
-    compositions = PackedCompositions(
-        torch.ones(n, dtype=torch.long), torch.ones(n), torch.arange(n + 1)
-    )
-    weights = torch.ones(n, 1)
-    weights[:30] = 0
-    groups = np.tile(np.arange(30) // 2, 2)
-    labelled = LabelledCompositions(
-        compositions, Targets(torch.zeros(n, 1), weights), torch.arange(n), groups
-    )
-    for seed in range(5):
-        kept, held_out = labelled.split(0.2, seed)
-        apart = [set(groups[part.rows.numpy()]) for part in (kept, held_out)]
-        assert not apart[0] & apart[1]
-        assert len(apart[1]) == 3
-        assert weights[held_out.rows].sum() == 6
+@pytest.mark.parametrize("seed", range(5))
+def test_equal_compositions_are_held_out_together(seed):
+    # Each composition is written in two ways; the first thirty rows have no label.
+    formulas = [f"Fe{n}O{31 - n}" for n in range(1, 16)] * 2
+    tenths = [f"Fe{n / 10}O{(31 - n) / 10}" for n in range(1, 16)] * 2
+    groups = parse_formulas(formulas + tenths).unique()[1]
+    assert len(set(groups)) == 15
+    y = np.r_[np.full(30, np.nan), np.ones(30)][:, None]
+    parts = tiny_crabnet(validation_fraction=0.2)._hold_out(np.arange(60), y, groups, seed)
+    kept, held_out = (set(groups[part]) for part in parts)
+    assert not kept & held_out
+    assert len(held_out) == 3
+    assert len(parts[1]) == 12

@@ -63,6 +63,26 @@ class TestCalibration:
             ignored += np.array_equal(both.predict(X), model.predict(X))
         assert 0 < ignored < 10
 
+    @pytest.mark.parametrize("settings", [{"calibration": True}, {"early_stopping": True}])
+    def test_nothing_is_fitted_to_what_is_held_out(self, split, settings):
+        """A label or a temperature far off changes no prediction, if its row is held out."""
+        X, _, y, _ = split
+        X, y = X[:60], y[:60]
+        T = np.linspace(300, 400, 60)
+        settings = {**settings, "max_epochs": 1, "validation_fraction": 0.3}
+
+        def predictions(T, y):
+            model = tiny_crabnet(**settings).fit(np.column_stack([X, T]).astype(object), y)
+            at_350 = np.column_stack([X, np.full(60, 350.0)]).astype(object)
+            return model.predict(at_350)
+
+        expected = predictions(T, y)
+        far = np.eye(60)[::3] * 50
+        of_labels = [np.array_equal(predictions(T, y + row), expected) for row in far]
+        of_features = [np.array_equal(predictions(T + row, y), expected) for row in far]
+        assert of_labels == of_features
+        assert 2 <= sum(of_labels) <= 12
+
     def test_each_target_has_its_own_factor(self, split):
         X, _, y, _ = split
         noise = np.random.default_rng(0).normal(size=len(y))
