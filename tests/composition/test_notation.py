@@ -458,10 +458,19 @@ def test_other_characters(formula, words, suggestion):
     assert (error.kind, error.suggestion) == ("character", suggestion)
 
 
-def test_spaces_before_amounts_get_a_hint():
-    error = refusal_of("Bi 2 Sr 2 CuO 6")
+@pytest.mark.parametrize(
+    ("formula", "without"),
+    [
+        ("Bi 2 Sr 2 CuO 6", "Bi2Sr2CuO6"),
+        ("La 2 CuO 4", "La2CuO4"),
+        ("YBa 2 Cu 3 O 6.95", "YBa2Cu3O6.95"),
+        ("Ca (OH) 2", "Ca (OH)2"),
+    ],
+)
+def test_spaces_before_amounts_get_a_hint(formula, without):
+    error = refusal_of(formula)
     assert "remove spaces between symbols and amounts" in str(error)
-    assert error.suggestion == "Bi2Sr2CuO6"
+    assert error.suggestion == without
 
 
 @pytest.mark.parametrize(
