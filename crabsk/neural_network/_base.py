@@ -250,13 +250,13 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
         donor = find_donor(self) if len(previous) < self.n_estimators else None
         vectors = self._fit_inputs(table, rows, previous, donor)
         packed = self._pack(table)
+        self._learn_class_weights(y, _only(rows, weights))
         targets = self._encode_targets(y, _only(rows, weights), fit=not previous)
-        training = LabelledCompositions(packed, targets, torch.from_numpy(rows), groups)
+        training = LabelledCompositions(packed, targets, _labelled(rows, targets), groups)
         if not previous and donor is not None and standardizes_fractions(donor):
             self._fraction_statistics = donor._fraction_statistics
         elif not previous:
-            labelled = (targets.weights > 0).any(dim=1).numpy()
-            seen = table.compositions.take(np.flatnonzero(labelled))
+            seen = table.compositions.take(training.rows.numpy())
             self._fraction_statistics = fraction_statistics(
                 torch.from_numpy(seen.atomic_numbers),
                 torch.from_numpy(seen.fractions),
@@ -267,7 +267,7 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
             validation = self._validation_set(X_val, y_val, sample_weight_val)
         elif held_out is not None:
             targets = self._encode_targets(y, _only(held_out, weights), fit=False)
-            validation = LabelledCompositions(packed, targets, torch.from_numpy(held_out), groups)
+            validation = LabelledCompositions(packed, targets, _labelled(held_out, targets), groups)
 
         start = (vectors, previous, [] if donor is None else donor.nets_)
         if self.checkpoint is None:
@@ -408,6 +408,9 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
                 )
         return parts
 
+    def _learn_class_weights(self, y: np.ndarray, weights: np.ndarray) -> None:
+        """Learn from the samples to train on what each class weighs."""
+
     def _strata(self, y: np.ndarray) -> np.ndarray | None:
         """Return what samples are to be held out in proportion to, if anything."""
         return None
@@ -529,7 +532,7 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
             targets = self._encode_targets(y, weights, fit=False)
         except ValueError as error:
             raise ValueError(f"X_val, y_val: {error}") from error
-        rows = torch.from_numpy(np.flatnonzero(weights > 0))
+        rows = _labelled(np.arange(n), targets)
         return LabelledCompositions(
             self._pack(table), targets, rows, table.compositions.unique()[1]
         )
@@ -629,6 +632,11 @@ def _only(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
     kept = np.zeros_like(weights)
     kept[rows] = weights[rows]
     return kept
+
+
+def _labelled(rows: np.ndarray, targets: Targets) -> Tensor:
+    """Return those of the rows that have a label with a weight; the others teach nothing."""
+    return torch.from_numpy(rows[(targets.weights[rows] > 0).any(dim=1).numpy()])
 
 
 def _member_callbacks(callbacks: Any, member: int, n_members: int) -> list[Any]:

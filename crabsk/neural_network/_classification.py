@@ -192,7 +192,7 @@ class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
             y = column_or_1d(y, warn=fit)
             classes = np.unique(y)
         if fit:
-            self._settle_classes(classes, multilabel, y, weights)
+            self._settle_classes(classes, multilabel)
         elif multilabel != self._multilabel:
             kinds = ["one class", "several labels"]
             raise ValueError(
@@ -207,16 +207,12 @@ class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
             return indicator, weights
         if unknown := sorted(set(classes.tolist()) - set(self.classes_.tolist())):
             raise ValueError(f"y holds classes that were not there in training: {unknown}")
-        position = np.searchsorted(self.classes_, y)
-        weights = weights * self._class_weights[position]
         if not (weights > 0).any():
-            raise ValueError("class_weight and sample_weight leave no sample with a weight above 0")
-        return np.eye(len(self.classes_))[position], weights
+            raise ValueError("sample_weight leaves no sample with a weight above 0")
+        return np.eye(len(self.classes_))[np.searchsorted(self.classes_, y)], weights
 
-    def _settle_classes(
-        self, classes: np.ndarray, multilabel: bool, y: Any, weights: np.ndarray
-    ) -> None:
-        """Remember the classes and what each weighs."""
+    def _settle_classes(self, classes: np.ndarray, multilabel: bool) -> None:
+        """Remember the classes."""
         if (
             self.warm_start
             and hasattr(self, "nets_")
@@ -229,12 +225,15 @@ class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
         if multilabel and self.class_weight is not None:
             raise ValueError("class_weight is for one label a sample; y has several")
         self._multilabel, self.classes_ = multilabel, classes
-        self._class_weights = np.ones(len(classes))
-        if not multilabel:
+
+    def _learn_class_weights(self, y: np.ndarray, weights: np.ndarray) -> None:
+        self._class_weights = np.ones(len(self.classes_))
+        if not self._multilabel:
             counts = weights > 0
-            counted = np.isin(classes, y[counts])
+            found = self.classes_[y.argmax(axis=1)][counts]
+            counted = np.isin(self.classes_, found)
             self._class_weights[counted] = compute_class_weight(
-                self.class_weight, classes=classes[counted], y=y[counts],
+                self.class_weight, classes=self.classes_[counted], y=found,
                 sample_weight=weights[counts],
             )  # fmt: skip
         if not (np.isfinite(self._class_weights) & (self._class_weights >= 0)).all():
@@ -246,6 +245,10 @@ class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
 
     def _encode_targets(self, y: np.ndarray, weights: np.ndarray, *, fit: bool) -> Targets:
         values = y if self._multilabel or self._exclusive else y[:, 1:]
+        if not self._multilabel:
+            weights = weights * self._class_weights[y.argmax(axis=1)]
+        if not (weights > 0).any():
+            raise ValueError("class_weight and sample_weight leave no sample with a weight above 0")
         # Weights of mean 1 over those that count leave the scale of the loss alone.
         scaled = weights * ((weights > 0).sum() / weights.sum())
         n_columns = 1 if self._exclusive else values.shape[1]

@@ -29,8 +29,8 @@ mc_dropout : int, default=0
     "class_weight": """\
 class_weight : dict, "balanced" or None, default=None
     Weights of the classes in the loss, which multiply those of the samples. "balanced" weighs
-    each class inversely to how often it occurs in `y`, rows held out for early stopping or
-    calibration included; pass a dict to count otherwise. Not for several labels a sample.""",
+    each class inversely to how often it occurs in the samples to train on. Not for several labels
+    a sample.""",
     "crabnet": """\
 d_model : int, default=128
     Width of the encoder; even, a multiple of `n_heads`, and at most 8192.

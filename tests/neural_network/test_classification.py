@@ -141,6 +141,31 @@ class TestWeights:
         np.testing.assert_allclose(model.fit(X[rows], labels[rows])._class_weights, weighted)
         assert weighted.tolist() == [1.0, pytest.approx(1 / 3)]
 
+    def test_balanced_does_not_count_what_is_held_out(self, some_formulas):
+        """Many rows of one composition: whether they are held out shows in the weights."""
+        X, _ = some_formulas
+        X = np.r_[X, np.full(140, X[0], dtype=object)]
+        labels = np.r_[np.arange(60) < 30, np.ones(140, dtype=bool)]
+        weights = []
+        for seed in range(12):
+            model = tiny(
+                CrabNetClassifier, class_weight="balanced", early_stopping=True,
+                validation_fraction=0.3, max_epochs=1, random_state=seed,
+            ).fit(X, labels)  # fmt: skip
+            weights.append(model._class_weights[1])
+        assert min(weights) < 0.3, "with the many rows, some 20 to 160"
+        assert max(weights) > 0.7, "without, some 20 to 20"
+
+    def test_a_class_of_weight_zero_is_not_trained_on(self, three_classes):
+        X, y = three_classes
+        weights = {"strong": 1.0, "weak": 1.0, "well": 0.0}
+        kept = y != "well"
+        left_out, absent = (
+            tiny(CrabNetClassifier, class_weight=weights).fit(X, y),
+            tiny(CrabNetClassifier).fit(X, y, sample_weight=kept.astype(float)),
+        )
+        np.testing.assert_allclose(left_out.predict_proba(X), absent.predict_proba(X), rtol=1e-5)
+
     @pytest.mark.parametrize("weight", [np.inf, -1.0])
     def test_weights_must_be_finite(self, some_formulas, weight):
         X, y = some_formulas
