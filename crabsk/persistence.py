@@ -22,15 +22,16 @@ import torch
 from safetensors import SafetensorError, safe_open
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor, nn
+from torch import Tensor
 
 from . import neural_network
 from ._files import write_whole
 from ._version import __version__
 from .composition import ELEMENTS
 from .embeddings import ElementTable, embedding_names, load_embedding
-from .modules import Dropout, FractionalEncoding, FractionStatistics
-from .neural_network._base import BaseCompositionNetwork, resolve_device
+from .modules import FractionStatistics
+from .neural_network._base import BaseCompositionNetwork
+from .neural_network._devices import AbsentDeviceError, resolve_device
 from .neural_network._targets import TargetScaler
 from .neural_network._training import CompositionNet
 
@@ -201,6 +202,10 @@ def load_model(path: str | os.PathLike, *, device: str | None = None) -> BaseCom
     content = _check(path, header, tensors)
     try:
         return _restore(content, tensors, device)
+    except AbsentDeviceError as error:
+        raise ValueError(
+            f'{path}: {error}; load_model(path, device="cpu") computes on the CPU'
+        ) from error
     except _UNSOUND as error:
         raise ValueError(f"{path} is no sound model of crabsk: {error}") from error
 
@@ -227,23 +232,12 @@ def _parameters(estimator: BaseCompositionNetwork) -> dict[str, Any]:
 
 def _refuse_changed_parameters(estimator: Any) -> None:
     """Refuse parameters that were set after the fit and describe other networks than it made."""
-    module = estimator.nets_[0].module_
-    with torch.device("meta"):
-        described = estimator._build_module(
-            module.element_vectors.to("meta"),
-            estimator._fraction_statistics,
-            estimator._n_outputs(),
-            len(estimator._extra_mean),
-        )
-    shapes = {name: value.shape for name, value in module.state_dict().items()}
     table = load_embedding(estimator.embedding)
     same = (
         np.array_equal(table.values, estimator._element_table.values, equal_nan=True)
         and len(estimator.nets_) == estimator.n_estimators
-        and repr(described) == repr(module)
-        and {name: value.shape for name, value in described.state_dict().items()} == shapes
+        and all(net.module_.settings == estimator._all_settings() for net in estimator.nets_)
         and getattr(estimator, "_cbfv", None) == getattr(estimator, "cbfv", None)
-        and _dropped_shares(described) == _dropped_shares(module)
         and (
             not hasattr(estimator, "_scaler")
             or estimator._scaler.transforms_by(estimator.target_transform)
@@ -254,10 +248,6 @@ def _refuse_changed_parameters(estimator: Any) -> None:
             "parameters were changed since the fit, and describe other networks than it made: "
             "set them back, or fit again"
         )
-
-
-def _dropped_shares(network: nn.Module) -> list[int]:
-    return [layer.threshold for layer in network.modules() if isinstance(layer, Dropout)]
 
 
 def _tensors(estimator: BaseCompositionNetwork) -> dict[str, Tensor]:
@@ -295,7 +285,8 @@ def _encode(value: Any) -> Any:
         return {"tuple": [_encode(item) for item in value]}
     if isinstance(value, Mapping):
         return {"dict": [[_encode(key), _encode(item)] for key, item in value.items()]}
-    if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "biufUO":
+    kinds = {1: "biufUO", 2: "biuf"}
+    if isinstance(value, np.ndarray) and value.dtype.kind in kinds.get(value.ndim, ""):
         items = [_encode(item) for item in value.tolist()]
         return {"array": ["str" if value.dtype.kind == "U" else value.dtype.name, items]}
     raise TypeError(
@@ -397,6 +388,7 @@ def _restore(
         parameters["device"] = device
     estimator = _ESTIMATORS[content["estimator"]](**parameters)
     estimator._validate_params()
+    resolve_device(estimator.device)
     for name, value in _decode(content["attributes"]).items():
         if name not in _PLAIN:
             raise ValueError(f"it has an unknown attribute {name!r}")
@@ -439,7 +431,7 @@ def _check_attributes(estimator: BaseCompositionNetwork) -> None:
 def _count_layers(parameters: dict[str, Any]) -> int:
     """Return an upper bound of the layers that parameters describe, before any is made."""
     n_widths = sum(
-        len(widths) if all(isinstance(width, int) for width in widths) else sum(map(len, widths))
+        sum(1 if isinstance(width, int | np.integer) else len(width) for width in widths)
         for name, widths in parameters.items()
         if name.endswith("widths")
     )
@@ -468,24 +460,12 @@ def _restore_nets(
     nets = []
     for k in range(estimator.n_estimators):
         prefix = f"nets.{k}."
-        state = {
+        weights = {
             name.removeprefix(prefix): tensor
             for name, tensor in tensors.items()
             if name.startswith(prefix)
         }
-        # Without memory of its own: what the parameters say is believed once the weights fit.
-        with torch.device("meta"):
-            module = estimator._build_module(
-                state["element_vectors"].to("meta"),
-                estimator._fraction_statistics,
-                estimator._n_outputs(),
-                len(estimator._extra_mean),
-            )
-        module.load_state_dict(state, assign=True)
-        for layer in module.modules():
-            if isinstance(layer, FractionalEncoding):
-                layer.fill_table()
-        nets.append(estimator._fitted_net(module))
+        nets.append(estimator._trained_net(estimator._all_settings(), weights))
     return nets
 
 

@@ -190,7 +190,7 @@ class TestRoundTrip:
 
 
 def test_pickle_of_another_version_warns(model, monkeypatch):
-    monkeypatch.setattr("crabsk.neural_network._base.__version__", "0.0.1")
+    monkeypatch.setattr("crabsk.neural_network._state.__version__", "0.0.1")
     pickled = pickle.dumps(model)
     monkeypatch.undo()
     with pytest.warns(UserWarning, match=r"pickled by crabsk 0\.0\.1.*save_model"):

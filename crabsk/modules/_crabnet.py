@@ -34,7 +34,7 @@ class CrabNet(CompositionNetwork):
         Adds an encoding of fractions relative to what their elements have in the training
         compositions, if there are elements whose fractions vary little there.
     d_model : int, default=512
-        Model width; even, and a multiple of `n_heads`.
+        Model width. Any number will do; multiples of 2 and of `n_heads` waste no multiplication.
     n_layers, n_heads, dim_feedforward : int, default=3, 4, 2048
         Encoder layers, attention heads, hidden width of the feed-forward blocks.
     dropout : float, default=0.1
@@ -87,10 +87,8 @@ class CrabNet(CompositionNetwork):
         detach_uncertainty: bool = False,
     ) -> None:
         super().__init__(element_vectors, n_outputs, d_model)
-        if d_model % 2 or d_model % n_heads:
-            raise ValueError(f"d_model={d_model} must be even and a multiple of n_heads={n_heads}")
         self.embed = PreciseLinear(element_vectors.shape[1], d_model)
-        self.linear_encoding = FractionalEncoding(d_model // 2)
+        self.linear_encoding = FractionalEncoding(d_model - d_model // 2)
         self.log_encoding = FractionalEncoding(d_model // 2, log=True)
         self.embedding_scale = nn.Parameter(torch.ones(1))
         self.linear_scale = nn.Parameter(torch.ones(1))

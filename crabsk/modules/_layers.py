@@ -147,7 +147,7 @@ class PackedSelfAttention(nn.Module):
     d_model : int
         Model width.
     n_heads : int
-        Number of heads; divides `d_model`.
+        Number of heads. Each has the width ``d_model / n_heads``, rounded up.
 
     Examples
     --------
@@ -166,8 +166,9 @@ class PackedSelfAttention(nn.Module):
     def __init__(self, d_model: int, n_heads: int) -> None:
         super().__init__()
         self.n_heads = n_heads
-        self.query_key_value = nn.Linear(d_model, 3 * d_model)
-        self.out = nn.Linear(d_model, d_model)
+        self.head_width = -(-d_model // n_heads)
+        self.query_key_value = nn.Linear(d_model, 3 * n_heads * self.head_width)
+        self.out = nn.Linear(n_heads * self.head_width, d_model)
         nn.init.xavier_uniform_(self.query_key_value.weight)
         nn.init.zeros_(self.query_key_value.bias)
         nn.init.zeros_(self.out.bias)
@@ -184,7 +185,7 @@ class PackedSelfAttention(nn.Module):
         Where a list is given as `weights`, the attention weights of each group are appended to
         it, (n_compositions, h, n_elements, n_elements).
         """
-        d_model = x.shape[1]
+        width = self.n_heads * self.head_width
         packed = self.query_key_value(x)
         # Products of so few elements take half precision twice as long.
         packed = packed.to(torch.promote_types(packed.dtype, torch.float32))
@@ -194,12 +195,10 @@ class PackedSelfAttention(nn.Module):
                 continue
             if n == 1 and weights is None:
                 # A lone element attends to itself with weight one.
-                mixed.append(tokens[:, 2 * d_model :])
+                mixed.append(tokens[:, 2 * width :])
                 continue
             query, key, value = (
-                tokens.view(m, n, 3, self.n_heads, d_model // self.n_heads)
-                .permute(2, 0, 3, 1, 4)
-                .unbind(0)
+                tokens.view(m, n, 3, self.n_heads, self.head_width).permute(2, 0, 3, 1, 4).unbind(0)
             )
             if weights is None:
                 with torch.autocast(x.device.type, enabled=False):
@@ -208,8 +207,8 @@ class PackedSelfAttention(nn.Module):
                 scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
                 weights.append(scores.softmax(-1))
                 attended = weights[-1] @ value
-            mixed.append(attended.transpose(1, 2).reshape(n * m, d_model))
-        return self.out(torch.cat(mixed) if mixed else packed[:, :d_model])
+            mixed.append(attended.transpose(1, 2).reshape(n * m, width))
+        return self.out(torch.cat(mixed) if mixed else packed[:, :width])
 
 
 class EncoderLayer(nn.Module):

@@ -1,7 +1,7 @@
 """What every network on compositions is and says. Shape letters as in `_packing`."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
@@ -49,6 +49,8 @@ class CompositionNetwork(nn.Module, ABC):
     ----------
     heads : tuple of str
         Names of the submodules that read off the targets; all others are the encoder.
+    settings : dict
+        What an estimator made the network from, beside the element vectors. Set by estimators.
 
     Examples
     --------
@@ -59,6 +61,7 @@ class CompositionNetwork(nn.Module, ABC):
 
     heads: ClassVar[tuple[str, ...]]
     element_vectors: Tensor
+    settings: dict[str, Any]
 
     def __init__(self, element_vectors: Tensor, n_outputs: int, n_features: int) -> None:
         super().__init__()

@@ -5,7 +5,6 @@ import inspect
 import multiprocessing
 import os
 import threading
-import warnings
 import zlib
 from abc import ABC, abstractmethod
 from numbers import Integral, Real
@@ -17,7 +16,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import Tags, check_random_state
 from skorch.callbacks import BatchScoring, Callback, EpochScoring, TrainEndCheckpoint
 from skorch.callbacks import Checkpoint as SkorchCheckpoint
-from torch import Tensor, nn
+from torch import Tensor
 
 from .._links import LinkedToDocuments
 from .._validation import (
@@ -30,17 +29,14 @@ from .._validation import (
 )
 from .._version import __version__
 from ..embeddings import MISSING, load_embedding
-from ..modules import (
-    CompositionNetwork,
-    FractionStatistics,
-    fraction_statistics,
-)
+from ..modules import CompositionNetwork, fraction_statistics
 from ._checkpoint import Checkpoint, Run, hash_of
 from ._conflicts import warn_of_conflicts
+from ._devices import resolve_device
 from ._docstrings import SHARED_SECTIONS
 from ._donors import find_donor, refuse_other_features, standardizes_fractions, start_from
-from ._prediction import FittedNetworks
 from ._progress import ProgressBar
+from ._state import ArraysAsState
 from ._targets import mean_and_scale
 from ._threads import in_threads, survive_fork
 from ._training import CompositionNet, LabelledCompositions, Targets, train_member
@@ -54,18 +50,16 @@ _HISTORY = ("epoch", "train_loss", "valid_loss", "dur")
 _INITIALISING = threading.Lock()
 
 
-class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
+class BaseCompositionNetwork(LinkedToDocuments, ArraysAsState, ABC):
     """Base of the estimators that train an ensemble of networks on compositions.
 
-    A concrete class spells out its hyper-parameters in `__init__` and says in `_build_module`
-    which network they make; a base for its kind of target supplies `_validate_targets`,
-    `_encode_targets`, `_criterion` and `predict`.
+    A concrete class spells out its hyper-parameters in `__init__`, and says in `_network_class` and
+    `_network_settings` which network they make; a base for its kind of target supplies
+    `_validate_targets`, `_encode_targets`, `_criterion` and `predict`.
 
     In the docstrings of concrete classes, the parts that are the same for all stand as names in
     braces; `_docstrings` holds their text.
     """
-
-    _fraction_statistics: FractionStatistics
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
     """Named settings for `from_preset`."""
@@ -129,27 +123,9 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
             )
         return cls(**{**copy.deepcopy(cls.presets[name]), **overrides})
 
-    @abstractmethod
-    def _build_module(
-        self,
-        element_vectors: Tensor,
-        statistics: FractionStatistics,
-        n_outputs: int,
-        n_extra: int,
-    ) -> CompositionNetwork:
-        """Return the network that the parameters describe, with fresh weights."""
-
     def _detaches_uncertainty(self) -> bool:
         """Whether the uncertainty is learnt beside the mean, and not together with it."""
         return True
-
-    @abstractmethod
-    def _criterion(self) -> nn.Module:
-        """Return the loss of a prediction against encoded targets."""
-
-    @abstractmethod
-    def _n_outputs(self) -> int:
-        """Return the number of outputs of the fitted networks."""
 
     @abstractmethod
     def _validate_targets(
@@ -287,10 +263,8 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
         run: Run | None,
     ) -> Self:
         """Train the members from their seeds, or from where a run was left."""
-        n_outputs, n_extra = training.targets.values.shape[1], training.compositions.extra.shape[1]
         modules = [
-            self._initial_module(seed, previous[k : k + 1], vectors, n_outputs, n_extra)
-            for k, seed in enumerate(seeds)
+            self._initial_module(seed, previous[k : k + 1], vectors) for k, seed in enumerate(seeds)
         ]
         callbacks = [_member_callbacks(self.callbacks, k, len(seeds)) for k in range(len(seeds))]
         freezers: list[list[Any]] = [[] for _ in seeds]
@@ -352,6 +326,9 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
         parameters.pop("target_transform", None)
         # Draws networks only when it predicts.
         parameters.pop("mc_dropout", None)
+        for name, value in parameters.items():
+            if name.endswith("widths"):
+                parameters[name] = _as_tuple(value)
         return hash_of(
             {
                 "versions": (__version__, torch.__version__),
@@ -538,18 +515,13 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
         )
 
     def _initial_module(
-        self,
-        seed: int,
-        previous: list[CompositionNet],
-        vectors: Tensor,
-        n_outputs: int,
-        n_extra: int,
+        self, seed: int, previous: list[CompositionNet], vectors: Tensor
     ) -> CompositionNetwork:
         """Return a network with fresh weights, or those of the previous fit."""
         with _INITIALISING, torch.random.fork_rng(devices=[]):
             # Not torch.manual_seed, which reseeds every GPU as well.
             torch.default_generator.manual_seed(seed)
-            module = self._build_module(vectors, self._fraction_statistics, n_outputs, n_extra)
+            module = self._build_network(vectors, self._all_settings())
         # Whatever torch's default type is, which the user's process may have changed.
         module = module.float()
         if previous:
@@ -561,29 +533,6 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
                 )
             module.load_state_dict(copy.deepcopy(before.state_dict()))
         return module
-
-    def _fitted_net(self, module: CompositionNetwork) -> CompositionNet:
-        """Return a net that has been trained already."""
-        net = CompositionNet(
-            module, criterion=self._criterion(), device=resolve_device(self.device)
-        )
-        net.initialize().finish()
-        return net
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_crabsk_version": __version__}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        pickled = state.pop("_crabsk_version", "of unknown version")
-        if pickled != __version__:
-            warnings.warn(
-                f"{type(self).__name__} was pickled by crabsk {pickled}, and this is "
-                f"{__version__}: it may fail or predict something else. crabsk.save_model writes "
-                "files for keeping",
-                UserWarning,
-                stacklevel=2,
-            )
-        super().__setstate__(state)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters, and with `deep` those of estimators among them.
@@ -600,8 +549,8 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
     def __sklearn_clone__(self) -> Self:
         # A clone of a fitted estimator has no weights to give, and copies of callbacks no longer
         # reach what the user made them with.
-        bare = copy.copy(self)
-        bare.init_from = bare.callbacks = None
+        bare = object.__new__(type(self))
+        bare.__dict__ = {**vars(self), "init_from": None, "callbacks": None}
         twin = super(BaseCompositionNetwork, bare).__sklearn_clone__()
         twin.init_from, twin.callbacks = self.init_from, self.callbacks
         return twin
@@ -618,13 +567,20 @@ class BaseCompositionNetwork(LinkedToDocuments, FittedNetworks, ABC):
 
 
 def check_widths(name: str, widths: Any) -> tuple[int, ...]:
-    """Return the widths of layers as a tuple; refuse what are none."""
-    if not isinstance(widths, list | tuple):
-        raise ValueError(f"{name} must be a list or tuple of widths, not {widths!r}")
+    """Return the widths of layers as a tuple of int; refuse what are none."""
+    if not isinstance(widths, list | tuple | np.ndarray):
+        raise ValueError(f"{name} must be a list, tuple or array of widths, not {widths!r}")
     widths = tuple(widths)
     if not widths or not all(isinstance(w, int | np.integer) and w > 0 for w in widths):
         raise ValueError(f"{name}={widths!r} must be one or more widths above 0")
-    return widths
+    return tuple(int(width) for width in widths)
+
+
+def _as_tuple(widths: Any) -> Any:
+    """Return lists and arrays, also within each other, as tuples."""
+    if isinstance(widths, list | tuple | np.ndarray):
+        return tuple(_as_tuple(item) for item in widths)
+    return int(widths)
 
 
 def _only(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -659,20 +615,3 @@ def _member_callbacks(callbacks: Any, member: int, n_members: int) -> list[Any]:
             own.dirname = os.path.join(own.dirname, f"member{member}")
         copies.append(own if name is None else (name, own))
     return copies
-
-
-def resolve_device(device: str) -> str:
-    """Return the device to compute on; raise ValueError if there is none of that name here."""
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        kind = torch.device(device).type
-    except RuntimeError as error:
-        raise ValueError(f"device={device!r} is no device of torch: {error}") from error
-    if kind == "meta":
-        raise ValueError("device='meta' computes nothing: take device='auto' or 'cpu'")
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise ValueError(
-            f"device={device!r}, but torch finds no CUDA GPU here: take device='auto' or 'cpu'"
-        )
-    return device

@@ -4,12 +4,10 @@ from functools import cache
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
-from torch import Tensor
-
 from .._validation import CompositionTable, Interval, StrOptions
 from ..embeddings import embedding_names
 from ..feature_extraction import CompositionTransformer
-from ..modules import CrabNet, FractionStatistics
+from ..modules import CrabNet
 from ._base import BaseCompositionNetwork, check_widths
 from ._classification import CompositionClassifier
 from ._regression import CompositionRegressor
@@ -44,7 +42,7 @@ _CONSTRAINTS: dict[str, Any] = {
     "n_layers": [Interval(Integral, 0, None, closed="left")],
     "n_heads": [Interval(Integral, 1, None, closed="left")],
     "dim_feedforward": [Interval(Integral, 1, None, closed="left")],
-    "head_widths": [list, tuple],
+    "head_widths": ["array-like"],
     "head": [StrOptions({"shared", "mmoe"})],
     "n_experts": [Interval(Integral, 1, None, closed="left")],
     "norm_first": ["boolean"],
@@ -63,6 +61,7 @@ def _descriptors(table: str) -> CompositionTransformer:
 class _CrabNetEstimator(BaseCompositionNetwork):
     """What makes an estimator a CrabNet, whatever its targets."""
 
+    _network_class = CrabNet
     _cbfv: str | None
 
     def _settle_features(self, previous: list[CompositionNet]) -> None:
@@ -78,28 +77,25 @@ class _CrabNetEstimator(BaseCompositionNetwork):
         features = _descriptors(self._cbfv)._transform(table)
         return CompositionTable(table.compositions, features)
 
-    def _build_module(
-        self,
-        element_vectors: Tensor,
-        statistics: FractionStatistics,
-        n_outputs: int,
-        n_extra: int,
-    ) -> CrabNet:
-        return CrabNet(
-            element_vectors,
-            n_outputs=n_outputs,
-            n_extra=n_extra,
-            fraction_statistics=statistics if self.standardize_fractions else None,
-            d_model=self.d_model,
-            n_layers=self.n_layers,
-            n_heads=self.n_heads,
-            dim_feedforward=self.dim_feedforward,
-            dropout=self.dropout,
-            norm_first=self.norm_first,
-            head_widths=check_widths("head_widths", self.head_widths),
-            n_experts=self.n_experts if self.head == "mmoe" else 0,
-            detach_uncertainty=self._detaches_uncertainty(),
-        )
+    def _network_settings(self) -> dict[str, Any]:
+        return {
+            "standardize_fractions": self.standardize_fractions,
+            "d_model": self.d_model,
+            "n_layers": self.n_layers,
+            "n_heads": self.n_heads,
+            "dim_feedforward": self.dim_feedforward,
+            "dropout": self.dropout,
+            "norm_first": self.norm_first,
+            "head_widths": check_widths("head_widths", self.head_widths),
+            "n_experts": self.n_experts if self.head == "mmoe" else 0,
+            "detach_uncertainty": self._detaches_uncertainty(),
+        }
+
+    def _arguments(self, settings: dict[str, Any]) -> dict[str, Any]:
+        arguments = dict(settings)
+        standardizes = arguments.pop("standardize_fractions")
+        arguments["fraction_statistics"] = self._fraction_statistics if standardizes else None
+        return arguments
 
 
 class CrabNetRegressor(CompositionRegressor, _CrabNetEstimator):

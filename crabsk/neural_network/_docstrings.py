@@ -33,13 +33,13 @@ class_weight : dict, "balanced" or None, default=None
     a sample.""",
     "crabnet": """\
 d_model : int, default=128
-    Width of the encoder; even, a multiple of `n_heads`, and at most 8192.
+    Width of the encoder, from 2 to 8192.
 
 n_layers : int, default=3
     Number of encoder layers.
 
 n_heads : int, default=4
-    Number of attention heads in each layer.
+    Number of attention heads in each layer. Each has the width ``d_model / n_heads``, rounded up.
 
 dim_feedforward : int, default=256
     Hidden width of the encoder's feed-forward blocks.

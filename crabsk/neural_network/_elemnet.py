@@ -6,11 +6,10 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 from sklearn.utils import Tags
-from torch import Tensor
 
 from .._validation import Interval
 from ..composition import ELEMENTS
-from ..modules import ELEMNET_ELEMENTS, ElemNet, FractionStatistics
+from ..modules import ELEMNET_ELEMENTS, ElemNet
 from ._base import BaseCompositionNetwork, check_widths
 from ._classification import CompositionClassifier
 from ._regression import CompositionRegressor
@@ -33,32 +32,25 @@ _PAPER = {
     "fraction_noise": 0.0,
     "n_estimators": 1,
 }
-_CONSTRAINTS: dict[str, Any] = {"widths": [list, tuple], "dropout": [list, tuple]}
+_CONSTRAINTS: dict[str, Any] = {"widths": ["array-like"], "dropout": ["array-like"]}
 
 
 class _ElemNetEstimator(BaseCompositionNetwork):
     """What makes an estimator an ElemNet, whatever its targets."""
 
-    def _build_module(
-        self,
-        element_vectors: Tensor,
-        statistics: FractionStatistics,
-        n_outputs: int,
-        n_extra: int,
-    ) -> ElemNet:
+    _network_class = ElemNet
+
+    def _network_settings(self) -> dict[str, Any]:
         rates = tuple(self.dropout)
         if not all(isinstance(rate, Real) and 0 <= float(rate) < 1 for rate in rates):
             raise ValueError(f"dropout={rates!r} must be rates from 0 up to, not with, 1")
-        if not self.widths:
+        if not len(self.widths):
             raise ValueError("widths=() must be one or more blocks of widths")
-        return ElemNet(
-            element_vectors,
-            n_outputs=n_outputs,
-            n_extra=n_extra,
-            widths=tuple(check_widths("a block of widths", block) for block in self.widths),
-            dropout=rates,
-            detach_uncertainty=self._detaches_uncertainty(),
-        )
+        return {
+            "widths": tuple(check_widths("a block of widths", block) for block in self.widths),
+            "dropout": rates,
+            "detach_uncertainty": self._detaches_uncertainty(),
+        }
 
 
 class ElemNetRegressor(CompositionRegressor, _ElemNetEstimator):

@@ -4,10 +4,9 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 from sklearn.utils import Tags
-from torch import Tensor
 
 from .._validation import Interval
-from ..modules import FractionStatistics, Roost
+from ..modules import Roost
 from ._base import BaseCompositionNetwork, check_widths
 from ._classification import CompositionClassifier
 from ._regression import CompositionRegressor
@@ -28,34 +27,27 @@ _CONSTRAINTS: dict[str, Any] = {
     "n_heads": [Interval(Integral, 1, None, closed="left")],
     "gate_width": [Interval(Integral, 1, None, closed="left")],
     "message_width": [Interval(Integral, 1, None, closed="left")],
-    "trunk_widths": [list, tuple],
-    "head_widths": [list, tuple],
+    "trunk_widths": ["array-like"],
+    "head_widths": ["array-like"],
 }
 
 
 class _RoostEstimator(BaseCompositionNetwork):
     """What makes an estimator a Roost, whatever its targets."""
 
-    def _build_module(
-        self,
-        element_vectors: Tensor,
-        statistics: FractionStatistics,
-        n_outputs: int,
-        n_extra: int,
-    ) -> Roost:
-        return Roost(
-            element_vectors,
-            n_outputs=n_outputs,
-            n_extra=n_extra,
-            element_width=self.element_width,
-            n_layers=self.n_layers,
-            n_heads=self.n_heads,
-            gate_width=self.gate_width,
-            message_width=self.message_width,
-            trunk_widths=check_widths("trunk_widths", self.trunk_widths),
-            head_widths=check_widths("head_widths", self.head_widths),
-            detach_uncertainty=self._detaches_uncertainty(),
-        )
+    _network_class = Roost
+
+    def _network_settings(self) -> dict[str, Any]:
+        return {
+            "element_width": self.element_width,
+            "n_layers": self.n_layers,
+            "n_heads": self.n_heads,
+            "gate_width": self.gate_width,
+            "message_width": self.message_width,
+            "trunk_widths": check_widths("trunk_widths", self.trunk_widths),
+            "head_widths": check_widths("head_widths", self.head_widths),
+            "detach_uncertainty": self._detaches_uncertainty(),
+        }
 
 
 class RoostRegressor(CompositionRegressor, _RoostEstimator):

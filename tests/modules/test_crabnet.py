@@ -329,10 +329,16 @@ def test_all_elements_of_one_composition():
     assert torch.isfinite(predict_all(network, everything)[0]).all()
 
 
-@pytest.mark.parametrize(("d_model", "n_heads"), [(31, 1), (32, 5)])
-def test_refuses_widths_that_do_not_divide(d_model, n_heads):
-    with pytest.raises(ValueError, match="even and a multiple"):
-        CrabNet(torch.zeros(118, 3), d_model=d_model, n_heads=n_heads)
+@pytest.mark.parametrize(("d_model", "n_heads"), [(31, 1), (32, 5), (7, 3), (2, 3), (100, 3)])
+def test_any_width_goes_with_any_number_of_heads(d_model, n_heads):
+    network = CrabNet(
+        torch.rand(118, 3), d_model=d_model, n_heads=n_heads, dim_feedforward=8, head_widths=[4]
+    )
+    mean, _ = predict_all(network.eval(), random_compositions(12))
+    assert torch.isfinite(mean).all()
+    assert mean.unique().numel() > 6
+    head_width = -(-d_model // n_heads)
+    assert network.encoder[0].attention.query_key_value.out_features == 3 * n_heads * head_width
 
 
 def test_reference_count_is_that_of_the_formula():

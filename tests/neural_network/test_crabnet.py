@@ -6,7 +6,7 @@ import torch
 from tiny import tiny_crabnet
 
 from crabsk import CrabNetRegressor
-from crabsk.modules import CrabNet, fraction_statistics
+from crabsk.modules import CrabNet
 
 
 class TestAlloys:
@@ -108,10 +108,10 @@ class TestParameters:
     def test_presets(self):
         paper = CrabNetRegressor.from_preset("paper", random_state=3)
         assert paper.random_state == 3
-        statistics = fraction_statistics(torch.tensor([26, 6] * 9), torch.tensor([0.9, 0.1] * 9))
-        module = paper._build_module(torch.zeros(118, 200), statistics, 1, 0)
-        assert isinstance(module, CrabNet)
-        assert sum(p.numel() for p in module.parameters()) == 11_987_206
+        settings = {"n_outputs": 1, "n_extra": 0, **paper._network_settings()}
+        network = paper._build_network(torch.zeros(118, 200), settings)
+        assert isinstance(network, CrabNet)
+        assert sum(p.numel() for p in network.parameters()) == 11_987_206
         default = CrabNetRegressor.from_preset("default")
         assert default.get_params() == CrabNetRegressor().get_params()
         with pytest.raises(ValueError, match="'accurate', 'default', 'fast', 'paper'"):

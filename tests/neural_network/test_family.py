@@ -1,5 +1,6 @@
 """What the networks have in common, and what their parameters do."""
 
+import json
 import pickle
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 from tiny import CLASSIFIERS, REGRESSORS, tiny, tiny_crabnet
 
-from crabsk import CrabNetRegressor, ElemNetRegressor, RoostRegressor
+from crabsk import CrabNetRegressor, ElemNetRegressor, RoostRegressor, load_model, save_model
 from crabsk.embeddings import embedding_names
 
 
@@ -122,6 +123,29 @@ def test_number_of_experts_matters(some_formulas):
     X, y = some_formulas
     two, three = (tiny_crabnet(head="mmoe", n_experts=n).fit(X, y).predict(X) for n in (2, 3))
     assert not np.allclose(two, three, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("cls", "name", "value"),
+    [
+        (CrabNetRegressor, "head_widths", (16, 8)),
+        (RoostRegressor, "trunk_widths", (32, 8)),
+        (RoostRegressor, "head_widths", (8, 4)),
+        (ElemNetRegressor, "widths", ((16, 16), (8, 4))),
+    ],
+)
+def test_widths_in_any_sequence(cls, name, value, some_formulas, tmp_path):
+    """A search or a JSON file gives lists, numpy arrays."""
+    X, y = some_formulas
+    plain = tiny(cls, **{name: value}, checkpoint=tmp_path / "runs").fit(X, y)
+    for widths in (json.loads(json.dumps(value)), np.array(value)):
+        model = tiny(cls, **{name: widths}, checkpoint=tmp_path / "runs").fit(X, y)
+        assert np.array_equal(model.predict(X), plain.predict(X))
+        assert model.get_params()[name] is widths
+        model.checkpoint = None
+        save_model(model, tmp_path / "saved")
+        assert np.array_equal(load_model(tmp_path / "saved").predict(X), plain.predict(X))
+    assert len(list((tmp_path / "runs").iterdir())) == 1, "one run"
 
 
 @pytest.mark.parametrize(
