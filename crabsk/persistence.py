@@ -32,8 +32,8 @@ from .embeddings import ElementTable, embedding_names, load_embedding
 from .modules import FractionStatistics
 from .neural_network._base import BaseCompositionNetwork
 from .neural_network._devices import AbsentDeviceError, resolve_device
+from .neural_network._net import CompositionNet
 from .neural_network._targets import TargetScaler
-from .neural_network._training import CompositionNet
 
 __all__ = ["load_model", "save_model"]
 

@@ -26,8 +26,8 @@ from torch import nn
 from .._validation import StrOptions
 from ..modules import LogLoss
 from ._base import BaseCompositionNetwork
+from ._net import Targets
 from ._targets import relative_weights
-from ._training import Targets
 
 
 class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):

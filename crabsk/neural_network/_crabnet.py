@@ -10,8 +10,8 @@ from ..feature_extraction import CompositionTransformer
 from ..modules import CrabNet
 from ._base import BaseCompositionNetwork, check_widths
 from ._classification import CompositionClassifier
+from ._net import CompositionNet
 from ._regression import CompositionRegressor
-from ._training import CompositionNet
 
 _PAPER = {
     "d_model": 512,

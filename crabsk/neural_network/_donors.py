@@ -10,7 +10,7 @@ from skorch.callbacks import Callback, ParamMapper
 from skorch.utils import freeze_parameter, unfreeze_parameter
 
 from ..modules import CompositionNetwork, copy_encoder
-from ._training import CompositionNet
+from ._net import CompositionNet
 
 if TYPE_CHECKING:
     from ._base import BaseCompositionNetwork

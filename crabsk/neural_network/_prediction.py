@@ -17,8 +17,8 @@ from .._validation import (
 )
 from ..embeddings import ElementTable
 from ..modules import CompositionNetwork, PackedBatch, PackedCompositions
+from ._net import CompositionNet
 from ._threads import survive_fork
-from ._training import CompositionNet
 
 # Rows of X that are read at a time, and compositions in a batch of a prediction.
 READING_CHUNK = 65_536

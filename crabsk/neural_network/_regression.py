@@ -19,9 +19,9 @@ from .._validation import HasMethods, StrOptions
 from ..metrics import masked_r2_score
 from ..modules import LOSSES, CompositionNetwork, Dropout, WeightedLoss, sample_subnetwork
 from ._base import BaseCompositionNetwork
+from ._net import CompositionNet, LabelledCompositions, Targets
 from ._prediction import MemberOutputs
 from ._targets import TargetScaler, calibration_factor, relative_weights
-from ._training import LabelledCompositions, Targets
 
 
 class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
@@ -166,6 +166,13 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
 
     def _needs_held_out(self) -> bool:
         return self.calibration
+
+    def _fitted_to(self, nets: list[CompositionNet]) -> dict[str, Any]:
+        return {
+            **super()._fitted_to(nets),
+            "calibration_factor_": np.ones(self._n_outputs()),
+            "_calibrated_mc_dropout": None,
+        }
 
     def _learn_from_held_out(self, held_out: LabelledCompositions | None) -> None:
         self.calibration_factor_ = np.ones(len(self._scaler.mean_))

@@ -12,9 +12,9 @@ from .._version import __version__
 from ..embeddings import ElementTable
 from ..modules import CompositionNetwork, FractionalEncoding, FractionStatistics
 from ._devices import device_or_cpu
+from ._net import CompositionNet
 from ._prediction import FittedNetworks
 from ._targets import TargetScaler
-from ._training import CompositionNet
 
 
 class ArraysAsState(FittedNetworks):
@@ -76,6 +76,10 @@ class ArraysAsState(FittedNetworks):
         net = CompositionNet(network, criterion=self._criterion(), device=device)
         net.initialize().finish()
         return net
+
+    def _fitted_to(self, nets: list[CompositionNet]) -> dict[str, Any]:
+        """Return the attributes that make this estimator, while it is fitted, a fitted one."""
+        return {"nets_": nets}
 
     def __getstate__(self) -> dict[str, Any]:
         state = {**super().__getstate__(), "_crabsk_version": __version__}

@@ -8,8 +8,6 @@ from typing import Any
 
 import torch
 
-from ._training import CompositionNet
-
 _PROCESS = os.getpid()
 
 
@@ -25,8 +23,10 @@ def survive_fork() -> None:
         _PROCESS = os.getpid()
 
 
-def in_threads(train: Callable, members: list[tuple]) -> list[CompositionNet]:
-    """Train members side by side, as many as torch has threads here.
+def in_threads(train: Callable, members: list) -> list:
+    """Call a function for each member side by side, as many as torch has threads here.
+
+    It gets the member, an event that is set when another fails, and its share of the threads.
 
     Matrices are multiplied by one thread each, whatever there is: sums in another order would make
     another model. A member is told its share of the threads, for the parts of its batches. Where
@@ -35,12 +35,12 @@ def in_threads(train: Callable, members: list[tuple]) -> list[CompositionNet]:
     """
     stop = threading.Event()
 
-    def limited(*member: Any) -> CompositionNet:
+    def limited(member: Any) -> Any:
         torch.set_num_threads(1)
-        return train(stop, max(1, threads // len(members)), *member)
+        return train(member, stop, max(1, threads // len(members)))
 
     with _THREADS as threads, ThreadPoolExecutor(min(len(members), threads)) as pool:
-        futures = [pool.submit(limited, *member) for member in members]
+        futures = [pool.submit(limited, member) for member in members]
         try:
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
             for future in done:

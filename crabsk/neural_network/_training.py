@@ -1,246 +1,23 @@
-"""The training loop: a skorch net fed with packed batches, one for each ensemble member."""
+"""The third step of `fit`: one network fitted by AdamW in a one-cycle schedule."""
 
-import copy
 import math
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
-from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from skorch.helper import predefined_split
-from torch import Tensor, nn
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from ..modules import Dropout, PackedBatch, PackedCompositions, Prediction
-from ._parts import BatchParts, count_parts
+from ._net import CompositionNet
+from ._parts import count_parts
+from ._plan import MemberPlan
+from ._samples import Samples
 
-# The averaged weights forget over this share of the training's steps.
-AVERAGING_HORIZON = 0.05
 # Peak of the one-cycle schedule, as a share of its length.
 WARM_UP = 0.2
-
-
-@dataclass(frozen=True)
-class Targets:
-    """Scaled targets and their weights, both of shape (n_samples, n_outputs).
-
-    A missing label has weight 0 and a finite value.
-    """
-
-    values: Tensor
-    weights: Tensor
-
-
-class LabelledCompositions(torch.utils.data.Dataset):
-    """Rows of packed compositions with their targets: what a net is fitted to.
-
-    Parameters
-    ----------
-    compositions : PackedCompositions
-        All compositions.
-    targets : Targets
-        Their targets.
-    rows : Tensor of shape (n,), int64
-        The rows that belong to this set.
-    groups : ndarray of shape (n_samples,)
-        Which rows are of one composition: these have the same number.
-    """
-
-    def __init__(
-        self,
-        compositions: PackedCompositions,
-        targets: Targets,
-        rows: Tensor,
-        groups: np.ndarray,
-    ) -> None:
-        self.compositions = compositions
-        self.targets = targets
-        self.rows = rows
-        self.groups = groups
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def arrays(self) -> list[np.ndarray]:
-        """Return everything that decides what nets learn of the set."""
-        packed, targets = self.compositions, self.targets
-        tensors = (
-            *(packed.atomic_numbers, packed.fractions, packed.offsets, packed.extra),
-            *(targets.values, targets.weights, self.rows),
-        )
-        return [*(tensor.numpy() for tensor in tensors), self.groups]
-
-
-@dataclass
-class _Batches:
-    """Iterates over batches anew in each epoch, shuffled if a generator is given."""
-
-    dataset: LabelledCompositions
-    batch_size: int
-    fraction_noise: float = 0.0
-    generator: torch.Generator | None = None
-
-    def __iter__(self) -> Iterator[tuple[PackedBatch, tuple[Tensor, Tensor]]]:
-        order = self.dataset.rows
-        if self.generator is not None:
-            order = order[torch.randperm(len(order), generator=self.generator)]
-        targets = self.dataset.targets
-        for rows, batch in self.dataset.compositions.batches(
-            order,
-            self.batch_size,
-            fraction_noise=self.fraction_noise,
-            generator=self.generator,
-        ):
-            yield batch, (targets.values[rows], targets.weights[rows])
-
-
-class CompositionNet(NeuralNet):
-    """A skorch net whose batches are packed compositions.
-
-    Two sets of weights are kept: the optimiser moves `online_`, and `module_` is their
-    exponential moving average, which is what validates and predicts. Averaging over the last
-    steps does what a lower learning rate would, and costs one pass over the weights a step.
-
-    Parameters
-    ----------
-    module : nn.Module
-        The network, initialised.
-    fraction_noise : float
-        Noise on atomic fractions while training.
-    generator : torch.Generator
-        Source of shuffling and noise, and of the seeds of dropout; nothing else is random.
-    n_steps : int
-        Number of steps of the whole training.
-    stop : threading.Event
-        Ends the training with an error when it is set.
-    n_parts : int
-        Number of parts that each batch is cut into, whose gradients add up. A property of the
-        training, not of the machine: sums in another order would make another model.
-    pool : ThreadPoolExecutor
-        Where the parts are computed, if there are several or they are of half precision.
-    precision : {"float32", "bfloat16"}
-        What matrices are multiplied in while training. The weights themselves, the optimiser and
-        all that is predicted are of single precision. With "bfloat16", the forward pass of
-        training is that of a copy, not of `online_`.
-    **kwargs
-        Parameters of `skorch.NeuralNet`.
-    """
-
-    def __init__(
-        self,
-        module: nn.Module,
-        *args: Any,
-        fraction_noise: float = 0.0,
-        generator: torch.Generator | None = None,
-        n_steps: int = 1,
-        stop: threading.Event | None = None,
-        n_parts: int = 1,
-        pool: ThreadPoolExecutor | None = None,
-        precision: str = "float32",
-        **kwargs: Any,
-    ) -> None:
-        self.fraction_noise = fraction_noise
-        self.generator = generator
-        self.n_steps = n_steps
-        self.stop = stop
-        self.n_parts = n_parts
-        self.pool = pool
-        self.precision = precision
-        super().__init__(module, *args, **kwargs)
-
-    def initialize_module(self) -> "CompositionNet":
-        """Set up the averaged weights and those that the optimiser moves."""
-        super().initialize_module()
-        self.online_ = copy.deepcopy(self.module_)
-        self.module_.requires_grad_(False)
-        self._parts: BatchParts | None = None
-        replicas = [self.online_]
-        if self.n_parts > 1 or self.precision == "bfloat16":
-            assert self.pool is not None
-            halved = self.precision == "bfloat16"
-            self._parts = BatchParts(self.online_, self.n_parts, halved, self.device, self.pool)
-            replicas = self._parts.replicas
-        self.dropout_generators_ = []
-        if self.generator is not None:
-            # Not the generator of shuffling: that one lives on the CPU, and has one user.
-            seed = self.generator.initial_seed()
-            for k, replica in enumerate(replicas):
-                generator = torch.Generator(self.device).manual_seed(seed + 1 + k)
-                self.dropout_generators_.append(generator)
-                for layer in replica.modules():
-                    if isinstance(layer, Dropout):
-                        layer.generator = generator
-        return self
-
-    def get_all_learnable_params(self) -> Iterator[tuple[str, nn.Parameter]]:
-        """Yield the weights that the optimiser moves."""
-        yield from self.online_.named_parameters()
-
-    def get_iterator(self, dataset: Any, training: bool = False) -> _Batches:
-        """Return the batches of a data set, without a DataLoader's copies."""
-        if not training:
-            return _Batches(dataset, self.batch_size)
-        return _Batches(dataset, self.batch_size, self.fraction_noise, self.generator)
-
-    def infer(self, x: PackedBatch, **fit_params: Any) -> Prediction:
-        """Run the weights in training while training, the averaged ones otherwise."""
-        training = self.online_ is not None and self.online_.training
-        network = self.online_ if training else self.module_
-        return network(x.to(self.device))
-
-    def get_loss(
-        self, y_pred: Prediction, y_true: Any, X: Any = None, training: bool = False
-    ) -> Tensor:
-        """Return the loss of a batch."""
-        return self.criterion_(y_pred, tuple(part.to(self.device) for part in y_true))
-
-    def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
-        """Take one step, then move the averaged weights."""
-        if self.stop is not None and self.stop.is_set():
-            raise RuntimeError("training was stopped because another member failed")
-        step = super().train_step(batch, **fit_params)
-        average = get_ema_multi_avg_fn(1 - 1 / max(1.0, AVERAGING_HORIZON * self.n_steps))
-        averaged, online = list(self.module_.parameters()), list(self.online_.parameters())
-
-        def move(share: list[int]) -> None:
-            average([averaged[n] for n in share], [online[n] for n in share], 0)
-
-        if self._parts is None:
-            average(averaged, online, 0)
-        else:
-            self._parts.for_shares(move)
-        return step
-
-    def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
-        """Compute the loss of a batch and its gradients."""
-        if self._parts is None:
-            return super().train_step_single(batch, **fit_params)
-        self._set_training(True)
-        compositions, targets = batch
-        values, weights = (part.to(self.device) for part in targets)
-
-        def loss(prediction: Prediction, rows: Tensor) -> Tensor:
-            return self.criterion_(prediction, (values[rows], weights[rows]))
-
-        prediction = self._parts.backward(compositions.to(self.device), loss)
-        return {"loss": self.get_loss(prediction, (values, weights)), "y_pred": prediction}
-
-    def finish(self) -> None:
-        """Drop what only training needs, so that a fitted net is its averaged weights."""
-        self.trim_for_prediction()
-        self.module: Any = type(self.module_)
-        self.online_ = None
-        self._parts = None
-        self.dropout_generators_ = []
-        self.generator = None
-        self.stop = None
-        self.pool = None
 
 
 def one_cycle(step: int, n_steps: int) -> float:
@@ -260,29 +37,30 @@ def steps_per_epoch(n_rows: int, batch_size: int) -> int:
 
 
 def train_member(
-    module: nn.Module,
-    dataset: LabelledCompositions,
-    validation: LabelledCompositions | None,
+    plan: MemberPlan,
+    samples: Samples,
     *,
-    seed: int,
-    criterion: nn.Module,
-    max_epochs: int,
-    batch_size: int,
-    learning_rate: float,
-    weight_decay: float,
-    fraction_noise: float,
-    patience: int | None,
-    callbacks: Sequence[Callback | tuple[str, Callback]],
-    device: str,
-    precision: str,
-    epochs_done: int,
+    last: Sequence[tuple[str, Callback]],
     stop: threading.Event,
     threads: int,
 ) -> CompositionNet:
-    """Fit one network with AdamW and a one-cycle schedule, from where a callback restores it.
+    """Fit one network with AdamW and a one-cycle schedule, from where its checkpoint restores it.
 
-    With a `patience`, training stops when the validation loss has not improved for so many epochs,
+    With a patience, training stops when the validation loss has not improved for so many epochs,
     and the weights of the best epoch are kept.
+
+    Parameters
+    ----------
+    plan : MemberPlan
+        What the member is made of.
+    samples : Samples
+        What it learns from.
+    last : list of (name, callback) pairs
+        Callbacks to call after those of the member.
+    stop : threading.Event
+        Ends the training with an error when it is set.
+    threads : int
+        Number of threads that the parts of a batch may use.
 
     Returns
     -------
@@ -294,6 +72,9 @@ def train_member(
     ValueError
         If the weights diverged.
     """
+    recipe = plan.recipe
+    dataset, validation = samples.training, samples.validation
+    max_epochs, batch_size = recipe.max_epochs, recipe.batch_size
     n_steps = max_epochs * steps_per_epoch(len(dataset), batch_size)
     built_in: list[tuple[str, Callback]] = [
         (
@@ -305,39 +86,44 @@ def train_member(
             ),
         )
     ]
-    if patience is not None:
+    if recipe.patience is not None:
         built_in.append(
             (
                 "crabsk_early_stopping",
-                EarlyStopping(patience=patience, threshold=0.0, load_best=True),
+                EarlyStopping(patience=recipe.patience, threshold=0.0, load_best=True),
             )
         )
+    own = [*built_in, *plan.freezers, *plan.callbacks]
+    epochs_done = 0
+    if plan.checkpoint is not None:
+        own.append(("crabsk_checkpoint", plan.checkpoint))
+        epochs_done = plan.checkpoint.epochs_done(max_epochs)
     n_parts = 1
-    if torch.device(device).type == "cpu":
-        n_parts = count_parts(module, min(batch_size, len(dataset)), precision)
+    if torch.device(recipe.device).type == "cpu":
+        n_parts = count_parts(plan.network, min(batch_size, len(dataset)), recipe.precision)
     with ThreadPoolExecutor(
         min(n_parts, threads), initializer=partial(torch.set_num_threads, 1)
     ) as pool:
         net = CompositionNet(
-            module,
-            criterion=criterion,
+            plan.network,
+            criterion=recipe.criterion,
             optimizer=torch.optim.AdamW,
             optimizer__fused=True,
-            optimizer__weight_decay=weight_decay,
-            lr=learning_rate,
+            optimizer__weight_decay=recipe.weight_decay,
+            lr=recipe.learning_rate,
             max_epochs=max_epochs,
             batch_size=batch_size,
             train_split=None if validation is None else predefined_split(validation),
-            callbacks=[*built_in, *callbacks],
+            callbacks=[*own, *last],
             callbacks__print_log=None,
-            fraction_noise=fraction_noise,
-            generator=torch.Generator().manual_seed(seed),
+            fraction_noise=recipe.fraction_noise,
+            generator=torch.Generator().manual_seed(plan.seed),
             n_steps=n_steps,
             stop=stop,
             n_parts=n_parts,
             pool=pool,
-            precision=precision,
-            device=device,
+            precision=recipe.precision,
+            device=recipe.device,
             verbose=0,
         )
         net.initialize()
@@ -345,7 +131,7 @@ def train_member(
     if not all(parameter.isfinite().all() for parameter in net.module_.parameters()):
         raise ValueError(
             f"training diverged: the weights are no longer finite after {len(net.history)} epochs; "
-            f"lower learning_rate={learning_rate}"
+            f"lower learning_rate={recipe.learning_rate}"
         )
     if validation is not None and not np.isfinite(net.history[:, "valid_loss"]).all():
         raise ValueError(

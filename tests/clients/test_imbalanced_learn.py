@@ -9,9 +9,9 @@ from crabsk import CrabNetClassifier
 
 pytest.importorskip("imblearn")
 
-from imblearn.ensemble import BalancedBaggingClassifier  # noqa: E402
-from imblearn.over_sampling import RandomOverSampler  # noqa: E402
-from imblearn.pipeline import make_pipeline  # noqa: E402
+from imblearn.ensemble import BalancedBaggingClassifier
+from imblearn.over_sampling import RandomOverSampler
+from imblearn.pipeline import make_pipeline
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
 

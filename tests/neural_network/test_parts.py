@@ -13,8 +13,8 @@ from tiny import CLASSIFIERS, REGRESSORS, tiny, tiny_crabnet
 
 from crabsk.modules import CrabNet
 from crabsk.neural_network import _parts
+from crabsk.neural_network._net import CompositionNet
 from crabsk.neural_network._parts import count_parts
-from crabsk.neural_network._training import CompositionNet
 
 
 class TestParts:

@@ -18,7 +18,7 @@ PROGRAM = """
 import json, sys, torch
 torch.set_num_threads(1)
 from crabsk import CrabNetRegressor, save_model
-from crabsk.neural_network._training import CompositionNet
+from crabsk.neural_network._net import CompositionNet
 n_epochs = 0
 run_epoch = CompositionNet.run_single_epoch
 def counted(net, *args, training, **kwargs):
