@@ -130,6 +130,8 @@ def _settle_form(
     # One column of formulas is one column of formulas, named or not.
     named = is_dataframe(X) and hasattr(estimator, "feature_names_in_")
     if not reset:
+        if estimator.formula_position_ is not None:
+            _refuse_amounts(X, name)
         if named:
             validate_data(estimator, X, reset=False, skip_check_array=True)
         formula_column = _fitted_formula_column(estimator, X)
@@ -160,6 +162,19 @@ def _settle_form(
     )
 
 
+def _refuse_amounts(X: Any, name: str) -> None:
+    """Refuse a DataFrame of element amounts where formulas are wanted, and say how to pass it."""
+    columns = list(X.columns) if is_dataframe(X) else []
+    if columns and all(column in ELEMENTS for column in columns):
+        method = (
+            'to_dict("records")' if hasattr(X, "to_dict") and hasattr(X, "iloc") else "to_dicts()"
+        )
+        raise ValueError(
+            f"{name} was fitted on formulas, but X holds the columns {few(columns)}: if these are "
+            f"amounts of elements, pass X.{method}"
+        )
+
+
 def _is_empty(X: Any) -> bool:
     """Whether X has no rows; what has no length is left to scikit-learn."""
     try:
@@ -182,7 +197,8 @@ def _settle_matrix(estimator: BaseEstimator, X: Any, *, reset: bool) -> _Unread:
     name = type(estimator).__name__
     if not reset and estimator.formula_position_ is not None:
         raise ValueError(
-            f"{name} was fitted on formulas, but X holds none: it must be formulas again"
+            f"{name} was fitted on formulas, but X holds none: it must be formulas again, or "
+            'mappings such as {"Fe": 2, "O": 3}'
         )
     matrix = validate_data(estimator, X, reset=reset, dtype=np.float64)
     names = list(getattr(estimator, "feature_names_in_", ()))

@@ -109,7 +109,7 @@ def save_model(estimator: BaseCompositionNetwork, path: str | os.PathLike) -> No
         If there is no such folder, or it cannot be written to.
     TypeError
         If `estimator` is none of crabsk's networks, or has a parameter that is no plain data: a
-        transformer of one's own as `target_transform`, say, which skops or joblib can save.
+        transformer of one's own as `target_transform`, say, which skops can save.
     sklearn.exceptions.NotFittedError
         If it is not fitted.
 
@@ -126,8 +126,9 @@ def save_model(estimator: BaseCompositionNetwork, path: str | os.PathLike) -> No
     name = type(estimator).__name__
     if _ESTIMATORS.get(name) is not type(estimator):
         raise TypeError(
-            f"save_model takes {', '.join(sorted(_ESTIMATORS))}, not {name}: of a search save "
-            "best_estimator_; of a pipeline its network so, and the steps before it with skops"
+            f"save_model takes {', '.join(sorted(_ESTIMATORS))}, not {name}: skops saves "
+            "pipelines, stacks and searches whole (docs/clients.md); of a search, save_model takes "
+            "best_estimator_"
         )
     check_is_fitted(estimator)
     _refuse_changed_parameters(estimator)
@@ -235,7 +236,7 @@ def _refuse_changed_parameters(estimator: Any) -> None:
     table = load_embedding(estimator.embedding)
     same = (
         np.array_equal(table.values, estimator._element_table.values, equal_nan=True)
-        and len(estimator.nets_) == estimator.n_estimators
+        and _may_have(estimator, len(estimator.nets_))
         and all(net.module_.settings == estimator._all_settings() for net in estimator.nets_)
         and getattr(estimator, "_cbfv", None) == getattr(estimator, "cbfv", None)
         and (
@@ -248,6 +249,13 @@ def _refuse_changed_parameters(estimator: Any) -> None:
             "parameters were changed since the fit, and describe other networks than it made: "
             "set them back, or fit again"
         )
+
+
+def _may_have(estimator: Any, n_nets: int) -> bool:
+    """Whether the parameters of an estimator allow for so many members."""
+    if estimator.time_limit is None:
+        return n_nets == estimator.n_estimators
+    return 1 <= n_nets <= estimator.n_estimators
 
 
 def _tensors(estimator: BaseCompositionNetwork) -> dict[str, Tensor]:
@@ -291,7 +299,7 @@ def _encode(value: Any) -> Any:
         return {"array": ["str" if value.dtype.kind == "U" else value.dtype.name, items]}
     raise TypeError(
         f"{value!r} is no plain data and cannot be saved without executing code on loading; "
-        "joblib (for files that you trust) or skops can save it"
+        "skops can save it, or joblib (for files that you trust)"
     )
 
 
@@ -368,7 +376,8 @@ def _restore(
     parameters = _decode(content["parameters"])
     if unwanted := set(parameters) & set(_NOT_SAVED):
         raise ValueError(f"it has parameters that are never saved: {sorted(unwanted)}")
-    if max(parameters["n_estimators"], _count_layers(parameters)) > len(tensors):
+    n_nets = len({name.split(".")[1] for name in tensors if name.startswith("nets.")})
+    if n_nets * _count_layers(parameters) > len(tensors):
         raise ValueError("its parameters describe more layers than the file has tensors")
     table = ElementTable(
         content["element_table"]["name"],
@@ -403,8 +412,10 @@ def _restore(
     )
     if "target_mean" in tensors:
         estimator._scaler = _restore_scaler(estimator, content["transformer_lambdas"], tensors)
-    estimator.callbacks_ = [[] for _ in range(estimator.n_estimators)]
-    estimator.nets_ = _restore_nets(estimator, tensors)
+    if not _may_have(estimator, n_nets):
+        raise ValueError(f"it has {n_nets} networks, and n_estimators={estimator.n_estimators}")
+    estimator.callbacks_ = [[] for _ in range(n_nets)]
+    estimator.nets_ = _restore_nets(estimator, tensors, n_nets)
     if surplus := tensors.keys() - _tensors(estimator).keys():
         raise ValueError(f"it has tensors that belong to nothing: {sorted(surplus)[:5]}")
     return estimator
@@ -429,14 +440,14 @@ def _check_attributes(estimator: BaseCompositionNetwork) -> None:
 
 
 def _count_layers(parameters: dict[str, Any]) -> int:
-    """Return an upper bound of the layers that parameters describe, before any is made."""
+    """Return an upper bound of the layers of a network that parameters describe."""
     n_widths = sum(
         sum(1 if isinstance(width, int | np.integer) else len(width) for width in widths)
         for name, widths in parameters.items()
         if name.endswith("widths")
     )
     n_experts = parameters["n_experts"] if parameters.get("head") == "mmoe" else 1
-    return parameters["n_estimators"] * (parameters.get("n_layers", 0) + n_widths * n_experts)
+    return parameters.get("n_layers", 0) + n_widths * n_experts
 
 
 def _restore_scaler(
@@ -455,10 +466,10 @@ def _restore_scaler(
 
 
 def _restore_nets(
-    estimator: BaseCompositionNetwork, tensors: dict[str, Tensor]
+    estimator: BaseCompositionNetwork, tensors: dict[str, Tensor], n_nets: int
 ) -> list[CompositionNet]:
     nets = []
-    for k in range(estimator.n_estimators):
+    for k in range(n_nets):
         prefix = f"nets.{k}."
         weights = {
             name.removeprefix(prefix): tensor

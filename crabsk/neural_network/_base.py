@@ -2,8 +2,8 @@
 
 import copy
 import inspect
-import multiprocessing
 import os
+import time
 from abc import ABC
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,10 +24,11 @@ from ._checkpoint import Run
 from ._docstrings import SHARED_SECTIONS
 from ._net import CompositionNet, LabelledCompositions
 from ._plan import MemberPlan, MemberPlanning
-from ._progress import ProgressBar
+from ._progress import ProgressBar, is_silent
 from ._samples import Samples
 from ._sklearn_callbacks import CallbackSupport, SklearnTasks
 from ._threads import in_threads, survive_fork
+from ._time_limit import shorten
 from ._training import train_member
 
 _HISTORY = ("epoch", "train_loss", "valid_loss", "dur")
@@ -61,6 +62,7 @@ class BaseCompositionNetwork(LinkedToDocuments, CallbackSupport, MemberPlanning,
         "init_from": "no_validation",
         "freeze": [Interval(Integral, 0, None, closed="left")],
         "checkpoint": [str, os.PathLike, None],
+        "time_limit": [Interval(Real, 0, None, closed="neither"), None],
         "missing": [StrOptions(set(MISSING))],
         "formula_column": "no_validation",
         "device": [str],
@@ -161,6 +163,7 @@ class BaseCompositionNetwork(LinkedToDocuments, CallbackSupport, MemberPlanning,
         ConflictingTargetsWarning
             If equal samples have different targets.
         """
+        began = time.monotonic()
         survive_fork()
         previous = self._previous_members(X_val, y_val, sample_weight_val)
         random_state = check_random_state(self.random_state)
@@ -171,6 +174,8 @@ class BaseCompositionNetwork(LinkedToDocuments, CallbackSupport, MemberPlanning,
         with self._run(samples, previous, seeds) as run:
             seeds = seeds if run is None else run.seeds(seeds)
             plans = self._plan(samples, previous, seeds, run)
+            if self.time_limit is not None:
+                plans = shorten(plans, samples, self.time_limit, lambda: time.monotonic() - began)
             tasks = SklearnTasks(self, X, y, sample_weight, plans)
             self._finish(plans, self._train(plans, samples, tasks), samples, previous)
             tasks.end()
@@ -193,6 +198,11 @@ class BaseCompositionNetwork(LinkedToDocuments, CallbackSupport, MemberPlanning,
         """Return the members that a warm start goes on with; drop those of an earlier fit."""
         if (X_val is None) != (y_val is None) or (X_val is None and sample_weight_val is not None):
             raise ValueError("X_val and y_val belong together, and sample_weight_val to them")
+        if self.time_limit is not None and self.checkpoint is not None:
+            raise ValueError(
+                "time_limit does not go with checkpoint: a run that is killed and goes on has no "
+                "one time. Set max_epochs and n_estimators instead"
+            )
         previous = getattr(self, "nets_", []) if self.warm_start else []
         if previous and X_val is None and (self.early_stopping or self._needs_held_out()):
             raise ValueError(
@@ -213,9 +223,8 @@ class BaseCompositionNetwork(LinkedToDocuments, CallbackSupport, MemberPlanning,
         self, plans: list[MemberPlan], samples: Samples, tasks: SklearnTasks
     ) -> list[CompositionNet]:
         """Train the members side by side."""
-        # A search in worker processes would draw one bar over the other.
-        silent = not self.progress or multiprocessing.parent_process() is not None
-        with ProgressBar(sum(plan.recipe.max_epochs for plan in plans), disable=silent) as bar:
+        n_epochs = sum(plan.recipe.max_epochs for plan in plans)
+        with ProgressBar(n_epochs, disable=is_silent(self.progress)) as bar:
             last = [("crabsk_progress_bar", bar), *tasks.callbacks]
             return in_threads(
                 lambda plan, stop, threads: train_member(

@@ -197,6 +197,7 @@ class CrabNetRegressor(CompositionRegressor, _CrabNetEstimator):
         init_from: Any = None,
         freeze: int = 0,
         checkpoint: Any = None,
+        time_limit: float | None = None,
         missing: str = "error",
         formula_column: Any = "auto",
         device: str = "auto",
@@ -234,6 +235,7 @@ class CrabNetRegressor(CompositionRegressor, _CrabNetEstimator):
         self.init_from = init_from
         self.freeze = freeze
         self.checkpoint = checkpoint
+        self.time_limit = time_limit
         self.missing = missing
         self.formula_column = formula_column
         self.device = device
@@ -329,6 +331,7 @@ class CrabNetClassifier(CompositionClassifier, _CrabNetEstimator):
         init_from: Any = None,
         freeze: int = 0,
         checkpoint: Any = None,
+        time_limit: float | None = None,
         missing: str = "error",
         formula_column: Any = "auto",
         device: str = "auto",
@@ -363,6 +366,7 @@ class CrabNetClassifier(CompositionClassifier, _CrabNetEstimator):
         self.init_from = init_from
         self.freeze = freeze
         self.checkpoint = checkpoint
+        self.time_limit = time_limit
         self.missing = missing
         self.formula_column = formula_column
         self.device = device

@@ -157,6 +157,12 @@ checkpoint : path, default=None
     search, share the folder. With ``random_state=None`` the seed drawn first is kept. States of
     `callbacks` are not noted.
 
+time_limit : float, default=None
+    Seconds that `fit` may take. A few steps are timed before the training starts. If time is short,
+    passes are saved, down to half, then members, then passes again; what is left is trained to
+    the end of its schedule. How much that is depends on the machine: see `n_iter_` and `nets_`.
+    Not with `checkpoint`.
+
 missing : {"error", "mean", "zero"}, default="error"
     What to do about elements that the embedding lacks: refuse them, or give them the mean
     vector of the table, or zeros.
@@ -173,8 +179,8 @@ precision : {"float32", "bfloat16"}, default="float32"
     Weights, their averages and predictions have single precision in either case.
 
 progress : bool, default=False
-    Whether to show a progress bar on standard error. Silent in the worker processes of a
-    parallel search.
+    Whether to show progress bars on standard error: of the epochs in `fit`, and of the rows where
+    `predict` takes seconds. Silent in the worker processes of a parallel search.
 
 callbacks : list of skorch callbacks or (name, callback) pairs, default=None
     Shallow copies of them are handed to the net of each member, and kept in `callbacks_`. What

@@ -144,6 +144,7 @@ class ElemNetRegressor(CompositionRegressor, _ElemNetEstimator):
         init_from: Any = None,
         freeze: int = 0,
         checkpoint: Any = None,
+        time_limit: float | None = None,
         missing: str = "error",
         formula_column: Any = "auto",
         device: str = "auto",
@@ -172,6 +173,7 @@ class ElemNetRegressor(CompositionRegressor, _ElemNetEstimator):
         self.init_from = init_from
         self.freeze = freeze
         self.checkpoint = checkpoint
+        self.time_limit = time_limit
         self.missing = missing
         self.formula_column = formula_column
         self.device = device
@@ -259,6 +261,7 @@ class ElemNetClassifier(CompositionClassifier, _ElemNetEstimator):
         init_from: Any = None,
         freeze: int = 0,
         checkpoint: Any = None,
+        time_limit: float | None = None,
         missing: str = "error",
         formula_column: Any = "auto",
         device: str = "auto",
@@ -284,6 +287,7 @@ class ElemNetClassifier(CompositionClassifier, _ElemNetEstimator):
         self.init_from = init_from
         self.freeze = freeze
         self.checkpoint = checkpoint
+        self.time_limit = time_limit
         self.missing = missing
         self.formula_column = formula_column
         self.device = device

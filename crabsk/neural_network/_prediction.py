@@ -1,12 +1,13 @@
 """Fitted networks and new samples: X read in chunks, and what the members say of it."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _num_samples, check_is_fitted
 from torch import Tensor
 
 from .._validation import (
@@ -18,6 +19,7 @@ from .._validation import (
 from ..embeddings import ElementTable
 from ..modules import CompositionNetwork, PackedBatch, PackedCompositions
 from ._net import CompositionNet
+from ._progress import is_silent, row_bar
 from ._threads import survive_fork
 
 # Rows of X that are read at a time, and compositions in a batch of a prediction.
@@ -47,6 +49,7 @@ class FittedNetworks(BaseEstimator):
     formula_position_: int | None
     missing: str
     learning_rate: float
+    progress: bool
     _element_table: ElementTable
     _extra_mean: np.ndarray
     _extra_scale: np.ndarray
@@ -101,14 +104,20 @@ class FittedNetworks(BaseEstimator):
 
     def _stream(self, X: Any) -> Iterator[tuple[slice, CompositionTable]]:
         """Yield rows of X, in order, and what stands in them."""
-        for rows, table in stream_compositions(self, X, READING_CHUNK):
-            try:
-                self._check_covered(table)
-            except ValueError:
-                # Raises for all rows that lack a vector, numbered as the user's are.
-                self._check_covered(validate_compositions(self, X, reset=False))
-                raise
-            yield rows, self._with_features(table)
+        with ExitStack() as stack:
+            bar = None
+            for rows, table in stream_compositions(self, X, READING_CHUNK):
+                if bar is None and not is_silent(self.progress):
+                    bar = stack.enter_context(row_bar(_num_samples(X)))
+                try:
+                    self._check_covered(table)
+                except ValueError:
+                    # Raises for all rows that lack a vector, numbered as the user's are.
+                    self._check_covered(validate_compositions(self, X, reset=False))
+                    raise
+                yield rows, self._with_features(table)
+                if bar is not None:
+                    bar.update(rows.stop - rows.start)
 
     def _batches(
         self, packed: PackedCompositions, rows: Tensor

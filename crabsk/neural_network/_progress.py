@@ -1,11 +1,31 @@
-"""One progress bar for all epochs of all ensemble members."""
+"""Progress bars: one for all epochs of all members, and one for the rows of a long prediction."""
 
+import multiprocessing
 import sys
 import threading
 from typing import Any, Self
 
 from skorch.callbacks import Callback
 from tqdm import tqdm
+
+# Seconds after which a prediction shows its progress.
+_PATIENCE = 2.0
+
+
+def is_silent(progress: bool) -> bool:
+    """Whether to show nothing: unasked, or in a worker, where one bar would draw over another."""
+    return not progress or multiprocessing.parent_process() is not None
+
+
+def row_bar(n_rows: int) -> tqdm:
+    """Return a bar that counts rows, and shows itself only if they take seconds."""
+    return tqdm(total=n_rows, unit="row", unit_scale=True, delay=_PATIENCE, **_style())
+
+
+def _style() -> dict[str, Any]:
+    """Return how a bar is drawn: in a log, which keeps every state of it, seldom and in ASCII."""
+    log = sys.stderr is None or not sys.stderr.isatty()
+    return {"mininterval": 10, "miniters": 1, "ascii": True} if log else {}
 
 
 class ProgressBar(Callback):
@@ -30,10 +50,7 @@ class ProgressBar(Callback):
         # A tqdm, even a disabled one, starts a thread.
         self._bar = None
         if not self.disable:
-            log = sys.stderr is None or not sys.stderr.isatty()
-            # A log keeps every state of the bar: few, in characters that any pager shows.
-            rarely: dict = {"mininterval": 10, "miniters": 1, "ascii": True} if log else {}
-            self._bar = tqdm(total=self.total, unit="epoch", **rarely)
+            self._bar = tqdm(total=self.total, unit="epoch", **_style())
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -139,6 +139,7 @@ class RoostRegressor(CompositionRegressor, _RoostEstimator):
         init_from: Any = None,
         freeze: int = 0,
         checkpoint: Any = None,
+        time_limit: float | None = None,
         missing: str = "error",
         formula_column: Any = "auto",
         device: str = "auto",
@@ -171,6 +172,7 @@ class RoostRegressor(CompositionRegressor, _RoostEstimator):
         self.init_from = init_from
         self.freeze = freeze
         self.checkpoint = checkpoint
+        self.time_limit = time_limit
         self.missing = missing
         self.formula_column = formula_column
         self.device = device
@@ -261,6 +263,7 @@ class RoostClassifier(CompositionClassifier, _RoostEstimator):
         init_from: Any = None,
         freeze: int = 0,
         checkpoint: Any = None,
+        time_limit: float | None = None,
         missing: str = "error",
         formula_column: Any = "auto",
         device: str = "auto",
@@ -291,6 +294,7 @@ class RoostClassifier(CompositionClassifier, _RoostEstimator):
         self.init_from = init_from
         self.freeze = freeze
         self.checkpoint = checkpoint
+        self.time_limit = time_limit
         self.missing = missing
         self.formula_column = formula_column
         self.device = device

@@ -399,6 +399,19 @@ class TestTraining:
         assert "6/6" in shown
         assert "train_loss" in shown
 
+    def test_progress_of_a_long_prediction(self, some_formulas, capsys, monkeypatch):
+        X, y = some_formulas
+        model = tiny_crabnet(progress=True).fit(X, y)
+        capsys.readouterr()
+        model.predict(X)
+        assert capsys.readouterr() == ("", ""), "it takes no seconds"
+        monkeypatch.setattr("crabsk.neural_network._progress._PATIENCE", 0.0)
+        monkeypatch.setattr("crabsk.neural_network._prediction.READING_CHUNK", 20)
+        model.predict(X)
+        assert "60.0/60.0" in capsys.readouterr().err
+        model.set_params(progress=False).predict(X)
+        assert capsys.readouterr() == ("", "")
+
     def test_writes_nothing(self, some_formulas, tmp_path, monkeypatch, capsys):
         """crabnet plots and writes files by default."""
         X, y = some_formulas
