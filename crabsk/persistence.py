@@ -37,8 +37,8 @@ from .neural_network._targets import TargetScaler
 
 __all__ = ["load_model", "save_model"]
 
-FORMAT = 1
-"""Version of the layout of a file; raised when an older crabsk could not read it."""
+FORMAT = 2
+"""Version of what a file means; raised when another crabsk would read it otherwise."""
 
 _ESTIMATORS: dict[str, type[BaseCompositionNetwork]] = {
     name: getattr(neural_network, name)
@@ -340,10 +340,12 @@ def _check(path: Any, header: dict[str, str], tensors: dict[str, Tensor]) -> dic
     """Return the JSON of a file that is ours, unchanged and not too new."""
     if _KEY not in header:
         raise ValueError(f"{path} holds tensors, but is no model of crabsk")
-    if header.get("crabsk_format") != str(FORMAT):
+    written = header.get("crabsk_format")
+    if written != str(FORMAT):
+        older = str(written).isdigit() and int(str(written)) < FORMAT
         raise ValueError(
-            f"{path} has format {header.get('crabsk_format')!r}, and crabsk {__version__} reads "
-            f"format {FORMAT}: a newer crabsk is needed"
+            f"{path} has format {written!r}, and crabsk {__version__} reads format {FORMAT}: "
+            + ("fit again, or take the crabsk that wrote it" if older else "take a newer crabsk")
         )
     if header.get("crabsk_sha256") != _digest(header[_KEY], tensors):
         raise ValueError(f"{path} was changed since it was saved: its checksum does not fit")

@@ -13,19 +13,16 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
-import skops.io
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tiny import CLASSIFIERS, REGRESSORS, tiny, tiny_crabnet
 
 import crabsk.persistence
 from crabsk import (
-    CompositionTransformer,
     CrabNetClassifier,
     load_model,
     save_model,
@@ -197,16 +194,26 @@ def test_pickle_of_another_version_warns(model, monkeypatch):
         pickle.loads(pickled)
 
 
-def test_a_pipeline_beside_skops(some_formulas, path):
-    """What stands before the network is saved by skops, which executes nothing, either."""
-    X, y = some_formulas
-    pipeline = make_pipeline(CompositionTransformer(stats="amount"), tiny_crabnet()).fit(X, y)
-    save_model(pipeline[-1], path)
-    before = skops.io.dumps(pipeline[:-1])
-    types = skops.io.get_untrusted_types(data=before)
-    assert all(name.startswith("crabsk.") for name in types)
-    again = make_pipeline(*skops.io.loads(before, trusted=types), load_model(path))
-    assert np.array_equal(again.predict(X), pipeline.predict(X))
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+class TestFromAGpu:
+    """A model whose parameters name a GPU, on a machine without one."""
+
+    @pytest.fixture
+    def model(self, model):
+        return model.set_params(device="cuda")
+
+    def test_file(self, model, path, some_formulas):
+        X, _ = some_formulas
+        save_model(model, path)
+        with pytest.raises(ValueError, match=r'load_model\(path, device="cpu"\)'):
+            load_model(path)
+        assert np.array_equal(load_model(path, device="cpu").predict(X), model.predict(X))
+
+    def test_pickle(self, model, some_formulas):
+        X, _ = some_formulas
+        with pytest.warns(UserWarning, match="no CUDA GPU here.*the CPU predicts"):
+            again = pickle.loads(pickle.dumps(model))
+        assert np.array_equal(again.predict(X), model.predict(X))
 
 
 class TestSaving:
@@ -375,6 +382,10 @@ class TestHostileFiles:
             content["parameters"]["dict"] = [list(pair) for pair in pairs.items()]
 
         rewrite(path, change)
+        with pytest.raises(ValueError, match="it has 1 networks, and n_estimators=1000000000"):
+            load_model(path)
+        wrong = {"n_layers": 10**9}
+        rewrite(path, change)
         with pytest.raises(ValueError, match="more layers than the file has tensors"):
             load_model(path)
 
@@ -383,11 +394,14 @@ class TestHostileFiles:
         with pytest.raises(ValueError, match="holds tensors, but is no model of crabsk"):
             load_model(path)
 
-    def test_newer_format(self, model, path, monkeypatch):
-        monkeypatch.setattr(crabsk.persistence, "FORMAT", 99)
+    @pytest.mark.parametrize(
+        ("written", "way_out"), [(99, "take a newer crabsk"), (1, "the crabsk that wrote it")]
+    )
+    def test_another_format(self, written, way_out, model, path, monkeypatch):
+        monkeypatch.setattr(crabsk.persistence, "FORMAT", written)
         save_model(model, path)
         monkeypatch.undo()
-        with pytest.raises(ValueError, match=r"'99'.*a newer crabsk is needed"):
+        with pytest.raises(ValueError, match=rf"'{written}'.*{way_out}"):
             load_model(path)
 
     def test_unsigned_change(self, model, path):
@@ -421,9 +435,13 @@ class TestHostileFiles:
 
     def test_surplus_tensors(self, model, path):
         save_model(model, path)
-        odd = {"nets.7.odd": torch.zeros(3)}
+        odd = {"nets.0.odd": torch.zeros(3)}
         rewrite(path, lambda content, tensors: tensors.update(odd))
-        with pytest.raises(ValueError, match=r"belong to nothing: \['nets\.7\.odd'\]"):
+        with pytest.raises(ValueError, match=r"Unexpected key\(s\).*odd"):
+            load_model(path)
+        save_model(model, path)
+        rewrite(path, lambda content, tensors: tensors.update(odd=torch.zeros(3)))
+        with pytest.raises(ValueError, match=r"belong to nothing: \['odd'\]"):
             load_model(path)
 
     @pytest.mark.parametrize(

@@ -33,6 +33,9 @@ class CrabNet(CompositionNetwork):
     fraction_statistics : FractionStatistics, optional
         Adds an encoding of fractions relative to what their elements have in the training
         compositions, if there are elements whose fractions vary little there.
+    fraction_noise : float, default=0.0
+        Standard deviation of the relative noise that atomic fractions have in training, finer than
+        which they are not encoded in predictions; 0 for the paper's encoding.
     d_model : int, default=512
         Model width. Any number will do; multiples of 2 and of `n_heads` waste no multiplication.
     n_layers, n_heads, dim_feedforward : int, default=3, 4, 2048
@@ -76,6 +79,7 @@ class CrabNet(CompositionNetwork):
         n_outputs: int = 1,
         n_extra: int = 0,
         fraction_statistics: FractionStatistics | None = None,
+        fraction_noise: float = 0.0,
         d_model: int = 512,
         n_layers: int = 3,
         n_heads: int = 4,
@@ -88,8 +92,8 @@ class CrabNet(CompositionNetwork):
     ) -> None:
         super().__init__(element_vectors, n_outputs, d_model)
         self.embed = PreciseLinear(element_vectors.shape[1], d_model)
-        self.linear_encoding = FractionalEncoding(d_model - d_model // 2)
-        self.log_encoding = FractionalEncoding(d_model // 2, log=True)
+        self.linear_encoding = FractionalEncoding(d_model - d_model // 2, noise=fraction_noise)
+        self.log_encoding = FractionalEncoding(d_model // 2, log=True, noise=fraction_noise)
         self.embedding_scale = nn.Parameter(torch.ones(1))
         self.linear_scale = nn.Parameter(torch.ones(1))
         self.log_scale = nn.Parameter(torch.ones(1))

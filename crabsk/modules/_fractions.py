@@ -1,6 +1,7 @@
 """Encodings of atomic fractions. Shape letters as in `_packing`."""
 
-from typing import Any, NamedTuple
+import math
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -154,22 +155,32 @@ class StandardizedFractions(nn.Module):
 class FractionalEncoding(nn.Module):
     """Sinusoidal encoding of atomic fractions, linear or logarithmic.
 
-    CrabNet's counterpart of a positional encoding [1]_: a table of `resolution` rows, looked up
-    at the rounded fraction.
+    CrabNet's counterpart of a positional encoding [1]_. The paper has a table of `resolution` rows
+    and looks it up at the rounded fraction; here the same functions are computed at the fraction
+    itself, so that a prediction has no steps. Both are equal where rounding changes nothing.
+
+    With a `noise`, the encoding outside of training is the mean over fractions with that much
+    relative noise, as training has it: waves that are shorter than the noise fade out, as in an
+    integrated positional encoding [2]_. They taught the network nothing, and would only ripple its
+    predictions.
 
     Parameters
     ----------
     dim : int
         Length of the encoding.
     resolution : int, default=5000
-        Number of distinct fractions.
+        Number of distinct fractions in the paper's table; the shortest wave is 2 pi of these.
     log : bool, default=False
         Whether to encode ``min(1, 0.0025 log2(fraction)^2)``, which tells small fractions apart.
+    noise : float, default=0.0
+        Standard deviation of the relative noise that fractions have in training.
 
     References
     ----------
     .. [1] Wang, Kauwe, Murdock, Sparks, "Compositionally restricted attention-based network for
        materials property predictions", npj Comput. Mater. 7, 77 (2021), methods.
+    .. [2] Barron, Mildenhall, Tancik, Hedman, Martin-Brualla, Srinivasan, "Mip-NeRF", ICCV 2021,
+       equations 11 to 14.
 
     Examples
     --------
@@ -179,36 +190,33 @@ class FractionalEncoding(nn.Module):
     torch.Size([2, 8])
     """
 
-    table: Tensor
-
-    def __init__(self, dim: int, resolution: int = 5000, log: bool = False) -> None:
+    def __init__(
+        self, dim: int, resolution: int = 5000, log: bool = False, noise: float = 0.0
+    ) -> None:
         super().__init__()
         self.dim = dim
         self.resolution = resolution
         self.log = log
-        self.register_buffer("table", None, persistent=False)
-        self.fill_table()
+        self.noise = noise
 
-    def fill_table(self) -> None:
-        """Compute the table, which is no part of the network's state."""
-        position = torch.arange(self.resolution, dtype=torch.float64).unsqueeze(1)
-        column = torch.arange(self.dim, dtype=torch.float64)
-        angle = position / 50 ** (2 * column / self.dim)
-        self.table = torch.where(column.long() % 2 == 0, angle.sin(), angle.cos()).float()
-
-    def __getstate__(self) -> dict[str, Any]:
-        # The table would be most of a small network's pickle, and follows from two numbers.
-        state = self.__dict__.copy()
-        state["_buffers"] = {**state["_buffers"], "table": None}
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self.fill_table()
+    def extra_repr(self) -> str:
+        """Show what has no weights."""
+        return f"dim={self.dim}, log={self.log}, noise={self.noise:g}"
 
     def forward(self, fractions: Tensor) -> Tensor:
         """Encode fractions. **Shape**: (T,) -> (T, dim)."""
+        # The second is what a relative change of the fraction moves the first by.
         if self.log:
-            fractions = (0.0025 * fractions.log2().square()).clamp_max(1.0)
-        fractions = fractions.clamp_min(1 / self.resolution)
-        return self.table[(fractions * self.resolution).round().long() - 1]
+            # The square reaches 1 at 2^-20.
+            exponent = fractions.clamp_min(2.0**-20).log2()
+            scaled, slope = 0.0025 * exponent.square(), -0.005 / math.log(2) * exponent
+        else:
+            scaled, slope = fractions, fractions
+        position = (scaled * self.resolution).clamp_min(1.0) - 1
+        column = torch.arange(self.dim, dtype=fractions.dtype, device=fractions.device)
+        rate = 50.0 ** (column * (-2 / self.dim))
+        waves = (torch.outer(position, rate) + math.pi / 2 * (column % 2)).sin()
+        if self.training or not self.noise:
+            return waves
+        width = slope * (self.noise * self.resolution)
+        return waves * (-0.5 * torch.outer(width, rate).square()).exp()

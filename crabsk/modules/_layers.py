@@ -127,12 +127,9 @@ def sample_subnetwork(network: Network, seed: int) -> Network:
     # The weights are shared: only the masks differ.
     shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
     sample = copy.deepcopy(network, shared)
-    # What a copy computes anew, such as the table of a FractionalEncoding, is on the CPU.
-    device = next(network.parameters()).device
-    sample.to(device)
     layers = [layer for layer in sample.modules() if isinstance(layer, Dropout)]
     if layers:
-        generator = torch.Generator(device).manual_seed(seed)
+        generator = torch.Generator(next(network.parameters()).device).manual_seed(seed)
     for layer in layers:
         layer.sampled = True
         layer.generator = generator

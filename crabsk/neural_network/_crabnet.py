@@ -80,6 +80,8 @@ class _CrabNetEstimator(BaseCompositionNetwork):
     def _network_settings(self) -> dict[str, Any]:
         return {
             "standardize_fractions": self.standardize_fractions,
+            # Without, the fractions are encoded as the paper's.
+            "fraction_noise": self.fraction_noise if self.standardize_fractions else 0.0,
             "d_model": self.d_model,
             "n_layers": self.n_layers,
             "n_heads": self.n_heads,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .._version import __version__
 from ..embeddings import ElementTable
-from ..modules import CompositionNetwork, FractionalEncoding, FractionStatistics
+from ..modules import CompositionNetwork, FractionStatistics
 from ._devices import device_or_cpu
 from ._net import CompositionNet
 from ._prediction import FittedNetworks
@@ -69,9 +69,6 @@ class ArraysAsState(FittedNetworks):
         with torch.device("meta"):
             network = self._build_network(weights["element_vectors"].to("meta"), settings)
         network.load_state_dict(weights, assign=True)
-        for layer in network.modules():
-            if isinstance(layer, FractionalEncoding):
-                layer.fill_table()
         device = device_or_cpu(self.device)
         net = CompositionNet(network, criterion=self._criterion(), device=device)
         net.initialize().finish()

@@ -1,28 +1,72 @@
+import numpy as np
 import pytest
 import torch
 
 from crabsk.modules import FractionalEncoding, StandardizedFractions, fraction_statistics
 
 
+def paper_table(dim, resolution=5000):
+    """The table of the public code, in double precision."""
+    x = np.arange(resolution)[:, None]
+    k = np.arange(dim)[None, :]
+    table = np.zeros((resolution, dim))
+    table[:, 0::2] = np.sin(x / 50 ** (2 * k[:, 0::2] / dim))
+    table[:, 1::2] = np.cos(x / 50 ** (2 * k[:, 1::2] / dim))
+    return torch.from_numpy(table).float()
+
+
 class TestFractionalEncoding:
-    def test_linear_index(self):
-        """Index round(5000 f) - 1, fractions below 1 / 5000 as 1 / 5000."""
-        encoding = FractionalEncoding(8)
-        got = encoding(torch.tensor([1.0, 0.5, 1 / 5000, 1e-7]))
-        assert torch.equal(got, encoding.table[[4999, 2499, 0, 0]])
+    def test_the_papers_table_at_its_grid_points(self):
+        """Row round(5000 f) - 1."""
+        row = torch.arange(1, 5001, dtype=torch.float64)
+        got = FractionalEncoding(64)((row / 5000).float())
+        torch.testing.assert_close(got, paper_table(64), atol=2e-3, rtol=0)
 
-    def test_log_index(self):
-        """0.0025 log2(f)^2: 0 for a pure element, 0.04 at 1/16, 1 from 2^-20 down."""
-        encoding = FractionalEncoding(8, log=True)
-        got = encoding(torch.tensor([1.0, 1 / 16, 2.0**-20, 1e-9, 0.0]))
-        assert torch.equal(got, encoding.table[[0, 199, 4999, 4999, 4999]])
+    def test_the_papers_logarithmic_table_at_its_grid_points(self):
+        """Row 5000 min(1, 0.0025 log2(f)^2) - 1."""
+        row = torch.arange(1, 5001, dtype=torch.float64)
+        got = FractionalEncoding(64, log=True)((2 ** -(row / 12.5).sqrt()).float())
+        torch.testing.assert_close(got, paper_table(64), atol=5e-3, rtol=0)
 
-    def test_table(self):
-        table = FractionalEncoding(6).table
-        assert table.shape == (5000, 6)
-        assert table[7, 0] == pytest.approx(torch.sin(torch.tensor(7.0)).item(), abs=1e-6)
-        angle = 7 / 50 ** (2 * 3 / 6)
-        assert table[7, 3] == pytest.approx(torch.cos(torch.tensor(angle)).item(), abs=1e-6)
+    def test_ends(self):
+        """Fractions below 1 / 5000 as 1 / 5000; 1 from 2^-20 down in the logarithm."""
+        table = paper_table(8)
+        got = FractionalEncoding(8)(torch.tensor([1.0, 1 / 5000, 1e-7, 0.0]))
+        torch.testing.assert_close(got, table[[4999, 0, 0, 0]], atol=2e-3, rtol=0)
+        got = FractionalEncoding(8, log=True)(torch.tensor([1.0, 2.0**-20, 1e-9, 0.0]))
+        torch.testing.assert_close(got, table[[0, 4999, 4999, 4999]], atol=2e-3, rtol=0)
+
+    @pytest.mark.parametrize("log", [False, True])
+    @pytest.mark.parametrize("noise", [0.0, 0.02])
+    def test_no_steps(self, log, noise):
+        """Neighbours of single precision differ by less than the shortest wave's slope allows."""
+        encoding = FractionalEncoding(64, log=log, noise=noise).eval()
+        fractions = torch.logspace(-9, 0, 2000, dtype=torch.float64)
+        step = 1e-5
+        here, there = (encoding(fractions * factor) for factor in (1.0, 1 - step))
+        # One row of the table is one radian of the shortest wave.
+        rows = 5000 * fractions * step
+        if log:
+            rows = 12.5 * 2 * fractions.log2().abs() * step / np.log(2)
+        assert ((here - there).abs().amax(1) <= 1.01 * rows + 1e-6).all()
+
+    @pytest.mark.parametrize("log", [False, True])
+    def test_noise_is_a_mean_over_fractions(self, log):
+        generator = torch.Generator().manual_seed(0)
+        fractions = torch.tensor([0.7, 0.25, 0.04, 0.002])
+        factors = 1 + 0.02 * torch.randn(200_000, generator=generator)
+        exact = FractionalEncoding(32, log=log)
+        expected = torch.stack([exact(f * factors).mean(0) for f in fractions])
+        got = FractionalEncoding(32, log=log, noise=0.02).eval()(fractions)
+        torch.testing.assert_close(got, expected, atol=0.02, rtol=0)
+
+    def test_short_waves_fade_and_long_ones_stay(self):
+        fractions = torch.linspace(0.3, 0.7, 500)
+        encoding = FractionalEncoding(64, noise=0.02)
+        plain, smooth = encoding.train()(fractions), encoding.eval()(fractions)
+        assert plain[:, 0].abs().max() > 0.99
+        assert smooth[:, 0].abs().max() < 1e-6
+        torch.testing.assert_close(smooth[:, 63], plain[:, 63], atol=1e-3, rtol=0)
 
 
 class TestFractionStatistics:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from crabsk.modules import Dropout, FractionalEncoding, sample_subnetwork
+from crabsk.modules import Dropout, sample_subnetwork
 
 
 class TestDropout:
@@ -77,12 +77,6 @@ class TestSampledSubnetwork:
         whole = sample(x)
         torch.testing.assert_close(sample(x[:1]), whole[:1])
         torch.testing.assert_close(sample(x[3:]), whole[3:])
-
-    def test_all_of_it_is_where_the_network_is(self):
-        """The table of an encoding is computed anew in a copy."""
-        network = torch.nn.Sequential(FractionalEncoding(8), torch.nn.Linear(8, 1)).to("meta")
-        sample = sample_subnetwork(network, seed=0)
-        assert {tensor.device.type for tensor in sample.buffers()} == {"meta"}
 
     def test_samples_scatter_about_the_network(self):
         network = self.make().eval()

@@ -148,6 +148,16 @@ class TestPrediction:
             loaded = joblib.load(tmp_path / "model")
         assert np.array_equal(loaded.predict(X), estimator.predict(X))
 
+    def test_no_steps_between_neighbouring_compositions(self, formation_enthalpy):
+        """With the paper's table of 5000 rows, one of these fractions in two is a step."""
+        X, y = formation_enthalpy
+        model = tiny_crabnet(d_model=64, max_epochs=10).fit(X[:500], y[:500])
+        amounts = np.linspace(0.4, 0.41, 101)
+        predicted = model.predict([{"Ni": x, "Al": 1 - x} for x in amounts.tolist()])
+        steps = np.diff(predicted)
+        assert np.abs(steps).max() < 3 * np.abs(steps).mean()
+        assert (np.diff(np.sign(steps)) != 0).sum() <= 2, "it rises or falls throughout"
+
     def test_pickle_holds_the_weights_once(self, some_formulas):
         X, y = some_formulas
         estimator = tiny_crabnet(d_model=128, dim_feedforward=512).fit(X, y)
