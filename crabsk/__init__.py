@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from .calibration import CalibratedRegressorCV
     from .feature_extraction import CompositionTransformer
     from .neural_network import (
         CrabNetClassifier,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .persistence import load_model, save_model
 
 _HOME = {
+    "CalibratedRegressorCV": "calibration",
     "CompositionTransformer": "feature_extraction",
     "CrabNetClassifier": "neural_network",
     "CrabNetRegressor": "neural_network",
@@ -33,6 +35,7 @@ _HOME = {
     "save_model": "persistence",
 }
 _ROOMS = (
+    "calibration",
     "composition",
     "datasets",
     "embeddings",
@@ -45,6 +48,7 @@ _ROOMS = (
 )
 
 __all__ = [
+    "CalibratedRegressorCV",
     "CompositionTransformer",
     "CrabNetClassifier",
     "CrabNetRegressor",

@@ -78,10 +78,9 @@ _PLAIN = (
     "classes_",
     "_y_shape",
     "_multilabel",
-    "_calibrated_mc_dropout",
     "_cbfv",
 )
-_ARRAYS = ("_extra_mean", "_extra_scale", "_class_weights", "calibration_factor_")
+_ARRAYS = ("_extra_mean", "_extra_scale", "_class_weights")
 _POSITIVE = ("_extra_scale", "target_scale")
 # What the numbers of a file may be.
 _TENSOR_TYPES = (torch.float32, torch.float64, torch.int64, torch.bool)
@@ -433,7 +432,7 @@ def _check_attributes(estimator: BaseCompositionNetwork) -> None:
     if is_classifier(estimator):
         kinds |= {"classes_": np.ndarray, "_multilabel": bool}
     else:
-        kinds |= {"_y_shape": tuple, "_calibrated_mc_dropout": int | None}
+        kinds |= {"_y_shape": tuple}
     if hasattr(estimator, "cbfv"):
         kinds["_cbfv"] = str | None
     for name, kind in kinds.items():

@@ -416,13 +416,9 @@ class TestHostileFiles:
         with pytest.raises(ValueError, match="changed since it was saved"):
             load_model(path)
 
-    @pytest.mark.parametrize(
-        "name", ["nets.0.embed.weight", "target_mean", "target_scale", "calibration_factor_"]
-    )
+    @pytest.mark.parametrize("name", ["nets.0.embed.weight", "target_mean", "target_scale"])
     def test_not_a_number(self, some_formulas, path, name):
-        save_model(
-            tiny_crabnet(calibration=True, validation_fraction=0.2).fit(*some_formulas), path
-        )
+        save_model(tiny_crabnet().fit(*some_formulas), path)
         rewrite(path, lambda content, tensors: tensors[name].view(-1)[:1].fill_(torch.nan))
         with pytest.raises(ValueError, match=f"no finite numbers, in {re.escape(name)}"):
             load_model(path)

@@ -70,13 +70,13 @@ def element_contributions(estimator: Any, X: Any, *, transformed: bool = False) 
     contribution and :math:`\sigma_k` the standard deviation that member :math:`k` gives the
     element, it is
 
-    .. math:: f \sqrt{\tfrac1K \sum_k \sigma_k^2 + \operatorname{Var}_k c_k}
+    .. math:: \sqrt{\tfrac1K \sum_k \sigma_k^2 + \operatorname{Var}_k c_k}
 
-    in the unit of the target, where :math:`f` is the target's `calibration_factor_`. With
-    `mc_dropout`, the variance is that over the networks which dropout draws. For a pure element it
-    is the standard deviation of the prediction; in a compound, errors of the elements are
-    correlated, and that of the prediction does not follow from theirs. A classifier's members
-    give no :math:`\sigma_k`: it is the standard deviation over the members alone.
+    in the unit of the target. With `mc_dropout`, the variance is that over the networks which
+    dropout draws. For a pure element it is the standard deviation of the prediction; in a compound,
+    errors of the elements are correlated, and that of the prediction does not follow from theirs.
+    A classifier's members give no :math:`\sigma_k`: it is the standard deviation over the members
+    alone.
 
     *Classifiers.* The mean of the contributions over the elements is the mean of the members'
     logits: for two classes the one logit of ``classes_[1]``, for more one for each class. Logits of
@@ -162,14 +162,13 @@ class _OutputSpace:
             self.column = "target"
         self.sampled_networks = estimator._sampled_networks()
         self._mean, self._scale = estimator._scaler.mean_, estimator._scaler.scale_
-        self._factor = estimator.calibration_factor_
 
     def units(self, outputs: MemberOutputs, n_members: int) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and standard deviation over the members, in the unit of the target."""
         mean = outputs.mean[:n_members].mean(axis=0)
         if self._classifies:
             return mean, outputs.mean.std(axis=0)
-        std = _total_std(outputs, n_members) * self._factor
+        std = _total_std(outputs, n_members)
         return mean * self._scale + self._mean, std * self._scale
 
 

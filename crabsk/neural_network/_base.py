@@ -22,7 +22,7 @@ from .._validation import (
 from ..embeddings import MISSING
 from ._checkpoint import Run
 from ._docstrings import SHARED_SECTIONS
-from ._net import CompositionNet, LabelledCompositions
+from ._net import CompositionNet
 from ._plan import MemberPlan, MemberPlanning
 from ._progress import ProgressBar, is_silent
 from ._samples import Samples
@@ -204,10 +204,10 @@ class BaseCompositionNetwork(LinkedToDocuments, CallbackSupport, MemberPlanning,
                 "one time. Set max_epochs and n_estimators instead"
             )
         previous = getattr(self, "nets_", []) if self.warm_start else []
-        if previous and X_val is None and (self.early_stopping or self._needs_held_out()):
+        if previous and X_val is None and self.early_stopping:
             raise ValueError(
-                "warm_start=True with early_stopping or calibration would hold out samples that "
-                "the fit before was trained on: give X_val and y_val"
+                "warm_start=True with early_stopping would hold out samples that the fit before "
+                "was trained on: give X_val and y_val"
             )
         if len(previous) > self.n_estimators:
             raise ValueError(
@@ -255,16 +255,12 @@ class BaseCompositionNetwork(LinkedToDocuments, CallbackSupport, MemberPlanning,
         for net in nets:
             net.finish()
         self.nets_ = [*previous[:n_kept], *nets]
-        self._learn_from_held_out(samples.validation)
         return self
 
     @property
     def n_iter_(self) -> int:
         """Number of passes over the training samples: that of the member with most."""
         return max(map(len, self.history_))
-
-    def _learn_from_held_out(self, held_out: LabelledCompositions | None) -> None:
-        """Learn what only samples can teach that no member was trained on."""
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters, and with `deep` those of estimators among them.

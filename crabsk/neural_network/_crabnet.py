@@ -119,8 +119,6 @@ class CrabNetRegressor(CompositionRegressor, _CrabNetEstimator):
 
     {training}
 
-    {calibration}
-
     {mc_dropout}
 
     {running}
@@ -128,8 +126,6 @@ class CrabNetRegressor(CompositionRegressor, _CrabNetEstimator):
     Attributes
     ----------
     {attributes}
-
-    {calibration_factor}
 
     See Also
     --------
@@ -194,7 +190,6 @@ class CrabNetRegressor(CompositionRegressor, _CrabNetEstimator):
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
-        calibration: bool = False,
         mc_dropout: int = 0,
         init_from: Any = None,
         freeze: int = 0,
@@ -232,7 +227,6 @@ class CrabNetRegressor(CompositionRegressor, _CrabNetEstimator):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
-        self.calibration = calibration
         self.mc_dropout = mc_dropout
         self.init_from = init_from
         self.freeze = freeze

@@ -13,11 +13,6 @@ loss : {"absolute_error", "squared_error", "robust_l1", "robust_l2"}, default="a
 
 target_transform : {"log", "yeo-johnson"} or transformer, default=None
     What to apply to the targets before they are standardised; for skewed targets.""",
-    "calibration": """\
-calibration : bool, default=False
-    Whether to hold out `validation_fraction` of the compositions from training (or take those of
-    `X_val`) and scale the standard deviations of predictions so that nine tenths of
-    the samples of such compositions lie within 1.645 of them; see `calibration_factor_`.""",
     "mc_dropout": """\
 mc_dropout : int, default=0
     Number of networks, at most 1000, that dropout draws from each member [2]_, whose scatter
@@ -218,9 +213,6 @@ feature_names_in_ : ndarray of shape (`n_features_in_`,)
 
 formula_position_ : int or None
     Position of the column of formulas; None for a matrix of element amounts.""",
-    "calibration_factor": """\
-calibration_factor_ : ndarray of shape (n_outputs,)
-    What the standard deviations of each target are multiplied by; 1 without `calibration`.""",
     "classes": """\
 classes_ : ndarray of shape (n_classes,)
     The classes, sorted; with several labels a sample the columns of y.""",

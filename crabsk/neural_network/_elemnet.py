@@ -72,8 +72,6 @@ class ElemNetRegressor(CompositionRegressor, _ElemNetEstimator):
 
     {training}
 
-    {calibration}
-
     {mc_dropout}
 
     {running}
@@ -81,8 +79,6 @@ class ElemNetRegressor(CompositionRegressor, _ElemNetEstimator):
     Attributes
     ----------
     {attributes}
-
-    {calibration_factor}
 
     See Also
     --------
@@ -139,7 +135,6 @@ class ElemNetRegressor(CompositionRegressor, _ElemNetEstimator):
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
-        calibration: bool = False,
         mc_dropout: int = 0,
         init_from: Any = None,
         freeze: int = 0,
@@ -168,7 +163,6 @@ class ElemNetRegressor(CompositionRegressor, _ElemNetEstimator):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
-        self.calibration = calibration
         self.mc_dropout = mc_dropout
         self.init_from = init_from
         self.freeze = freeze

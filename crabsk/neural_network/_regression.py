@@ -19,9 +19,9 @@ from .._validation import HasMethods, StrOptions
 from ..metrics import masked_r2_score
 from ..modules import LOSSES, CompositionNetwork, Dropout, WeightedLoss, sample_subnetwork
 from ._base import BaseCompositionNetwork
-from ._net import CompositionNet, LabelledCompositions, Targets
+from ._net import Targets
 from ._prediction import MemberOutputs
-from ._targets import TargetScaler, calibration_factor, relative_weights
+from ._targets import TargetScaler, relative_weights
 
 
 class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
@@ -35,7 +35,6 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
             None,
             HasMethods(["fit", "transform", "inverse_transform"]),
         ],
-        "calibration": ["boolean"],
     }
 
     def predict(
@@ -59,7 +58,7 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
             Only with ``return_std=True``. Standard deviation of the mixture of the members'
             distributions, by the law of total variance: the mean of the members' own variances
             (the scatter of the data) plus the variance of their means (what the ensemble does
-            not agree on). With ``calibration=True`` it is multiplied by `calibration_factor_`.
+            not agree on).
 
         Raises
         ------
@@ -72,16 +71,7 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
         check_is_fitted(self)
         networks = self._networks()
         sampled = self._sampled_networks() if return_std else []
-        if return_std and self._calibrated_mc_dropout not in (None, self._n_sampled()):
-            warnings.warn(
-                f"calibration_factor_ was learnt with mc_dropout={self._calibrated_mc_dropout}, "
-                f"and now it is {self._n_sampled()}: fit again for calibrated standard deviations",
-                UserWarning,
-                stacklevel=2,
-            )
         mean, std = self._scaler.inverse(*self._scaled(X, networks, sampled, return_std))
-        if std is not None:
-            std = std * self.calibration_factor_
         if not self._y_shape:
             mean, std = mean[:, 0], None if std is None else std[:, 0]
         return mean if std is None else (mean, std)
@@ -163,37 +153,6 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
 
     def _n_outputs(self) -> int:
         return len(self._scaler.mean_)
-
-    def _needs_held_out(self) -> bool:
-        return self.calibration
-
-    def _fitted_to(self, nets: list[CompositionNet]) -> dict[str, Any]:
-        return {
-            **super()._fitted_to(nets),
-            "calibration_factor_": np.ones(self._n_outputs()),
-            "_calibrated_mc_dropout": None,
-        }
-
-    def _learn_from_held_out(self, held_out: LabelledCompositions | None) -> None:
-        self.calibration_factor_ = np.ones(len(self._scaler.mean_))
-        self._calibrated_mc_dropout = self._n_sampled() if self.calibration else None
-        if not self.calibration or held_out is None:
-            return
-        networks = self._networks()
-        rows = held_out.rows
-        outputs = self._outputs(held_out.compositions, rows, [*networks, *self._sampled_networks()])
-        # In the unit of the target, where they are to cover it.
-        y, _ = self._scaler.inverse(held_out.targets.values[rows].double().numpy())
-        mean, std = self._scaler.inverse(
-            outputs.mean[: len(networks)].mean(axis=0), _total_std(outputs, len(networks))
-        )
-        assert std is not None
-        self.calibration_factor_ = calibration_factor(
-            np.abs(y - mean),
-            std,
-            held_out.targets.weights[rows].numpy(),
-            held_out.groups[rows.numpy()],
-        )
 
     def _validate_targets(
         self, y: Any, sample_weight: Any, n_samples: int, *, fit: bool

@@ -68,15 +68,11 @@ class RoostRegressor(CompositionRegressor, _RoostEstimator):
 
     {training}
 
-    {calibration}
-
     {running}
 
     Attributes
     ----------
     {attributes}
-
-    {calibration_factor}
 
     See Also
     --------
@@ -135,7 +131,6 @@ class RoostRegressor(CompositionRegressor, _RoostEstimator):
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
-        calibration: bool = False,
         init_from: Any = None,
         freeze: int = 0,
         checkpoint: Any = None,
@@ -168,7 +163,6 @@ class RoostRegressor(CompositionRegressor, _RoostEstimator):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
-        self.calibration = calibration
         self.init_from = init_from
         self.freeze = freeze
         self.checkpoint = checkpoint

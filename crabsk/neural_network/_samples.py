@@ -66,10 +66,6 @@ class SamplePreparation(ArraysAsState):
     def _encode_targets(self, y: np.ndarray, weights: np.ndarray, *, fit: bool) -> Targets:
         """Return validated targets as the network learns them."""
 
-    def _needs_held_out(self) -> bool:
-        """Whether no member may train on some of the samples."""
-        return False
-
     def _strata(self, y: np.ndarray) -> np.ndarray | None:
         """Return what samples are to be held out in proportion to, if anything."""
         return None
@@ -107,7 +103,7 @@ class SamplePreparation(ArraysAsState):
 
         groups = table.compositions.unique()[1]
         rows, held_out = np.flatnonzero(weights > 0), None
-        if X_val is None and (self.early_stopping or self._needs_held_out()):
+        if X_val is None and self.early_stopping:
             # First of all, so that nothing below is fitted to what is held out.
             rows, held_out = self._hold_out(rows, y, groups, split_seed)
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from scipy.special import inv_boxcox1p
-from scipy.stats import norm
 from sklearn.base import BaseEstimator, clone
 from sklearn.preprocessing import FunctionTransformer, PowerTransformer
 
@@ -161,71 +160,3 @@ class TargetScaler(BaseEstimator):
         if self.target_transform == "yeo-johnson":
             return PowerTransformer("yeo-johnson", standardize=False)
         return clone(self.target_transform)
-
-
-# Share of errors that calibrated standard deviations are to cover, by a normal interval.
-CALIBRATED_COVERAGE = 0.9
-
-
-def calibration_factor(
-    errors: np.ndarray, stds: np.ndarray, weights: np.ndarray, groups: np.ndarray
-) -> np.ndarray:
-    """Return what standard deviations must be multiplied by to fit the errors made.
-
-    With the factor of a target, the central normal interval of `CALIBRATED_COVERAGE` covers as
-    many errors of new compositions: that quantile of error over standard deviation, with the
-    correction for a finite number n of compositions, over the normal one [1]_. The errors of one
-    composition (at many temperatures, say) are alike, so that they count as one together [2]_.
-    Few errors are far larger than normal ones would be, so that the root of the mean square, the
-    choice of highest likelihood, covers far too many. Fewer than nine compositions cannot tell,
-    and the largest error is covered.
-
-    Parameters
-    ----------
-    errors, stds : ndarray of shape (n_samples, n_outputs)
-        Absolute errors and standard deviations; an error that is no number, of a prediction that
-        is not finite, counts as larger than any.
-    weights : ndarray of the same shape
-        0 where there is no label; each target has one at least.
-    groups : ndarray of shape (n_samples,)
-        Which samples are of one composition: these have the same number.
-
-    Warns
-    -----
-    UserWarning
-        If a target has labels of fewer than nine compositions.
-
-    References
-    ----------
-    .. [1] Angelopoulos & Bates, "A gentle introduction to conformal prediction and
-       distribution-free uncertainty quantification", arXiv:2107.07511, sections 1 and 2.3.2.
-    .. [2] Lee, Barber & Willett, "Distribution-free inference with hierarchical data",
-       arXiv:2306.06342.
-    """
-    normal = norm.ppf((1 + CALIBRATED_COVERAGE) / 2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = np.where(errors == 0, 0.0, errors / stds)
-    ratios[np.isnan(ratios)] = np.inf
-    factors = np.ones(ratios.shape[1])
-    for k, (ratio, weight) in enumerate(zip(ratios.T, weights.T, strict=True)):
-        labelled = weight > 0
-        _, group, size = np.unique(groups[labelled], return_inverse=True, return_counts=True)
-        n = len(size)
-        share = (n + 1) * CALIBRATED_COVERAGE / n
-        if share > 1:
-            warnings.warn(
-                f"calibration has {n} compositions with a label of target {k} to learn from, and "
-                "needs nine: its intervals will be too narrow; raise validation_fraction or give "
-                "X_val and y_val",
-                UserWarning,
-                stacklevel=2,
-            )
-        # Rounding must not take the quantile of 18 in 19 one further.
-        found = np.quantile(
-            ratio[labelled],
-            min(1.0, share * (1 - 1e-9)),
-            weights=weight[labelled] / size[group],
-            method="inverted_cdf",
-        )
-        factors[k] = found / normal if found > 0 else 1.0
-    return factors

@@ -193,7 +193,7 @@ class TestExtraFeatures:
 
     def test_cbfv_stands_beside_other_features_and_validation(self, measured):
         X, y = measured
-        model = tiny_crabnet(cbfv="magpie", calibration=True)
+        model = tiny_crabnet(cbfv="magpie", early_stopping=True)
         model.fit(X[:90], y[:90], X_val=X[90:], y_val=y[90:])
         assert (model.predict(X)[:60] != model.predict(X)[60:]).all()
         assert model.n_features_in_ == 2
