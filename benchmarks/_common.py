@@ -138,6 +138,19 @@ def print_table(rows: list[dict[str, str]]) -> None:
     print()
 
 
+def append_rows(name: str, rows: list[dict], *, packages: tuple[str, ...]) -> Path:
+    """Add rows to ``benchmarks/results/<name>.csv``: one a run, with what made it."""
+    path = RESULTS / f"{name}.csv"
+    facts = {**versions(*packages), **machine()}
+    frame = pd.DataFrame([{**row, **facts} for row in rows])
+    if path.exists():
+        frame = pd.concat([pd.read_csv(path, keep_default_na=False), frame])
+    part = path.with_name(f"{path.name}.part")
+    frame.to_csv(part, index=False)
+    os.replace(part, path)
+    return path
+
+
 def write_results(
     name: str, figures: dict, *, packages: tuple[str, ...], folder: Path = RESULTS
 ) -> Path:
