@@ -78,7 +78,7 @@ def measure(train: Rows, test: Rows, seed: int, settings: dict) -> list[dict]:
     rows.append({"way": "as they are", "seconds": seconds, **scores})
 
     single = CrabNetRegressor(n_estimators=1, random_state=seed, **settings)
-    calibrated = CalibratedRegressorCV(single)
+    calibrated = CalibratedRegressorCV(single, n_jobs=torch.get_num_threads())
     seconds = fit(calibrated, *train)
     scores = score_std(test.y, *calibrated.predict(test.X, return_std=True))
     scores["factor"] = float(calibrated.calibration_factor_[0])

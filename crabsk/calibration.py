@@ -65,8 +65,9 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         samples.
 
     n_jobs : int, default=None
-        Number of clones to train at a time, in processes. ``None`` means 1 unless in a
-        :obj:`joblib.parallel_config` context, ``-1`` all processors.
+        Number of clones to train at a time, in threads. ``None`` means 1 unless in a
+        :obj:`joblib.parallel_config` context, ``-1`` all processors. A single network trains on
+        one core, so that clones side by side save time.
 
     Attributes
     ----------
@@ -196,6 +197,11 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             ensure_min_samples=2,
             input_name="y",
         )
+        if y.ndim == 1 and np.isnan(y).any():
+            raise ValueError(
+                f"Input y contains NaN in row {int(np.flatnonzero(np.isnan(y))[0])}: drop the "
+                "samples without a label"
+            )
         (X,) = indexable(X)
         check_consistent_length(X, y, groups)
         weights = None
@@ -204,7 +210,7 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         counted = np.ones(len(y)) if weights is None else weights
         number = _group_numbers(X, groups, estimator)
         fold_of = self._folds(number, counted > 0)
-        trained = Parallel(n_jobs=self.n_jobs)(
+        trained = Parallel(n_jobs=self.n_jobs, prefer="threads")(
             delayed(_train_without)(own, X, y, weights, (fold_of == k) | (fold_of == (k + 1) % K))
             for k, own in enumerate(_clones(estimator, K))
         )
@@ -387,7 +393,7 @@ def calibration_factor(
                 f"calibration has {len(size)} compositions with a label of target {k} to learn "
                 "from, and needs nine: its intervals will be too narrow",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         factors[k] = _factor(
             errors[labelled, k],

@@ -73,8 +73,9 @@ def test_floors(statement, blocked):
 
 
 def test_importing_touches_no_random_state():
+    # rich, which scikit-learn imports if it is there, draws random numbers.
     modules_after(
-        "import random, numpy as np, torch\n"
+        "import random, numpy as np, torch, sklearn.preprocessing\n"
         "def states():\n"
         "    numpy_state = np.random.get_state()[1].tolist()\n"
         "    return random.getstate(), numpy_state, torch.get_rng_state().tolist()\n"

@@ -79,7 +79,7 @@ class TestRoundTrip:
             {"embedding": "magpie", "missing": "mean"},
             {"embedding": "onehot", "cbfv": "magpie"},
             {"target_transform": "yeo-johnson"},
-            {"calibration": True, "validation_fraction": 0.2, "mc_dropout": 3, "dropout": 0.1},
+            {"early_stopping": True, "mc_dropout": 3, "dropout": 0.1},
             {"head": "mmoe", "n_experts": 2, "n_estimators": 3},
             {"standardize_fractions": False, "norm_first": False, "loss": "robust_l1"},
         ],

@@ -177,7 +177,7 @@ class BaseCompositionNetwork(LinkedToDocuments, CallbackSupport, MemberPlanning,
             if self.time_limit is not None:
                 plans = shorten(plans, samples, self.time_limit, lambda: time.monotonic() - began)
             tasks = SklearnTasks(self, X, y, sample_weight, plans)
-            self._finish(plans, self._train(plans, samples, tasks), samples, previous)
+            self._finish(plans, self._train(plans, samples, tasks), previous)
             tasks.end()
         return self
 
@@ -237,9 +237,8 @@ class BaseCompositionNetwork(LinkedToDocuments, CallbackSupport, MemberPlanning,
         self,
         plans: list[MemberPlan],
         nets: list[CompositionNet],
-        samples: Samples,
         previous: list[CompositionNet],
-    ) -> Self:
+    ) -> None:
         """Keep the members, with those that a warm start left alone, and what they recorded."""
         n_kept = self._n_kept(previous)
         kept_callbacks = self.callbacks_[:n_kept] if n_kept else []
@@ -255,7 +254,6 @@ class BaseCompositionNetwork(LinkedToDocuments, CallbackSupport, MemberPlanning,
         for net in nets:
             net.finish()
         self.nets_ = [*previous[:n_kept], *nets]
-        return self
 
     @property
     def n_iter_(self) -> int:

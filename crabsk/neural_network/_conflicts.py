@@ -41,5 +41,5 @@ def warn_of_conflicts(table: CompositionTable, y: np.ndarray) -> None:
             "aggregate them, add the feature that tells them apart, or use a grouped split "
             "(crabsk.composition.reduced_formula gives groups)",
             ConflictingTargetsWarning,
-            stacklevel=4,
+            stacklevel=5,
         )

@@ -89,3 +89,19 @@ def test_a_bad_formula_is_named(client, model):
     parts = frame["formula"].map_partitions(lambda part: model.predict(part), meta=(None, float))
     with pytest.raises(ValueError, match="Xx2O3"):
         parts.compute()
+
+
+def test_an_empty_partition(client, model, candidates):
+    """The recipe of docs/scaling.md, behind a filter that leaves nothing of three partitions."""
+
+    def predict(part, model):
+        if part.empty:
+            return part.assign(mean=0.0, std=0.0)
+        mean, std = model.predict(part["formula"], return_std=True)
+        return part.assign(mean=mean, std=std)
+
+    some = candidates[candidates["id"] % 4 == 1]
+    meta = candidates._meta.assign(mean=0.0, std=0.0)
+    rows = some.map_partitions(predict, dask.delayed(model), meta=meta).compute()
+    assert sorted(rows["id"]) == list(range(1, 400, 4))
+    np.testing.assert_allclose(rows["mean"], model.predict(rows["formula"].tolist()), atol=1e-6)

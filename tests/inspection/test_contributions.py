@@ -97,7 +97,6 @@ class TestStd:
             {},
             {"n_estimators": 1},
             {"loss": "robust_l1"},
-            {"calibration": True},
             {"mc_dropout": 5, "n_estimators": 2, "dropout": 0.3},
             {"target_transform": "yeo-johnson"},
         ],

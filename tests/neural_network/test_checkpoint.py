@@ -89,7 +89,7 @@ class TestGoesOn:
         [
             {"dropout": 0.2},
             {"early_stopping": True, "n_iter_no_change": 2, "max_epochs": 60},
-            {"calibration": True, "validation_fraction": 0.2},
+            {"early_stopping": True, "validation_fraction": 0.2},
             {"batch_size": 7, "weight_decay": 0.3},
             {"head": "mmoe", "loss": "robust_l1"},
             {"target_transform": "yeo-johnson"},

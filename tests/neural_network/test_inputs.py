@@ -244,3 +244,19 @@ class TestExtraFeatures:
             tiny_crabnet().fit(two, y)
         named = tiny_crabnet(formula_column="formula").fit(X, y)
         assert np.array_equal(named.predict(X), expected)
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_amounts_after_formulas(named, some_formulas):
+    """A table of amounts is no column of formulas; the message says how to make it one."""
+    X, y = some_formulas
+    model = tiny_crabnet().fit(pd.DataFrame({"formula": X}) if named else X, y)
+    amounts = pd.DataFrame({"Ni": [1.0, 3.0], "Al": [1.0, 1.0], "O": [0.0, 2.0]})
+    with pytest.raises(ValueError, match=r"columns 'Ni', 'Al', 'O'.*X\.to_dict\(\"records\"\)"):
+        model.predict(amounts)
+    with pytest.raises(ValueError, match=r"X\.to_dicts\(\)"):
+        model.predict(pl.from_pandas(amounts))
+    with pytest.raises(ValueError, match="mappings such as"):
+        model.predict(amounts.to_numpy())
+    expected = model.predict(["NiAl", "Ni3AlO2"])
+    np.testing.assert_allclose(model.predict(amounts.to_dict("records")), expected, rtol=1e-6)

@@ -25,7 +25,7 @@ def test_a_long_limit_changes_nothing(cls, some_formulas):
 def test_a_short_limit_is_kept(settings, formation_enthalpy):
     """A hundred thousand passes of fifty members would take days."""
     X, y = formation_enthalpy
-    model = tiny_crabnet(max_epochs=100_000, n_estimators=50, time_limit=6.0, **settings)
+    model = tiny_crabnet(max_epochs=100_000, n_estimators=50, time_limit=2.0, **settings)
     began = time.monotonic()
     model.fit(X[:500], y[:500])
     assert time.monotonic() - began < 30, "on a busy machine, too"
@@ -44,7 +44,7 @@ def test_the_schedule_ends(some_formulas):
         def on_batch_end(self, net, **kwargs):
             rates.append(net.optimizer_.param_groups[0]["lr"])
 
-    model = tiny_crabnet(max_epochs=100_000, time_limit=3.0, callbacks=[Note()])
+    model = tiny_crabnet(max_epochs=100_000, time_limit=1.0, callbacks=[Note()])
     model.fit(X, y)
     assert model.n_iter_ < 100_000
     assert rates[-1] < 0.01 * max(rates)
