@@ -505,6 +505,7 @@ def test_time_grows_with_length_not_with_its_square(name):
     pytest.fail(f"time ratios for 4 times the text: {ratios}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LONG_TEXTS)
 def test_messages_about_long_texts_are_short(name):
     assert len(outcome_of(LONG_TEXTS[name](200_000))) < 1000

@@ -158,6 +158,7 @@ class TestGoesOn:
         assert weights(models[0]) == weights(models[1])
         assert len(os.listdir(tmp_path)) == 2
 
+    @pytest.mark.slow
     def test_a_real_process_killed_twice(self, some_formulas, tmp_path):
         X, y = some_formulas
         program = (
