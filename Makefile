@@ -27,6 +27,7 @@ test: lint types  ## lint, types and the default tests
 test-slow: $(INSTALLED)  ## kills, long fuzzing, ten million formulas: most of an hour
 	$(PY) -m pytest -m slow tests/slow --junitxml build/test-slow.xml  # where the figures are
 	$(PY) -m pytest --hypothesis-profile long -m "slow or not slow" --numprocesses 2 tests/composition
+	$(PY) -m pytest -m slow tests/test_documentation.py tests/neural_network
 
 test-lowest:  ## the default tests with the lowest versions that setup.cfg allows
 	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)

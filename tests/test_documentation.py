@@ -88,9 +88,16 @@ def lacks_a_client(block: str) -> bool:
     )
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if python_blocks(page)], ids=lambda p: p.name
-)
+def slow_ones(paths: list[Path]) -> list:
+    """Return parameters, those marked that take a minute: tests/clients has the like of scaling."""
+    slow = ("scaling.md", "05_interpretation.ipynb")
+    return [
+        pytest.param(path, id=path.name, marks=[pytest.mark.slow] if path.name in slow else [])
+        for path in paths
+    ]
+
+
+@pytest.mark.parametrize("page", slow_ones([page for page in PAGES if python_blocks(page)]))
 def test_python_blocks_run(page, tmp_path):
     blocks = [block for block in python_blocks(page) if not lacks_a_client(block)]
     # Clients warn of each other and of their dependencies.
@@ -185,7 +192,7 @@ def test_the_rules_of_formulas_are_true(formula, is_read):
             parse_formulas([formula])
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)
+@pytest.mark.parametrize("path", slow_ones(NOTEBOOKS))
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_notebooks_run(path, monkeypatch):
     notebook = nbformat.read(path, as_version=4)
