@@ -149,7 +149,9 @@ class StandardizedFractions(nn.Module):
         deviation = deviation / (1 + (deviation / SOFT_LIMIT).square()).sqrt()
         steps = deviation * self.narrowness[element].unsqueeze(1)
         directions = F.embedding(element, self.directions(element_vectors))
-        return (directions.view(len(element), 2, -1) * steps.unsqueeze(2)).sum(1)
+        return (
+            directions.view(len(element), 2, directions.shape[1] // 2) * steps.unsqueeze(2)
+        ).sum(1)
 
 
 class FractionalEncoding(nn.Module):

@@ -160,3 +160,11 @@ class TestStandardizedFractions:
         other = StandardizedFractions(5, 8, fraction_statistics(torch.tensor([1]), torch.ones(1)))
         other.load_state_dict(layer.state_dict())
         assert torch.equal(other.std, layer.std)
+
+
+def test_standardized_fractions_of_no_tokens():
+    """A row of zeros alone, by which MAPIE asks whether an estimator is fitted."""
+    statistics = fraction_statistics(torch.tensor([26, 6] * 90), torch.tensor([0.99, 0.01] * 90))
+    encoding = StandardizedFractions(118, 8, statistics)
+    nothing = torch.zeros(0, dtype=torch.int64)
+    assert encoding(torch.eye(118), nothing, torch.zeros(0)).shape == (0, 8)
