@@ -235,3 +235,10 @@ class CompositionNet(NeuralNet):
         self.generator = None
         self.stop = None
         self.pool = None
+
+
+def trained_net(network: nn.Module, criterion: nn.Module, device: str) -> CompositionNet:
+    """Return a net whose network has been trained already."""
+    net = CompositionNet(network, criterion=criterion, device=device)
+    net.initialize().finish()
+    return net

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from skorch.callbacks import Callback
 
-from ._net import CompositionNet
+from ._net import CompositionNet, trained_net
 from ._plan import MemberPlan
 
 if TYPE_CHECKING:
@@ -98,7 +98,4 @@ class _EpochTasks(Callback):
 
 def _finished(net: CompositionNet) -> CompositionNet:
     """Return a net of the averaged weights as they are now."""
-    network = copy.deepcopy(net.module_).eval()
-    twin = CompositionNet(network, criterion=net.criterion_, device=net.device)
-    twin.initialize().finish()
-    return twin
+    return trained_net(copy.deepcopy(net.module_).eval(), net.criterion_, net.device)

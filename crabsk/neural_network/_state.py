@@ -12,7 +12,7 @@ from .._version import __version__
 from ..embeddings import ElementTable
 from ..modules import CompositionNetwork, FractionStatistics
 from ._devices import device_or_cpu
-from ._net import CompositionNet
+from ._net import CompositionNet, trained_net
 from ._prediction import FittedNetworks
 from ._targets import TargetScaler
 
@@ -69,10 +69,7 @@ class ArraysAsState(FittedNetworks):
         with torch.device("meta"):
             network = self._build_network(weights["element_vectors"].to("meta"), settings)
         network.load_state_dict(weights, assign=True)
-        device = device_or_cpu(self.device)
-        net = CompositionNet(network, criterion=self._criterion(), device=device)
-        net.initialize().finish()
-        return net
+        return trained_net(network, self._criterion(), device_or_cpu(self.device))
 
     def _fitted_to(self, nets: list[CompositionNet]) -> dict[str, Any]:
         """Return the attributes that make this estimator, while it is fitted, a fitted one."""
