@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_non_negative, validate_data
 
+from ._text import few
 from .composition import (
     ELEMENTS,
     Compositions,
@@ -24,7 +25,6 @@ from .composition import (
     parse_formulas,
 )
 from .composition._amounts import check_amounts, refuse_empty_rows
-from .composition._errors import few
 from .composition._table_warning import warn_of_table
 
 __all__ = [

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from elementembeddings.utils.config import DEFAULT_ELEMENT_EMBEDDINGS
 
+from ._text import ERRORS_SHOWN, few, shown
 from .composition import ATOMIC_NUMBERS, ELEMENTS, N_ELEMENTS, Compositions
-from .composition._errors import few, shown
 
 __all__ = ["MISSING", "ElementTable", "embedding_names", "load_embedding"]
 
@@ -25,7 +25,6 @@ MISSING: tuple[str, ...] = ("error", "mean", "zero")
 
 _ONE_HOT = "onehot"
 _OWN_NAME = "custom"
-_ROWS_SHOWN = 5
 
 # Labels in elementembeddings' tables that are no symbols of today's. `random_200` has a row `Lv`
 # and two more, at the places of Ts and Og, that both say `Uuh` (Lv's old name): which is which
@@ -118,8 +117,8 @@ class ElementTable:
         raise ValueError(
             f"embedding {self.name!r} has no values for "
             f"{', '.join(self._described(z) for z in elements)}, in {len(rows)} of "
-            f"{len(compositions)} rows (row {', '.join(map(str, rows[:_ROWS_SHOWN]))}"
-            f"{', ...' if len(rows) > _ROWS_SHOWN else ''}): remove these rows, choose an "
+            f"{len(compositions)} rows (row {', '.join(map(str, rows[:ERRORS_SHOWN]))}"
+            f"{', ...' if len(rows) > ERRORS_SHOWN else ''}): remove these rows, choose an "
             "embedding that has the elements ('mat2vec' and 'onehot' have all 118), or fill the "
             "gaps with missing='mean'"
         )

@@ -14,6 +14,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from ._links import LinkedToDocuments
+from ._text import few
 from ._validation import (
     CompositionTable,
     HasMethods,
@@ -24,7 +25,6 @@ from ._validation import (
     warn_of_target_among_features,
 )
 from .composition import ELEMENTS, N_ELEMENTS, Compositions
-from .composition._errors import few
 from .embeddings import MISSING, load_embedding
 
 __all__ = ["CompositionTransformer"]

@@ -6,9 +6,10 @@ from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 
+from .._text import few
 from ._component_names import ABBREVIATIONS, are_components, split_unit
 from ._elements import ANIONS, ATOMIC_NUMBERS, N_ELEMENTS
-from ._errors import FormulaError, few
+from ._errors import FormulaError
 from ._formula import FormulaReader
 from ._table_warning import warn_of_table
 

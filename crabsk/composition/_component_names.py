@@ -3,9 +3,10 @@
 import re
 from dataclasses import dataclass
 
+from .._text import shown
 from ._atomic_weights import ATOMIC_WEIGHTS
 from ._elements import ATOMIC_NUMBERS, ELEMENTS
-from ._errors import FormulaError, shown
+from ._errors import FormulaError
 from ._formula import FormulaReader
 from ._parts import Amounts
 

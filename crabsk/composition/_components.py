@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._text import ERRORS_SHOWN, few, first_of, shown
 from ._component_names import (
     Component,
     NotAComponentError,
@@ -22,7 +23,7 @@ from ._component_names import (
     split_unit,
 )
 from ._elements import ELEMENTS
-from ._errors import ERRORS_SHOWN, FormulaError, few, is_missing, shown
+from ._errors import FormulaError, is_missing
 from ._formula import FormulaReader
 from ._input import is_dataframe
 from ._table_warning import warn_of_table
@@ -155,17 +156,19 @@ def _about_names(df: Any, names: list, refused: dict[int, FormulaError]) -> str:
         shown(names[j]) + (f" ({error})" if isinstance(error, NotAComponentError) else "")
         for j, error in refused.items()
     ]
-    text = ", ".join(shown_names[:ERRORS_SHOWN])
-    if len(refused) > ERRORS_SHOWN:
-        text += f", ... ({len(refused)} in all)"
-    message = f"{len(refused)} of {len(names)} columns are not named by a component: {text}."
+    message = (
+        f"{len(refused)} of {len(names)} columns are not named by a component: "
+        f"{first_of(shown_names)}."
+    )
     meant = {names[j]: probable_name(names[j], error) for j, error in refused.items()}
     wrong_case = {name: correct for name, correct in meant.items() if correct}
     if wrong_case:
         arguments = "str.capitalize"
         if not are_components([name.capitalize() for name in map(str, names)]):
-            pairs = ", ".join(f"{old!r}: {new!r}" for old, new in list(wrong_case.items())[:5])
-            arguments = f"{{{pairs}{', ...' if len(wrong_case) > 5 else ''}}}"
+            pairs = ", ".join(
+                f"{old!r}: {new!r}" for old, new in list(wrong_case.items())[:ERRORS_SHOWN]
+            )
+            arguments = f"{{{pairs}{', ...' if len(wrong_case) > ERRORS_SHOWN else ''}}}"
         keyword = "columns=" if hasattr(type(df), "iloc") else ""
         message += (
             f" Symbols begin with a capital letter and go on in small ones: "
@@ -173,7 +176,9 @@ def _about_names(df: Any, names: list, refused: dict[int, FormulaError]) -> str:
         )
     if len(wrong_case) < len(refused):
         good = [repr(name) for j, name in enumerate(names) if j not in refused]
-        selection = ", ".join([*good[:5], *(["..."] if len(good) > 5 or not good else [])])
+        selection = ", ".join(
+            [*good[:ERRORS_SHOWN], *(["..."] if len(good) > ERRORS_SHOWN or not good else [])]
+        )
         message += f" Select the columns of components: df[[{selection}]]."
         if not good:
             message += " (from_weight_percent takes a column of alloy names by itself.)"

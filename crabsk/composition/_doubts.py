@@ -9,8 +9,9 @@ import unicodedata
 from functools import cached_property
 from typing import NoReturn
 
+from .._text import shown
 from ._elements import ANIONS, ATOMIC_NUMBERS, FORMULA_SYMBOLS
-from ._errors import formula_error, refuse, shown
+from ._errors import formula_error, refuse
 
 # Sub- and superscript and full-width digits stand for the digits that they show. The translation
 # maps one character to one, so a position in the translated text is a position in the user's.

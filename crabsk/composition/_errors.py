@@ -1,11 +1,9 @@
-"""What is raised for a text that is no formula, and how texts are shown in messages."""
+"""What is raised for a text that is no formula."""
 
-from collections.abc import Iterable
 from numbers import Real
 from typing import NoReturn
 
-ERRORS_SHOWN = 5
-"""Rows, columns or names that a message shows of many."""
+from .._text import ERRORS_SHOWN, shown
 
 
 class FormulaError(ValueError):
@@ -102,20 +100,3 @@ def is_missing(item: object) -> bool:
         or type(item).__name__ in ("NAType", "NaTType")
         or (isinstance(item, Real) and item != item)
     )
-
-
-def shown(item: object) -> str:
-    """Return the repr of an item for a message, cut in its middle where it is long."""
-    try:
-        text = repr(item[:200] + item[-200:] if isinstance(item, str) and len(item) > 400 else item)
-    except ValueError:  # Python writes out no int of more than 4300 digits
-        text = f"<{type(item).__name__}>"
-    text = text.replace("\n", " ")  # of tables and arrays, which fill several lines
-    return text if len(text) <= 100 else f"{text[:70]}...{text[-25:]}"
-
-
-def few(names: Iterable) -> str:
-    """Return the first few names for a message, and how many there are."""
-    names = list(names)
-    text = ", ".join(shown(name) for name in names[:ERRORS_SHOWN])
-    return text + (f", ... ({len(names)} in all)" if len(names) > ERRORS_SHOWN else "")

@@ -12,9 +12,10 @@ from decimal import Decimal
 from numbers import Real
 from typing import NoReturn
 
+from .._text import shown
 from ._doubts import ACRONYM_BEGINNINGS, LAYER_NUMBERS, plain_digits
 from ._elements import ATOMIC_NUMBERS, ENDS_OF_COMPOUNDS, FORMULA_SYMBOLS
-from ._errors import formula_error, is_missing, shown
+from ._errors import formula_error, is_missing
 from ._notation import MAX_AMOUNT_CHARS, OXIDATION_STATE, read_notation
 from ._parts import Amounts
 

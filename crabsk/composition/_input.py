@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from .._text import ERRORS_SHOWN, few, shown
 from ._amounts import check_amounts, element_columns, refuse_empty_rows
 from ._elements import ATOMIC_NUMBERS
-from ._errors import FormulaError, few, is_missing, shown
+from ._errors import FormulaError, is_missing
 from ._formula import FormulaReader
 from ._ragged import Compositions, compositions_from_matrix, parse_formulas, refuse_single
 
@@ -285,7 +286,7 @@ def _formula_position(columns: list, names: list, formula_column: Hashable) -> i
             "formula_column= and drop the others"
         )
     if not formulas:
-        reasons = "; ".join(f"{shown(names[j])}: {complaints[j]}" for j in text[:5])
+        reasons = "; ".join(f"{shown(names[j])}: {complaints[j]}" for j in text[:ERRORS_SHOWN])
         columns_of_text = "one column" if len(text) == 1 else f"{len(text)} columns"
         raise ValueError(
             f"X has {columns_of_text} of text, and most of it is no formula: {reasons}. "

@@ -5,8 +5,9 @@ from collections.abc import Callable, Hashable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from .._text import few
 from ._elements import ATOMIC_NUMBERS, ELEMENTS
-from ._errors import FormulaError, few, is_missing
+from ._errors import FormulaError, is_missing
 from ._formula import FormulaReader
 from ._input import column_named, formula_columns
 from ._parts import Amounts, is_whole

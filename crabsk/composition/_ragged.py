@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from .._text import shown
 from ._elements import ELEMENTS, N_ELEMENTS
-from ._errors import FormulaError, RowErrors, shown
+from ._errors import FormulaError, RowErrors
 from ._formula import MIN_FRACTION, FormulaReader
 from ._reduction import reduce_amounts
 

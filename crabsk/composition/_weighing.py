@@ -9,9 +9,9 @@ from collections import Counter
 from itertools import accumulate
 from typing import NoReturn
 
+from .._text import shown
 from ._doubts import Text
 from ._elements import NON_METALS
-from ._errors import shown
 from ._parts import Frame, Item, are_compounds, halide_follows, is_whole
 
 # A molecule that crystals take up. Right behind a decimal number it makes the point ambiguous:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from .._text import shown
 from ._atomic_weights import ATOMIC_WEIGHTS
 from ._component_names import (
     NATURAL,
@@ -19,7 +20,7 @@ from ._component_names import (
 )
 from ._components import ROUNDING, read_table, warn_of_fractions, warn_of_sums, written
 from ._elements import ATOMIC_NUMBERS, ELEMENTS
-from ._errors import FormulaError, RowErrors, formula_error, is_missing, shown
+from ._errors import FormulaError, RowErrors, formula_error, is_missing
 from ._formula import FormulaReader, checked, mapping_amount
 from ._input import is_dataframe
 from ._parts import Amounts

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._text import shown
 from ._matbench_tasks import Task
 
 Rows = tuple[list[str], np.ndarray]  # formulas and targets, n each
@@ -131,12 +132,12 @@ def _write_amount(amount: float) -> str:
 def _read_formula(value: Any, inputs: str) -> str:
     if inputs == "structure":
         if not isinstance(value, _Cell):
-            raise ValueError(f"the structure is {_show(value)}")
+            raise ValueError(f"the structure is {shown(value)}")
         if value.problem:
             raise ValueError(value.problem)
         return value.formula
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"the composition is {_show(value)}")
+        raise ValueError(f"the composition is {shown(value)}")
     return value
 
 
@@ -148,9 +149,4 @@ def _read_target(value: Any, task: Task) -> float:
     elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return float(value)
     expected = "true or false" if task.classes else "a finite number"
-    raise ValueError(f"{task.column!r} is {_show(value)}, not {expected}")
-
-
-def _show(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    raise ValueError(f"{task.column!r} is {shown(value)}, not {expected}")
