@@ -12,28 +12,31 @@ import numpy as np
 from scipy.stats import rankdata
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import check_non_negative, validate_data
+from sklearn.utils.validation import _check_feature_names_in, check_non_negative, validate_data
 
 from ._text import few
 from .composition import (
     ELEMENTS,
     Compositions,
+    check_amounts,
     compositions_from_matrix,
     element_columns,
     find_formulas,
     is_dataframe,
     parse_formulas,
+    refuse_empty_rows,
+    warn_of_table,
 )
-from .composition._amounts import check_amounts, refuse_empty_rows
-from .composition._table_warning import warn_of_table
 
 __all__ = [
     "CompositionTable",
     "HasMethods",
     "Interval",
     "StrOptions",
+    "_check_feature_names_in",
     "_fit_context",
     "extra_feature_columns",
+    "fitted_formula_column",
     "stream_compositions",
     "validate_compositions",
     "warn_of_target_among_features",
@@ -134,7 +137,7 @@ def _settle_form(
             _refuse_amounts(X, name)
         if named:
             validate_data(estimator, X, reset=False, skip_check_array=True)
-        formula_column = _fitted_formula_column(estimator, X)
+        formula_column = fitted_formula_column(estimator, X)
     table = find_formulas(X, formula_column)
     if table is None:
         return _settle_matrix(estimator, X, reset=reset)
@@ -183,7 +186,7 @@ def _is_empty(X: Any) -> bool:
         return False
 
 
-def _fitted_formula_column(estimator: BaseEstimator, X: Any) -> Any:
+def fitted_formula_column(estimator: BaseEstimator, X: Any) -> Any:
     """Return the column fixed at fit, in the terms of this X; "auto" where X cannot have it."""
     position = estimator.formula_position_
     if position is None:

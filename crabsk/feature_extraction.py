@@ -11,7 +11,7 @@ from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from ._links import LinkedToDocuments
 from ._text import few
@@ -19,6 +19,7 @@ from ._validation import (
     CompositionTable,
     HasMethods,
     StrOptions,
+    _check_feature_names_in,
     _fit_context,
     extra_feature_columns,
     validate_compositions,

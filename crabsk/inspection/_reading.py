@@ -8,7 +8,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from .._validation import CompositionTable, _fitted_formula_column, validate_compositions
+from .._validation import CompositionTable, fitted_formula_column, validate_compositions
 from ..composition import Compositions, find_formulas, reduced_formula
 from ..modules import CrabNet, PackedBatch
 from ..neural_network._base import BaseCompositionNetwork
@@ -91,7 +91,7 @@ def _equal_lengths(
 
 def formula_texts(estimator: BaseCompositionNetwork, X: Any) -> np.ndarray:
     """Return each row's formula: as it is written where it is text, else the reduced one."""
-    table = find_formulas(X, _fitted_formula_column(estimator, X))
+    table = find_formulas(X, fitted_formula_column(estimator, X))
     if table is None:
         return reduced_formula(validate_compositions(estimator, X, reset=False).compositions)
     texts = np.empty(len(table.formulas), dtype=object)
