@@ -1,7 +1,7 @@
 """Check X as scikit-learn does, and turn it into compositions and extra features.
 
-The only room that knows both scikit-learn's validation and crabsk's forms of X. Also the one place
-where scikit-learn's private helpers are imported, so that a new release is met here.
+The only module that knows both scikit-learn's validation and crabsk's forms of X. It is also the
+one place where scikit-learn's private helpers are imported, so that a new release is met here.
 """
 
 from collections.abc import Callable, Iterator
@@ -85,7 +85,7 @@ def validate_compositions(
         If X is none of the forms, holds what is not a formula, has missing values in its numeric
         columns, or differs in form from the X of `fit`.
     """
-    return _settle_form(estimator, X, reset=reset, formula_column=formula_column).read(slice(None))
+    return _check_form(estimator, X, reset=reset, formula_column=formula_column).read(slice(None))
 
 
 def stream_compositions(
@@ -104,7 +104,7 @@ def stream_compositions(
     ValueError
         As `validate_compositions`, when the first bad row is met.
     """
-    unread = _settle_form(estimator, X, reset=False)
+    unread = _check_form(estimator, X, reset=False)
     for start in range(0, unread.n_rows, chunk):
         rows = slice(start, min(start + chunk, unread.n_rows))
         try:
@@ -115,16 +115,17 @@ def stream_compositions(
         yield rows, table
 
 
-class _Unread(NamedTuple):
-    """X whose form is settled, and a function that reads some of its rows."""
+class _LazyTable(NamedTuple):
+    """X whose form is checked and whose rows are not read yet."""
 
     n_rows: int
     read: Callable[[slice], CompositionTable]
+    """Reads some of the rows."""
 
 
-def _settle_form(
+def _check_form(
     estimator: BaseEstimator, X: Any, *, reset: bool, formula_column: Any = "auto"
-) -> _Unread:
+) -> _LazyTable:
     name = type(estimator).__name__
     if _is_empty(X):
         raise ValueError(
@@ -140,7 +141,7 @@ def _settle_form(
         formula_column = fitted_formula_column(estimator, X)
     table = find_formulas(X, formula_column)
     if table is None:
-        return _settle_matrix(estimator, X, reset=reset)
+        return _check_matrix(estimator, X, reset=reset)
     if reset:
         validate_data(estimator, X, reset=True, skip_check_array=True)
         estimator.n_features_in_ = table.n_columns
@@ -159,7 +160,7 @@ def _settle_form(
             )
         if table.n_columns > 1 and not named:
             validate_data(estimator, X, reset=False, skip_check_array=True)
-    return _Unread(
+    return _LazyTable(
         len(table.formulas),
         lambda rows: CompositionTable(parse_formulas(table.formulas[rows]), table.extra[rows]),
     )
@@ -196,7 +197,7 @@ def fitted_formula_column(estimator: BaseEstimator, X: Any) -> Any:
     return position
 
 
-def _settle_matrix(estimator: BaseEstimator, X: Any, *, reset: bool) -> _Unread:
+def _check_matrix(estimator: BaseEstimator, X: Any, *, reset: bool) -> _LazyTable:
     name = type(estimator).__name__
     if not reset and estimator.formula_position_ is not None:
         raise ValueError(
@@ -212,7 +213,7 @@ def _settle_matrix(estimator: BaseEstimator, X: Any, *, reset: bool) -> _Unread:
         check_amounts(matrix, names)
         estimator.formula_position_ = None
     refuse_empty_rows(amounts, names)
-    return _Unread(
+    return _LazyTable(
         len(matrix),
         lambda rows: CompositionTable(
             compositions_from_matrix(amounts[rows], columns[columns > 0]), extra[rows]

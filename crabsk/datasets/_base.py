@@ -1,4 +1,4 @@
-"""What every data set shares: reading its files and the shape in which it is handed over."""
+"""What every data set shares: reading its files and making its Bunch."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read_columns(text: str) -> dict[str, list[str]]:
     return dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
 
 
-def hand_over(
+def make_bunch(
     formulas: Sequence[str],
     target: np.ndarray,
     target_column: str,
@@ -39,7 +39,7 @@ def hand_over(
     per_row: Mapping[str, np.ndarray] | None = None,
     **facts: Any,
 ) -> Bunch | tuple[Any, Any]:
-    """Give formulas and their target as scikit-learn's own loaders would.
+    """Return formulas and their target as scikit-learn's own loaders do.
 
     Parameters
     ----------

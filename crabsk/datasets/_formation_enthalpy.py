@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._base import hand_over, read_columns, read_descr
+from ._base import make_bunch, read_columns, read_descr
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
@@ -86,7 +86,7 @@ def load_formation_enthalpy(
     path = resources.files(__package__).joinpath("data", "formation_enthalpy.csv")
     columns = read_columns(path.read_text(encoding="utf-8"))
     uncertainty = [float(value) if value else math.nan for value in columns["uncertainty"]]
-    return hand_over(
+    return make_bunch(
         columns["formula"],
         np.array(columns["formation_enthalpy"], dtype=float),
         "formation_enthalpy",

@@ -25,7 +25,7 @@ from urllib.request import urlopen
 
 import numpy as np
 
-from ._base import hand_over, read_columns, read_descr
+from ._base import make_bunch, read_columns, read_descr
 from ._matbench_json import Rows, read_rows
 from ._matbench_tasks import TASKS, Task
 
@@ -184,7 +184,7 @@ def fetch_matbench(
         rows = read_rows(raw, short, task)
         _write_table(table, *rows)
 
-    return hand_over(
+    return make_bunch(
         *rows,
         task.column,
         return_X_y=return_X_y,

@@ -207,7 +207,7 @@ def test_folds_are_the_published_ones():
     assert [test[:10] for test in found] == published
 
 
-# ---------------------------------------------------------------------------- what is handed over
+# ------------------------------------------------------------------------------- what is returned
 
 
 def test_bunch_for_regression(place, tmp_path):
