@@ -22,6 +22,7 @@ from .composition import (
     compositions_from_matrix,
     element_columns,
     find_formulas,
+    find_formulas_at,
     is_dataframe,
     parse_formulas,
     refuse_empty_rows,
@@ -36,7 +37,6 @@ __all__ = [
     "_check_feature_names_in",
     "_fit_context",
     "extra_feature_columns",
-    "fitted_formula_column",
     "stream_compositions",
     "validate_compositions",
     "warn_of_target_among_features",
@@ -55,9 +55,7 @@ class CompositionTable:
     """Extra features, shape (n_samples, n_extra), float64."""
 
 
-def validate_compositions(
-    estimator: BaseEstimator, X: Any, *, reset: bool, formula_column: Any = "auto"
-) -> CompositionTable:
+def validate_compositions(estimator: BaseEstimator, X: Any, *, reset: bool) -> CompositionTable:
     """Validate X in any of its forms and read it.
 
     Sets (with ``reset=True``) or checks `n_features_in_`, `feature_names_in_` and
@@ -72,8 +70,6 @@ def validate_compositions(
         Rows to read.
     reset : bool
         Whether to fix the form of X (in `fit`) or to hold it to the form that was fixed.
-    formula_column : "auto", str or int, default="auto"
-        Which column of a table holds the formulas; heeded with ``reset=True`` only.
 
     Returns
     -------
@@ -85,7 +81,7 @@ def validate_compositions(
         If X is none of the forms, holds what is not a formula, has missing values in its numeric
         columns, or differs in form from the X of `fit`.
     """
-    return _check_form(estimator, X, reset=reset, formula_column=formula_column).read(slice(None))
+    return _check_form(estimator, X, reset=reset).read(slice(None))
 
 
 def stream_compositions(
@@ -123,9 +119,7 @@ class _LazyTable(NamedTuple):
     """Reads some of the rows."""
 
 
-def _check_form(
-    estimator: BaseEstimator, X: Any, *, reset: bool, formula_column: Any = "auto"
-) -> _LazyTable:
+def _check_form(estimator: BaseEstimator, X: Any, *, reset: bool) -> _LazyTable:
     name = type(estimator).__name__
     if _is_empty(X):
         raise ValueError(
@@ -138,8 +132,7 @@ def _check_form(
             _refuse_amounts(X, name)
         if named:
             validate_data(estimator, X, reset=False, skip_check_array=True)
-        formula_column = fitted_formula_column(estimator, X)
-    table = find_formulas(X, formula_column)
+    table = find_formulas(X) if reset else find_formulas_at(X, estimator.formula_position_)
     if table is None:
         return _check_matrix(estimator, X, reset=reset)
     if reset:
@@ -185,16 +178,6 @@ def _is_empty(X: Any) -> bool:
         return len(X) == 0
     except TypeError:
         return False
-
-
-def fitted_formula_column(estimator: BaseEstimator, X: Any) -> Any:
-    """Return the column fixed at fit, in the terms of this X; "auto" where X cannot have it."""
-    position = estimator.formula_position_
-    if position is None:
-        return "auto"
-    if is_dataframe(X):
-        return X.columns[position] if position < X.shape[1] else "auto"
-    return position
 
 
 def _check_matrix(estimator: BaseEstimator, X: Any, *, reset: bool) -> _LazyTable:

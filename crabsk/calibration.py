@@ -331,7 +331,7 @@ def _group_numbers(X: Any, groups: Any, estimator: Any) -> np.ndarray:
     if groups is not None:
         return np.unique(np.asarray(groups), return_inverse=True)[1]
     try:
-        table = find_formulas(X, getattr(estimator, "formula_column", "auto"))
+        table = find_formulas(X)
         if table is not None:
             return parse_formulas(table.formulas).unique()[1]
         matrix = check_array(X, dtype=np.float64)

@@ -105,10 +105,6 @@ class CompositionTransformer(LinkedToDocuments, TransformerMixin, BaseEstimator)
         time with the 22 properties of "magpie" and two fifths with the 200 of "mat2vec": more
         threads can pay only for wide tables and many formulas.
 
-    formula_column : "auto", str or int, default="auto"
-        Which column of a table holds the formulas. "auto" takes the one whose values are text or
-        mappings.
-
     Attributes
     ----------
     tables_ : list of ElementTable
@@ -171,7 +167,6 @@ class CompositionTransformer(LinkedToDocuments, TransformerMixin, BaseEstimator)
         "stats": [StrOptions(set(_STATISTICS)), list, tuple],
         "missing": [StrOptions(set(MISSING))],
         "n_jobs": [Integral, None],
-        "formula_column": [str, Integral],
     }
 
     def __init__(
@@ -180,13 +175,11 @@ class CompositionTransformer(LinkedToDocuments, TransformerMixin, BaseEstimator)
         stats: Any = ("mean", "std", "min", "max", "range", "mode"),
         missing: str = "error",
         n_jobs: int | None = None,
-        formula_column: Any = "auto",
     ) -> None:
         self.embedding = embedding
         self.stats = stats
         self.missing = missing
         self.n_jobs = n_jobs
-        self.formula_column = formula_column
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> "CompositionTransformer":
@@ -301,7 +294,7 @@ class CompositionTransformer(LinkedToDocuments, TransformerMixin, BaseEstimator)
         return tags
 
     def _fit(self, X: Any, y: Any) -> CompositionTable:
-        table = validate_compositions(self, X, reset=True, formula_column=self.formula_column)
+        table = validate_compositions(self, X, reset=True)
         if getattr(y, "ndim", 0) or isinstance(y, list | tuple):
             target = np.array(y, dtype=object)
             if len(target) == len(table.extra) and all(isinstance(t, Real) for t in target.flat):

@@ -375,12 +375,12 @@ def test_extra_columns_of_an_array():
     np.testing.assert_array_equal(transformer.transform(X)[:, 2:], [[300, 1.5], [600, 2.5]])
 
 
-def test_formula_column():
+def test_two_columns_of_formulas():
     X = pd.DataFrame({"precursor": ["Fe2O3", "FeO"], "product": ["H2O", "Fe2O3"]})
     with pytest.raises(ValueError, match="'precursor', 'product'"):
         CompositionTransformer().fit(X)
     X["product"] = [1, 2]
-    transformer = CompositionTransformer(embedding=TOY, stats="max", formula_column="precursor")
+    transformer = CompositionTransformer(embedding=TOY, stats="max")
     np.testing.assert_array_equal(transformer.fit_transform(X), [[9, 2, 1], [9, 2, 2]])
 
 

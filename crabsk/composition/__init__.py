@@ -12,6 +12,7 @@ from ._elements import ATOMIC_NUMBERS, ELEMENTS, N_ELEMENTS
 from ._errors import FormulaError
 from ._formula import FormulaReader as FormulaReader
 from ._input import FormulaTable, find_formulas, is_dataframe, read_compositions
+from ._input import find_formulas_at as find_formulas_at
 from ._keys import chemical_system, reduced_formula
 from ._lint import check_formulas
 from ._ragged import Compositions, compositions_from_matrix, parse_formulas

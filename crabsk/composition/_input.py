@@ -59,16 +59,15 @@ class FormulaTable:
     n_columns: int
 
 
-def find_formulas(X: Any, formula_column: Hashable = "auto") -> FormulaTable | None:
+def find_formulas(X: Any) -> FormulaTable | None:
     """Take apart an X that holds formulas; None if it is a matrix of numbers.
+
+    The column of formulas is the one whose values are text or mappings.
 
     Parameters
     ----------
     X : sequence, array or DataFrame
         See the user guide for the forms that X may have.
-    formula_column : "auto", str or int, default="auto"
-        Name of the column of formulas (position, where X has no names). "auto" takes the one
-        column whose values are text or mappings. Where X is 1-D there is nothing to choose.
 
     Returns
     -------
@@ -77,10 +76,9 @@ def find_formulas(X: Any, formula_column: Hashable = "auto") -> FormulaTable | N
     Raises
     ------
     ValueError
-        If two columns may hold formulas, if columns beside them are named by elements (unless
-        `formula_column` is named), if a column beside them is not numeric or has missing values,
-        if `formula_column` is not there, or if X is a single formula or something without an
-        order of rows (a set, an iterator).
+        If two columns may hold formulas, if columns beside them are named by elements, if a
+        column beside them is not numeric or has missing values, or if X is a single formula or
+        something without an order of rows (a set, an iterator).
 
     Examples
     --------
@@ -93,15 +91,24 @@ def find_formulas(X: Any, formula_column: Hashable = "auto") -> FormulaTable | N
     >>> table.extra_names
     ['temperature']
     """
+    return find_formulas_at(X, None)
+
+
+def find_formulas_at(X: Any, position: int | None) -> FormulaTable | None:
+    """Take apart an X whose column of formulas is known, as it is after a fit.
+
+    The column is found by its values if `position` is None or X has fewer columns.
+    """
     found = formula_columns(X)
     if found is None:
         return None
     columns, names = found
     if len(columns) == 1 and not is_dataframe(X):
         return FormulaTable(columns[0], np.empty((len(columns[0]), 0)), [], 0, 1)
-    position = _formula_position(columns, names, formula_column)
-    if position is None:
-        return None
+    if position is None or position >= len(columns):
+        position = _formula_position(columns, names)
+        if position is None:
+            return None
     extra_positions = [j for j in range(len(columns)) if j != position]
     extra = np.empty((len(columns[position]), len(extra_positions)))
     for k, j in enumerate(extra_positions):
@@ -144,15 +151,13 @@ def is_dataframe(X: Any) -> bool:
     )
 
 
-def read_compositions(X: Any, formula_column: Hashable = "auto") -> Compositions:
+def read_compositions(X: Any) -> Compositions:
     """Read any X into compositions; columns beside the formulas are left aside.
 
     Parameters
     ----------
     X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
         What every estimator of crabsk takes; or `Compositions`, which are returned.
-    formula_column : "auto", str or int, default="auto"
-        Which column of a table holds the formulas.
 
     Returns
     -------
@@ -180,7 +185,7 @@ def read_compositions(X: Any, formula_column: Hashable = "auto") -> Compositions
     """
     if isinstance(X, Compositions):
         return X
-    table = find_formulas(X, formula_column)
+    table = find_formulas(X)
     if table is not None:
         return parse_formulas(table.formulas)
     by_iloc = is_dataframe(X) and hasattr(X, "iloc")
@@ -271,9 +276,7 @@ def _any_text(items: Iterable) -> bool:
     return any(isinstance(item, _TEXT) for item in items)
 
 
-def _formula_position(columns: list, names: list, formula_column: Hashable) -> int | None:
-    if not (isinstance(formula_column, str) and formula_column == "auto"):
-        return column_named(names, formula_column)
+def _formula_position(columns: list, names: list) -> int | None:
     text = [j for j, column in enumerate(columns) if _holds_text(column)]
     if not text or len(columns) == 1:
         return text[0] if text else None
@@ -282,8 +285,8 @@ def _formula_position(columns: list, names: list, formula_column: Hashable) -> i
     symbols = [name for name in names if isinstance(name, str) and name in ATOMIC_NUMBERS]
     if len(formulas) > 1:
         raise ValueError(
-            f"the columns {few([names[j] for j in formulas])} may all hold formulas: name one as "
-            "formula_column= and drop the others"
+            f"the columns {few([names[j] for j in formulas])} may all hold formulas: keep one "
+            'column of formulas, such as with X[["formula", "temperature"]]'
         )
     if not formulas:
         reasons = "; ".join(f"{shown(names[j])}: {complaints[j]}" for j in text[:ERRORS_SHOWN])
@@ -310,8 +313,8 @@ def _formula_position(columns: list, names: list, formula_column: Hashable) -> i
     if len(symbols) > 1 and any(len(name) > 1 for name in symbols):
         raise ValueError(
             f"X has formulas in column {shown(names[formulas[0]])} and columns named by elements "
-            f"({few(symbols)}): name formula_column= if these are extra features, or drop the "
-            "column of text if they are the amounts"
+            f"({few(symbols)}): rename these if they are extra features, or drop the column of "
+            "text if they are the amounts"
         )
     return formulas[0]
 
@@ -322,16 +325,6 @@ def _are_numbers(column: list) -> bool:
         return all(map(math.isfinite, map(float, (t for t in column if isinstance(t, str)))))
     except ValueError:
         return False
-
-
-def column_named(names: list, formula_column: Hashable) -> int:
-    """Return the position of the one column of that name."""
-    found = [j for j, name in enumerate(names) if name == formula_column]
-    if len(found) != 1:
-        raise ValueError(
-            f"formula_column={shown(formula_column)} names {len(found)} columns of X: {few(names)}"
-        )
-    return found[0]
 
 
 def _holds_text(column: Any) -> bool:

@@ -1,6 +1,6 @@
 """Keys that say which rows are the same material, for grouping and de-duplication."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -13,15 +13,13 @@ from ._formula import FormulaReader
 from ._input import read_compositions
 
 
-def reduced_formula(X: Any, *, formula_column: Hashable = "auto") -> np.ndarray:
+def reduced_formula(X: Any) -> np.ndarray:
     """Return one formula for each row of X, the same for equal compositions.
 
     Parameters
     ----------
     X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
         Rows, in any form that crabsk's estimators take; or `Compositions`.
-    formula_column : "auto", str or int, default="auto"
-        Which column of a table holds the formulas.
 
     Returns
     -------
@@ -42,7 +40,7 @@ def reduced_formula(X: Any, *, formula_column: Hashable = "auto") -> np.ndarray:
     >>> reduced_formula(["Fe4O6", "O3Fe2", "FeO1.5", "Si0.5Ge0.5"])
     array(['Fe2O3', 'Fe2O3', 'Fe2O3', 'SiGe'], dtype=object)
     """
-    compositions = read_compositions(X, formula_column)
+    compositions = read_compositions(X)
     places = np.array(PLACES_IN_FORMULAS)[compositions.atomic_numbers - 1]
     order = np.argsort(compositions.row_of_token * N_ELEMENTS + places, kind="stable")
     symbols = [ELEMENTS[z - 1] for z in compositions.atomic_numbers[order].tolist()]
@@ -58,7 +56,7 @@ def reduced_formula(X: Any, *, formula_column: Hashable = "auto") -> np.ndarray:
     return keys
 
 
-def chemical_system(X: Any, *, formula_column: Hashable = "auto") -> np.ndarray:
+def chemical_system(X: Any) -> np.ndarray:
     """Return the set of elements of each row of X, such as ``"Fe-O"``.
 
     As groups for `sklearn.model_selection.GroupKFold` it keeps all compounds of the same elements
@@ -69,8 +67,6 @@ def chemical_system(X: Any, *, formula_column: Hashable = "auto") -> np.ndarray:
     ----------
     X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
         Rows, in any form that crabsk's estimators take; or `Compositions`.
-    formula_column : "auto", str or int, default="auto"
-        Which column of a table holds the formulas.
 
     Returns
     -------
@@ -89,7 +85,7 @@ def chemical_system(X: Any, *, formula_column: Hashable = "auto") -> np.ndarray:
     >>> chemical_system(["Fe2O3", "FeO", "NaCl"])
     array(['Fe-O', 'Fe-O', 'Cl-Na'], dtype=object)
     """
-    compositions = read_compositions(X, formula_column)
+    compositions = read_compositions(X)
     places = np.argsort(np.argsort(ELEMENTS))[compositions.atomic_numbers - 1]
     order = np.argsort(compositions.row_of_token * N_ELEMENTS + places, kind="stable")
     symbols = [ELEMENTS[z - 1] for z in compositions.atomic_numbers[order].tolist()]

@@ -5,11 +5,11 @@ from collections.abc import Callable, Hashable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from .._text import few
+from .._text import few, shown
 from ._elements import ATOMIC_NUMBERS, ELEMENTS
 from ._errors import FormulaError, is_missing
 from ._formula import FormulaReader
-from ._input import column_named, formula_columns
+from ._input import formula_columns
 from ._parts import Amounts, is_whole
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def _without_text(X: Any) -> tuple[list, list]:
 def _choose(columns: list, names: list, formula_column: Hashable, read: Callable) -> int:
     """Return the position of the column of formulas."""
     if formula_column != "auto" and len(columns) > 1:
-        return column_named(names, formula_column)
+        return _column_named(names, formula_column)
     if len(columns) == 1:
         return 0
     shares = {
@@ -183,6 +183,16 @@ def _choose(columns: list, names: list, formula_column: Hashable, read: Callable
         "which column holds the formulas? Name one as formula_column=: "
         f"{few([names[j] for j in likely] or names)}"
     )
+
+
+def _column_named(names: list, formula_column: Hashable) -> int:
+    """Return the position of the one column of that name."""
+    found = [j for j, name in enumerate(names) if name == formula_column]
+    if len(found) != 1:
+        raise ValueError(
+            f"formula_column={shown(formula_column)} names {len(found)} columns of X: {few(names)}"
+        )
+    return found[0]
 
 
 def _share_read(column: Any, read: Callable) -> float | None:

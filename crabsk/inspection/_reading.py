@@ -8,8 +8,8 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from .._validation import CompositionTable, fitted_formula_column, validate_compositions
-from ..composition import Compositions, find_formulas, reduced_formula
+from .._validation import CompositionTable, validate_compositions
+from ..composition import Compositions, find_formulas_at, reduced_formula
 from ..modules import CrabNet, PackedBatch
 from ..neural_network._base import BaseCompositionNetwork
 from ..neural_network._crabnet import _CrabNetEstimator
@@ -91,7 +91,7 @@ def _equal_lengths(
 
 def formula_texts(estimator: BaseCompositionNetwork, X: Any) -> np.ndarray:
     """Return each row's formula: as it is written where it is text, else the reduced one."""
-    table = find_formulas(X, fitted_formula_column(estimator, X))
+    table = find_formulas_at(X, estimator.formula_position_)
     if table is None:
         return reduced_formula(validate_compositions(estimator, X, reset=False).compositions)
     texts = np.empty(len(table.formulas), dtype=object)

@@ -92,9 +92,7 @@ class SamplePreparation(ArraysAsState):
         `previous` are the members of the fit that a warm start goes on with, whose scales stay.
         """
         self._settle_features(previous)
-        table = validate_compositions(
-            self, X, reset=not previous, formula_column=self.formula_column
-        )
+        table = validate_compositions(self, X, reset=not previous)
         y, weights = self._validate_targets(y, sample_weight, len(table.compositions), fit=True)
         labels = np.where(weights[:, None] > 0, y, np.nan)
         warn_of_conflicts(table, labels)

@@ -20,6 +20,7 @@ from crabsk.composition import (
     chemical_system,
     element_columns,
     find_formulas,
+    find_formulas_at,
     is_dataframe,
     parse_formulas,
     read_compositions,
@@ -44,8 +45,8 @@ def column_of(items):
     return column
 
 
-def assert_holds_the_formulas(X, **options):
-    read, expected = read_compositions(X, **options), parse_formulas(FORMULAS)
+def assert_holds_the_formulas(X):
+    read, expected = read_compositions(X), parse_formulas(FORMULAS)
     np.testing.assert_array_equal(read.atomic_numbers, expected.atomic_numbers)
     np.testing.assert_array_equal(read.amounts, expected.amounts)
     np.testing.assert_array_equal(read.offsets, expected.offsets)
@@ -89,8 +90,6 @@ def assert_holds_the_formulas(X, **options):
 )
 def test_one_dimensional_forms(X):
     assert_holds_the_formulas(X)
-    # Where there is one column, the name that it goes by elsewhere does not matter.
-    assert_holds_the_formulas(X, formula_column="formula")
     table = find_formulas(X)
     assert isinstance(table.formulas, list)
     assert table.extra.shape == (3, 0)
@@ -157,7 +156,6 @@ EXTRA = {
 def test_frames_with_numeric_columns(make):
     X = make({"int": EXTRA["int"], "formula": FORMULAS, **EXTRA})
     assert_holds_the_formulas(X)
-    assert_holds_the_formulas(X, formula_column="formula")
     table = find_formulas(X)
     assert table.formulas == FORMULAS
     assert table.extra.dtype == np.float64
@@ -184,7 +182,6 @@ def test_polars_frames_are_read_by_name():
 )
 def test_tables_without_names(X):
     assert_holds_the_formulas(X)
-    assert_holds_the_formulas(X, formula_column=1)
     table = find_formulas(X)
     assert table.extra.tolist() == [[300, 1.5], [400, 2.5], [500, 3.5]]
     assert table.extra_names == ["0", "2"]
@@ -194,12 +191,9 @@ def test_tables_without_names(X):
 @pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame])
 def test_two_columns_of_formulas_are_an_error_that_names_them(make):
     X = make({"film": FORMULAS, "T": [1, 2, 3], "substrate": ["Si", "MgO", "Al2O3"]})
-    with pytest.raises(ValueError, match="'film', 'substrate' may all hold formulas: name one"):
+    with pytest.raises(ValueError, match="'film', 'substrate' may all hold formulas: keep one"):
         find_formulas(X)
-    # Naming one does not make the other numeric.
-    with pytest.raises(ValueError, match="'substrate' beside the formulas must be numeric: row 0"):
-        find_formulas(X, "film")
-    assert_holds_the_formulas(X.drop(columns="substrate") if make is pd.DataFrame else X[["film"]])
+    assert_holds_the_formulas(X[["film", "T"]])
 
 
 @pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame])
@@ -228,7 +222,8 @@ def test_formulas_beside_columns_named_by_elements(make):
     X = make({"phase": ["BCC", "FCC"], "Fe": [0.5, 0.7], "Ni": [0.5, 0.3]})
     with pytest.raises(ValueError, match=r"in column 'phase' and columns .* \('Fe', 'Ni'\)"):
         find_formulas(X)
-    assert find_formulas(X, "phase").extra_names == ["Fe", "Ni"]
+    renamed = make({"formula": ["NaCl", "KCl"], "Fe content": [0.5, 0.7], "Ni content": [0.5, 0.3]})
+    assert find_formulas(renamed).extra_names == ["Fe content", "Ni content"]
     # Pressure and volume are no elements.
     assert find_formulas(make({"f": ["Fe"], "P": [1.0], "V": [2.0]})).extra_names == ["P", "V"]
 
@@ -241,25 +236,21 @@ def test_a_bad_row_does_not_hide_the_column_of_formulas():
         parse_formulas(table.formulas)
 
 
-@pytest.mark.parametrize("formula_column", ["composition", 1, None, "Formula"])
-def test_a_formula_column_that_is_not_there(formula_column):
-    X = pd.DataFrame({"formula": FORMULAS, "T": [1, 2, 3]})
-    with pytest.raises(ValueError, match=r"formula_column=.* names 0 columns of X: 'formula', 'T'"):
-        find_formulas(X, formula_column)
-
-
-def test_a_formula_column_that_is_there_twice():
-    X = pd.DataFrame([["NaCl", "Fe"]], columns=["formula", "formula"])
-    with pytest.raises(ValueError, match="'formula' names 2 columns"):
-        find_formulas(X, "formula")
-
-
-def test_a_formula_column_of_numbers():
-    X = pd.DataFrame({"formula": FORMULAS, "T": [1, 2, 3]})
-    with pytest.raises(ValueError, match="'formula' beside the formulas must be numeric"):
-        find_formulas(X, "T")
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame])
+def test_a_column_that_is_known_is_taken_whatever_it_holds(make):
+    X = make({"a": [1.0, 2.0]})
     with pytest.raises(FormulaError, match=r"row 0: 1\.0 is of type float"):
-        read_compositions(pd.DataFrame({"T": [1.0]}), "T")
+        parse_formulas(find_formulas_at(X, 0).formulas)
+    assert find_formulas_at(X, None) is None
+
+
+def test_a_column_that_is_known_is_not_chosen_again():
+    X = pd.DataFrame({"T": ["NaCl", "KCl"], "formula": [1.0, 2.0]})
+    assert find_formulas_at(X, None).formulas == find_formulas(X).formulas == ["NaCl", "KCl"]
+    with pytest.raises(ValueError, match="'T' beside the formulas must be numeric: row 0"):
+        find_formulas_at(X, 1)
+    # Where X has fewer columns, what is wrong is their number.
+    assert find_formulas_at(X, 2).formula_position == 0
 
 
 @pytest.mark.parametrize(
@@ -311,7 +302,7 @@ def test_numbers_written_as_text_are_text():
     with pytest.raises(ValueError, match=r"'T' holds numbers as text: .*to_numeric"):
         find_formulas(X)
     with pytest.raises(ValueError, match="'T' beside the formulas must be numeric: row 0 is '300'"):
-        find_formulas(X, "formula")
+        find_formulas_at(X, 0)
 
 
 # What X may not be

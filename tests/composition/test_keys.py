@@ -77,7 +77,6 @@ def test_every_form_of_X(key):
     expected = key(formulas).tolist()
     frame = pd.DataFrame({"T": [300, 400], "formula": formulas})
     assert key(frame).tolist() == expected
-    assert key(frame, formula_column="formula").tolist() == expected
     assert key(read_compositions(formulas).to_sparse().toarray()).tolist() == expected
     with pytest.raises(ValueError, match="row 1: 'Xx'"):
         key(["Fe", "Xx"])
