@@ -14,7 +14,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of mlflow's own
 
 TRUSTED = [
     "crabsk.neural_network._crabnet.CrabNetRegressor",
-    "crabsk.feature_extraction.CompositionTransformer",
+    "crabsk.feature_extraction._transformer.CompositionTransformer",
     "crabsk.embeddings.ElementTable",
 ]
 

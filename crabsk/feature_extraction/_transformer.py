@@ -1,7 +1,6 @@
 """Composition-based feature vectors: statistics of element properties over a formula."""
 
-from collections.abc import Iterator, Mapping
-from functools import cached_property
+from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -13,9 +12,9 @@ from sklearn.utils import Tags
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from ._links import LinkedToDocuments
-from ._text import few
-from ._validation import (
+from .._links import LinkedToDocuments
+from .._text import few
+from .._validation import (
     CompositionTable,
     HasMethods,
     StrOptions,
@@ -25,37 +24,12 @@ from ._validation import (
     validate_compositions,
     warn_of_target_among_features,
 )
-from .composition import ELEMENTS, N_ELEMENTS, Compositions
-from .embeddings import MISSING, load_embedding
-
-__all__ = ["CompositionTransformer"]
-
-# Statistics of an element table, and the matrices of the elements themselves.
-_DESCRIPTORS = (
-    "mean",
-    "std",
-    "variance",
-    "avg_dev",
-    "min",
-    "max",
-    "range",
-    "mode",
-    "sum",
-    "geometric_mean",
-    "harmonic_mean",
-)
-_MATRICES = ("amount", "fraction")
-_STATISTICS = (*_DESCRIPTORS, *_MATRICES)
-
-# Means over logarithms and reciprocals.
-_NOT_OF_NEGATIVES = ("geometric_mean", "harmonic_mean")
+from ..composition import ELEMENTS, N_ELEMENTS, Compositions
+from ..embeddings import MISSING, load_embedding
+from ._statistics import NOT_OF_NEGATIVES, STATISTICS, Block, cut_into_blocks, sorted_by_kind
 
 # XGBoost refuses [ ] < in the names of features; LightGBM refuses [ ] { } " , :
 _REFUSED_IN_NAMES = '[]<{}",:'
-
-# Numbers in the largest array that a block makes (512 kB): small enough for a core's cache, large
-# enough for Python's share to vanish. Measured on 100,000 formulas, from 2**13 to 2**22.
-_BLOCK_SIZE = 2**16
 
 
 class CompositionTransformer(LinkedToDocuments, TransformerMixin, BaseEstimator):
@@ -164,7 +138,7 @@ class CompositionTransformer(LinkedToDocuments, TransformerMixin, BaseEstimator)
             Mapping,
             HasMethods(["as_dataframe"]),  # an elementembeddings Embedding
         ],
-        "stats": [StrOptions(set(_STATISTICS)), list, tuple],
+        "stats": [StrOptions(set(STATISTICS)), list, tuple],
         "missing": [StrOptions(set(MISSING))],
         "n_jobs": [Integral, None],
     }
@@ -274,7 +248,7 @@ class CompositionTransformer(LinkedToDocuments, TransformerMixin, BaseEstimator)
         """
         check_is_fitted(self)
         names_in = _check_feature_names_in(self, input_features)
-        descriptors, matrices = _sorted_by_kind(self.stats_)
+        descriptors, matrices = sorted_by_kind(self.stats_)
         left_out = str.maketrans("", "", _REFUSED_IN_NAMES)
         names = [
             f"{table.name}_{stat}_{feature}".translate(left_out)
@@ -300,10 +274,10 @@ class CompositionTransformer(LinkedToDocuments, TransformerMixin, BaseEstimator)
             if len(target) == len(table.extra) and all(isinstance(t, Real) for t in target.flat):
                 warn_of_target_among_features(self, table, target.astype(np.float64))
         self.stats_ = [self.stats] if isinstance(self.stats, str) else list(self.stats)
-        unknown = [stat for stat in self.stats_ if stat not in _STATISTICS]
+        unknown = [stat for stat in self.stats_ if stat not in STATISTICS]
         if unknown or not self.stats_:
             raise ValueError(
-                f"stats={self.stats!r} must name one or more of {', '.join(_STATISTICS)}"
+                f"stats={self.stats!r} must name one or more of {', '.join(STATISTICS)}"
             )
         self.tables_ = self._load_tables(table.compositions)
         names = pd.Index(self.get_feature_names_out())
@@ -319,7 +293,7 @@ class CompositionTransformer(LinkedToDocuments, TransformerMixin, BaseEstimator)
 
     def _load_tables(self, compositions: Compositions) -> list:
         """Return the tables, each fit for the statistics and the elements at hand."""
-        descriptors, _ = _sorted_by_kind(self.stats_)
+        descriptors, _ = sorted_by_kind(self.stats_)
         if not descriptors:
             return []
         joined = isinstance(self.embedding, list | tuple)
@@ -333,7 +307,7 @@ class CompositionTransformer(LinkedToDocuments, TransformerMixin, BaseEstimator)
                 for name, column in zip(table.feature_names, table.values.T, strict=True)
                 if (column < 0).any()
             ]
-            undefined = [stat for stat in descriptors if stat in _NOT_OF_NEGATIVES]
+            undefined = [stat for stat in descriptors if stat in NOT_OF_NEGATIVES]
             if negative and undefined:
                 raise ValueError(
                     f"{few(undefined)} is not defined for negative values, which embedding "
@@ -344,7 +318,7 @@ class CompositionTransformer(LinkedToDocuments, TransformerMixin, BaseEstimator)
 
     def _transform(self, table: CompositionTable) -> np.ndarray:
         compositions = table.compositions
-        descriptors, matrices = _sorted_by_kind(self.stats_)
+        descriptors, matrices = sorted_by_kind(self.stats_)
         vectors = [t.fill(compositions, self.missing) for t in self.tables_]
         widths = [v.shape[1] for v in vectors]
         n_features = len(descriptors) * sum(widths) + len(matrices) * N_ELEMENTS
@@ -359,7 +333,7 @@ class CompositionTransformer(LinkedToDocuments, TransformerMixin, BaseEstimator)
                 weights = {"amount": compositions.amounts[tokens], "fraction": fractions[tokens]}
                 start = 0
                 for v in vectors:
-                    block = _Block(v[columns], weights["amount"], weights["fraction"])
+                    block = Block(v[columns], weights["amount"], weights["fraction"])
                     for stat in descriptors:
                         end = start + v.shape[1]
                         features[rows, start:end] = getattr(block, stat)
@@ -369,115 +343,9 @@ class CompositionTransformer(LinkedToDocuments, TransformerMixin, BaseEstimator)
                     features[rows, start + columns] = weights[stat]
                     start += N_ELEMENTS
 
-        blocks = list(_blocks(compositions, max(widths, default=1)))
+        blocks = list(cut_into_blocks(compositions, max(widths, default=1)))
         n_jobs = effective_n_jobs(self.n_jobs)
         Parallel(n_jobs=n_jobs, require="sharedmem")(
             delayed(describe)(blocks[i::n_jobs]) for i in range(n_jobs)
         )
         return features
-
-
-class _Block:
-    """Statistics of compositions that have the same number of elements.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_elements, n_compositions, n_features)
-        Properties. The elements come first, so that a sum over them adds up whole contiguous
-        arrays; reductions over ragged rows (``np.minimum.reduceat``) take 3 times as long.
-    amounts, fractions : ndarray of shape (n_elements, n_compositions)
-        Weights of the elements.
-    """
-
-    def __init__(self, values: np.ndarray, amounts: np.ndarray, fractions: np.ndarray) -> None:
-        self.values = values
-        self.amounts = amounts
-        self.fractions = fractions
-
-    def _weighted(self, values: np.ndarray) -> np.ndarray:
-        return np.einsum("er,erf->rf", self.fractions, values)
-
-    @cached_property
-    def mean(self) -> np.ndarray:
-        # From the first value on: the mean of equal values is exactly that value, and their
-        # deviations are exactly 0, instead of a rounding error that a tree may split on.
-        return self.values[0] + self._weighted(self.values - self.values[0])
-
-    @cached_property
-    def _deviation(self) -> np.ndarray:
-        return self.values - self.mean
-
-    @cached_property
-    def variance(self) -> np.ndarray:
-        return self._weighted(self._deviation**2)
-
-    @property
-    def std(self) -> np.ndarray:
-        return np.sqrt(self.variance)
-
-    @property
-    def avg_dev(self) -> np.ndarray:
-        return self._weighted(np.abs(self._deviation))
-
-    @cached_property
-    def min(self) -> np.ndarray:
-        return self.values.min(axis=0)
-
-    @cached_property
-    def max(self) -> np.ndarray:
-        return self.values.max(axis=0)
-
-    @property
-    def range(self) -> np.ndarray:
-        return self.max - self.min
-
-    @property
-    def mode(self) -> np.ndarray:
-        # Equal within the tolerance that CBFV has, so that 0.1 + 0.2 ties with 0.3.
-        abundant = np.isclose(self.fractions, self.fractions.max(axis=0))
-        return np.where(abundant[:, :, None], self.values, np.inf).min(axis=0)
-
-    @property
-    def sum(self) -> np.ndarray:
-        return np.einsum("er,erf->rf", self.amounts, self.values)
-
-    @property
-    def geometric_mean(self) -> np.ndarray:
-        with np.errstate(divide="ignore"):  # log(0) is -inf, whose exponential is the 0 wanted
-            return np.exp(self._weighted(np.log(self.values)))
-
-    @property
-    def harmonic_mean(self) -> np.ndarray:
-        with np.errstate(divide="ignore", over="ignore"):  # 1 / (1 / 0) is the 0 wanted
-            return 1 / self._weighted(1 / self.values)
-
-
-def _blocks(compositions: Compositions, width: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield compositions of equal length above 0, few enough for the cache.
-
-    Parameters
-    ----------
-    compositions : Compositions
-        All compositions.
-    width : int
-        Numbers that are worked out at once for a token.
-
-    Yields
-    ------
-    rows : ndarray of shape (n_rows,)
-        Indices of compositions.
-    tokens : ndarray of shape (n_elements, n_rows)
-        Indices of their tokens.
-    """
-    lengths = compositions.lengths
-    for length in np.unique(lengths[lengths > 0]).tolist():
-        rows_of_length = np.flatnonzero(lengths == length)
-        step = max(1, _BLOCK_SIZE // (width * length))
-        for start in range(0, len(rows_of_length), step):
-            rows = rows_of_length[start : start + step]
-            yield rows, compositions.offsets[rows] + np.arange(length)[:, None]
-
-
-def _sorted_by_kind(stats: list[str]) -> tuple[list[str], list[str]]:
-    """Divide statistics into those of a table and those of the elements themselves."""
-    return [s for s in stats if s in _DESCRIPTORS], [s for s in stats if s in _MATRICES]

@@ -1,0 +1,5 @@
+"""Features of formulas for any estimator."""
+
+from ._transformer import CompositionTransformer
+
+__all__ = ["CompositionTransformer"]
