@@ -9,6 +9,7 @@ counts for nothing. The scorers are for ``scoring=`` in `GridSearchCV` and its l
 * `masked_r2_scorer`: `masked_r2_score`
 """
 
+from ._calibration import coverage, coverage_curve, miscalibration_area
 from ._masked import (
     masked_mean_absolute_error,
     masked_neg_mean_absolute_error_scorer,
@@ -17,14 +18,7 @@ from ._masked import (
     masked_r2_scorer,
     masked_root_mean_squared_error,
 )
-from ._uncertainty import (
-    confidence_curve,
-    coverage,
-    coverage_curve,
-    gaussian_nll,
-    miscalibration_area,
-    sharpness,
-)
+from ._uncertainty import confidence_curve, gaussian_nll, sharpness
 
 __all__ = [
     "confidence_curve",

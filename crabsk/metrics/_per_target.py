@@ -86,6 +86,11 @@ def average_targets(raw: np.ndarray, multioutput: MultiOutput) -> float | np.nda
     return float(defined.mean()) if len(defined) else float("nan")
 
 
+def shaped_as(y_true: ArrayLike, curves: np.ndarray) -> np.ndarray:
+    """Return the curve itself where `y_true` is 1-D, else a column for each target."""
+    return curves[:, 0] if np.ndim(y_true) == 1 else curves
+
+
 def as_columns(values: ArrayLike, name: str, **checks: Any) -> np.ndarray:
     """Return values as floats of shape (n_samples, n_outputs), checked by `check_array`."""
     array = check_array(values, ensure_2d=False, dtype=np.float64, input_name=name, **checks)
