@@ -241,9 +241,11 @@ def warn_of_target_among_features(
         if any(_gives_away(column, target) for target in targets)
     ]
     if estimator.formula_position_ is None and hasattr(estimator, "feature_names_in_"):
-        amounts = table.compositions.to_sparse().tocsc()
-        for z in np.unique(table.compositions.atomic_numbers).tolist():
-            column = amounts[:, [z - 1]].toarray()[:, 0]
+        compositions = table.compositions
+        for z in np.unique(compositions.atomic_numbers).tolist():
+            of_z = compositions.atomic_numbers == z
+            column = np.zeros(len(compositions))
+            column[compositions.row_of_token[of_z]] = compositions.amounts[of_z]
             if any(_equals(column, target) for target in targets):
                 found.append(ELEMENTS[z - 1])
     if found:

@@ -31,7 +31,7 @@ from .composition import (
     is_dataframe,
     parse_formulas,
 )
-from .neural_network import CrabNetRegressor
+from .neural_network import BaseCompositionNetwork, CrabNetRegressor
 
 __all__ = ["CalibratedRegressorCV"]
 
@@ -335,7 +335,7 @@ def _group_numbers(X: Any, groups: Any, estimator: Any) -> np.ndarray:
         if table is not None:
             return parse_formulas(table.formulas).unique()[1]
         matrix = check_array(X, dtype=np.float64)
-        if hasattr(estimator, "formula_column"):
+        if isinstance(estimator, BaseCompositionNetwork):
             names = list(X.columns) if is_dataframe(X) else []
             numbers = element_columns(names, matrix.shape[1])
             amounts = compositions_from_matrix(matrix[:, numbers > 0], numbers[numbers > 0])

@@ -24,6 +24,9 @@ MISSING: tuple[str, ...] = ("error", "mean", "zero")
 """What `ElementTable.fill` can do about values that a table lacks."""
 
 _ONE_HOT = "onehot"
+# One-hot vectors of ElemNet's 86 elements: up to Pu, but for He, Ne, Ar, Po, At, Rn, Fr and Ra.
+_ELEMNET = "elemnet"
+_ELEMNET_ELEMENTS = [z for z in range(1, 95) if z not in {2, 10, 18, 84, 85, 86, 87, 88}]
 _OWN_NAME = "custom"
 
 # Labels in elementembeddings' tables that are no symbols of today's. `random_200` has a row `Lv`
@@ -138,8 +141,8 @@ def embedding_names() -> list[str]:
     Returns
     -------
     list of str
-        Every table of elementembeddings, as its ``Embedding.load_data`` calls them, and
-        "onehot"; sorted.
+        Every table of elementembeddings, as its ``Embedding.load_data`` calls them, "onehot" and
+        "elemnet"; sorted.
 
     Examples
     --------
@@ -147,7 +150,7 @@ def embedding_names() -> list[str]:
     >>> "mat2vec" in embedding_names()
     True
     """
-    return sorted([*DEFAULT_ELEMENT_EMBEDDINGS, _ONE_HOT])
+    return sorted([*DEFAULT_ELEMENT_EMBEDDINGS, _ONE_HOT, _ELEMNET])
 
 
 def load_embedding(embedding: Any) -> ElementTable:
@@ -158,9 +161,9 @@ def load_embedding(embedding: Any) -> ElementTable:
     Parameters
     ----------
     embedding : str, DataFrame, mapping or elementembeddings ``Embedding``
-        - A name of `embedding_names`. "onehot" is the identity matrix over all 118 elements; the
-          linear scales of elementembeddings, "atomic" and "mod_petti", are one-hot in the order
-          of their scale.
+        - A name of `embedding_names`. "onehot" is the identity matrix over all 118 elements, and
+          "elemnet" that over the 86 of the ElemNet paper. The linear scales of elementembeddings,
+          "atomic" and "mod_petti", are one-hot in the order of their scale.
         - A pandas DataFrame of numbers indexed by element symbol, one column for each feature; NaN
           is "no value".
         - A mapping from element symbol to a vector of numbers, all of the same length.
@@ -226,6 +229,9 @@ def load_embedding(embedding: Any) -> ElementTable:
 def _load_named(name: str) -> ElementTable:
     if name == _ONE_HOT:
         return ElementTable(name, _read_only(np.eye(N_ELEMENTS)), ELEMENTS)
+    if name == _ELEMNET:
+        own = [ELEMENTS[z - 1] for z in _ELEMNET_ELEMENTS]
+        return _from_frame(name, pd.DataFrame(np.eye(len(own)), index=own, columns=own))
     if name not in DEFAULT_ELEMENT_EMBEDDINGS:
         raise ValueError(
             f"unknown embedding {name!r}: the names are {', '.join(embedding_names())}"

@@ -13,7 +13,7 @@ import pytest
 from crabsk.composition import ATOMIC_NUMBERS, ELEMENTS, parse_formulas
 from crabsk.embeddings import embedding_names, load_embedding
 
-PEERS_NAMES = [name for name in embedding_names() if name != "onehot"]
+PEERS_NAMES = [name for name in embedding_names() if name not in ("onehot", "elemnet")]
 
 # What has a value in elementembeddings' tables but none in their sources: in Magpie's own files,
 # and in elementembeddings' and CBFV's `oliynyk.csv`.
@@ -62,7 +62,7 @@ def test_names(load_data):
     from elementembeddings.utils.config import DEFAULT_ELEMENT_EMBEDDINGS
 
     assert len(PEERS_NAMES) == 20
-    assert set(embedding_names()) == {*DEFAULT_ELEMENT_EMBEDDINGS, "onehot"}
+    assert set(embedding_names()) == {*DEFAULT_ELEMENT_EMBEDDINGS, "onehot", "elemnet"}
 
 
 @pytest.mark.parametrize("name", PEERS_NAMES)
@@ -141,6 +141,16 @@ def test_onehot():
     table = load_embedding("onehot")
     np.testing.assert_array_equal(table.values, np.eye(118))
     assert table.feature_names == ELEMENTS
+
+
+def test_elements_of_elemnet():
+    """86 up to plutonium, without some noble gases and short-lived elements."""
+    table = load_embedding("elemnet")
+    lacking = np.isnan(table.values).all(axis=1)
+    noble_or_radioactive = [2, 10, 18, 84, 85, 86, 87, 88]
+    assert (np.flatnonzero(lacking) + 1).tolist() == [*noble_or_radioactive, *range(95, 119)]
+    np.testing.assert_array_equal(table.values[~lacking], np.eye(86))
+    assert table.feature_names == tuple(np.array(ELEMENTS)[~lacking])
 
 
 def test_named_tables_are_shared_and_safe():

@@ -21,13 +21,13 @@ from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import StandardScaler
 from tiny import CLASSIFIERS, REGRESSORS, tiny, tiny_crabnet
 
-import crabsk.persistence
+import crabsk._model_file
 from crabsk import (
     CrabNetClassifier,
     load_model,
     save_model,
 )
-from crabsk.persistence import _digest
+from crabsk._model_file import _digest
 
 
 @pytest.fixture
@@ -79,9 +79,9 @@ class TestRoundTrip:
             {"embedding": "magpie", "missing": "mean"},
             {"embedding": "onehot", "cbfv": "magpie"},
             {"target_transform": "yeo-johnson"},
-            {"early_stopping": True, "mc_dropout": 3, "dropout": 0.1},
-            {"head": "mmoe", "n_experts": 2, "n_estimators": 3},
-            {"standardize_fractions": False, "norm_first": False, "loss": "robust_l1"},
+            {"n_iter_no_change": 10, "dropout": 0.1},
+            {"n_experts": 2, "n_estimators": 3},
+            {"architecture": "paper", "loss": "robust_l1"},
         ],
     )
     def test_settings(self, settings, some_formulas, path):
@@ -259,7 +259,7 @@ class TestSaving:
 
     @pytest.mark.parametrize("own", [None, "dropout"])
     def test_changed_dropout(self, some_formulas, path, own):
-        model = tiny_crabnet(dropout=0.1, mc_dropout=3).fit(*some_formulas)
+        model = tiny_crabnet(dropout=0.1).fit(*some_formulas)
         if own is None:
             save_model(model, path)
         else:
@@ -291,7 +291,7 @@ class TestSaving:
         "changed",
         [
             {"n_estimators": 2},
-            {"n_heads": 4},
+            {"n_layers": 2},
             {"d_model": 32},
             {"target_transform": "log"},
             {"embedding": "magpie"},
@@ -375,7 +375,7 @@ class TestHostileFiles:
     def test_no_layers_for_a_thousand_million_networks(self, model, path):
         """Nothing is made for each of them before the file is found wanting."""
         save_model(model, path)
-        wrong = {"n_estimators": 10**9, "n_layers": 0, "head_widths": {"tuple": []}}
+        wrong = {"n_estimators": 10**9, "n_layers": 0, "n_experts": 1}
 
         def change(content, tensors):
             pairs = dict(map(tuple, content["parameters"]["dict"])) | wrong
@@ -398,7 +398,7 @@ class TestHostileFiles:
         ("written", "way_out"), [(99, "take a newer crabsk"), (1, "the crabsk that wrote it")]
     )
     def test_another_format(self, written, way_out, model, path, monkeypatch):
-        monkeypatch.setattr(crabsk.persistence, "FORMAT", written)
+        monkeypatch.setattr(crabsk._model_file, "FORMAT", written)
         save_model(model, path)
         monkeypatch.undo()
         with pytest.raises(ValueError, match=rf"'{written}'.*{way_out}"):
@@ -472,13 +472,13 @@ class TestHostileFiles:
             ("device", "meta"),
             ("dropout", "very"),
             ("embedding", "../../etc/passwd"),
-            ("head_widths", {"tuple": [10**9]}),
-            ("head_widths", {"code": ["import os"]}),
+            ("n_experts", 10**9),
+            ("n_experts", {"code": ["import os"]}),
             ("loss", "__import__"),
             ("surprise", 1),
             ("checkpoint", "anywhere"),
             ("init_from", "/etc/passwd"),
-            ("head_widths", {"tuple": [1] * 20_000}),
+            ("architecture", {"tuple": [1] * 20_000}),
         ],
     )
     def test_wrong_parameters(self, model, path, name, value):

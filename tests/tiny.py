@@ -11,14 +11,7 @@ from crabsk import (
     RoostRegressor,
 )
 
-CRABNET = {
-    "d_model": 16,
-    "n_layers": 1,
-    "n_heads": 2,
-    "dim_feedforward": 32,
-    "head_widths": (16,),
-    "dropout": 0.0,
-}
+CRABNET = {"d_model": 16, "n_layers": 1, "dropout": 0.0}
 ROOST = {
     "element_width": 16,
     "n_layers": 1,

@@ -34,8 +34,6 @@ class FormulaTable:
         The formulas, as they stand in X.
     extra : ndarray of shape (n_samples, n_extra), float64
         The columns beside them.
-    extra_names : list of str
-        Names of these columns, or their positions as text.
     formula_position : int
         Position of the column of formulas.
     n_columns : int
@@ -53,8 +51,7 @@ class FormulaTable:
     """
 
     formulas: list
-    extra: np.ndarray  # (n_samples, n_extra), float64
-    extra_names: list[str]
+    extra: np.ndarray
     formula_position: int
     n_columns: int
 
@@ -86,10 +83,8 @@ def find_formulas(X: Any) -> FormulaTable | None:
     >>> from crabsk.composition import find_formulas
     >>> X = pd.DataFrame({"temperature": [300, 400], "formula": ["Fe2O3", "NaCl"]})
     >>> table = find_formulas(X)
-    >>> table.formulas
-    ['Fe2O3', 'NaCl']
-    >>> table.extra_names
-    ['temperature']
+    >>> table.formulas, table.formula_position
+    (['Fe2O3', 'NaCl'], 1)
     """
     return find_formulas_at(X, None)
 
@@ -104,7 +99,7 @@ def find_formulas_at(X: Any, position: int | None) -> FormulaTable | None:
         return None
     columns, names = found
     if len(columns) == 1 and not is_dataframe(X):
-        return FormulaTable(columns[0], np.empty((len(columns[0]), 0)), [], 0, 1)
+        return FormulaTable(columns[0], np.empty((len(columns[0]), 0)), 0, 1)
     if position is None or position >= len(columns):
         position = _formula_position(columns, names)
         if position is None:
@@ -113,13 +108,7 @@ def find_formulas_at(X: Any, position: int | None) -> FormulaTable | None:
     extra = np.empty((len(columns[position]), len(extra_positions)))
     for k, j in enumerate(extra_positions):
         extra[:, k] = _numeric(columns[j], names[j])
-    return FormulaTable(
-        columns[position],
-        extra,
-        [str(names[j]) for j in extra_positions],
-        position,
-        len(columns),
-    )
+    return FormulaTable(columns[position], extra, position, len(columns))
 
 
 def formula_columns(X: Any) -> tuple[list, list[Hashable]] | None:

@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from .._text import shown
 from ._elements import ELEMENTS, N_ELEMENTS
@@ -114,25 +113,6 @@ class Compositions:
                 parts.append(beside[rows])
             first[rows] = rows[_first_of_equal(np.hstack(parts))]
         return np.unique(first, return_inverse=True)
-
-    def to_sparse(self, *, fractions: bool = False) -> sparse.csr_array:
-        """Return the element matrix, a copy: column ``z - 1`` is the element ``z``.
-
-        Parameters
-        ----------
-        fractions : bool, default=False
-            Whether to return atomic fractions instead of amounts.
-
-        Returns
-        -------
-        csr_array of shape (n_compositions, 118)
-        """
-        values = self.fractions if fractions else self.amounts
-        return sparse.csr_array(
-            (values, self.atomic_numbers - 1, self.offsets),
-            shape=(len(self), N_ELEMENTS),
-            copy=True,
-        )
 
 
 def parse_formulas(formulas: Iterable) -> Compositions:

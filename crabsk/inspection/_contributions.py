@@ -9,16 +9,16 @@ from sklearn.base import is_classifier
 from torch import Tensor
 
 from ..composition import ELEMENTS, Compositions
-from ..modules import CrabNet, PackedBatch
-from ..modules._network import LOG_SIGMA_BOUND
-from ..neural_network._prediction import MemberOutputs
-from ..neural_network._regression import _total_std
+from ..modules import LOG_SIGMA_BOUND, CrabNet, PackedBatch
+from ..neural_network import MemberOutputs, total_std
 from ._reading import compute_by_length, crabnets, formula_texts
 
 _NOT_ADDITIVE = "does not make its prediction of contributions, one from each element"
 
 
-def element_contributions(estimator: Any, X: Any, *, transformed: bool = False) -> pd.DataFrame:
+def element_contributions(
+    estimator: Any, X: Any, *, transformed: bool = False, mc_dropout: int = 0
+) -> pd.DataFrame:
     r"""Return what each element of each formula contributes to the prediction of a CrabNet.
 
     The plain mean of the contributions over the elements of a formula, not weighted by fractions,
@@ -35,6 +35,9 @@ def element_contributions(estimator: Any, X: Any, *, transformed: bool = False) 
         For regressors with a `target_transform`, whose contributions add up before it is undone,
         and not after: whether to return them in the transformed space. They are refused
         otherwise.
+    mc_dropout : int, default=0
+        For regressors: number of networks that dropout draws from each member, as in
+        `CrabNetRegressor.predict`.
 
     Returns
     -------
@@ -72,7 +75,7 @@ def element_contributions(estimator: Any, X: Any, *, transformed: bool = False) 
 
     .. math:: \sqrt{\tfrac1K \sum_k \sigma_k^2 + \operatorname{Var}_k c_k}
 
-    in the unit of the target. With `mc_dropout`, the variance is that over the networks which
+    in the unit of the target. With `mc_dropout` the variance is that over the networks which
     dropout draws. For a pure element it is the standard deviation of the prediction; in a compound,
     errors of the elements are correlated, and that of the prediction does not follow from theirs.
     A classifier's members give no :math:`\sigma_k`: it is the standard deviation over the members
@@ -99,7 +102,7 @@ def element_contributions(estimator: Any, X: Any, *, transformed: bool = False) 
     True
     """
     members = crabnets(estimator, _NOT_ADDITIVE)
-    space = _OutputSpace(estimator, transformed)
+    space = _OutputSpace(estimator, transformed, mc_dropout)
     networks = [*members, *space.sampled_networks]
 
     def compute(batch: PackedBatch) -> Tensor:
@@ -143,12 +146,14 @@ def contributions_of(networks: list[CrabNet], batch: PackedBatch) -> Tensor:
 class _OutputSpace:
     """What the outputs of an estimator's networks are called, and their units."""
 
-    def __init__(self, estimator: Any, transformed: bool) -> None:
+    def __init__(self, estimator: Any, transformed: bool, mc_dropout: int) -> None:
         self.column: str | None = None
         self.names: np.ndarray = np.arange(estimator._n_outputs())
         self.sampled_networks: list[CrabNet] = []
         self._classifies = is_classifier(estimator)
         if self._classifies:
+            if mc_dropout:
+                raise ValueError("mc_dropout is for regressors")
             if len(self.names) == len(estimator.classes_):
                 self.column, self.names = "class", estimator.classes_
             return
@@ -160,7 +165,7 @@ class _OutputSpace:
             )
         if len(self.names) > 1:
             self.column = "target"
-        self.sampled_networks = estimator._sampled_networks()
+        self.sampled_networks = estimator._sampled_networks(mc_dropout)
         self._mean, self._scale = estimator._scaler.mean_, estimator._scaler.scale_
 
     def units(self, outputs: MemberOutputs, n_members: int) -> tuple[np.ndarray, np.ndarray]:
@@ -168,7 +173,7 @@ class _OutputSpace:
         mean = outputs.mean[:n_members].mean(axis=0)
         if self._classifies:
             return mean, outputs.mean.std(axis=0)
-        std = _total_std(outputs, n_members)
+        std = total_std(outputs, n_members)
         return mean * self._scale + self._mean, std * self._scale
 
 

@@ -11,8 +11,7 @@ from torch import Tensor
 from .._validation import CompositionTable, validate_compositions
 from ..composition import Compositions, find_formulas_at, reduced_formula
 from ..modules import CrabNet, PackedBatch
-from ..neural_network._base import BaseCompositionNetwork
-from ..neural_network._crabnet import _CrabNetEstimator
+from ..neural_network import BaseCompositionNetwork, CrabNetClassifier, CrabNetRegressor
 
 
 class EqualLengths(NamedTuple):
@@ -38,7 +37,7 @@ def crabnets(estimator: Any, why_not: str) -> list[CrabNet]:
     TypeError
         If `estimator` is another one, with `why_not` as the reason.
     """
-    if not isinstance(estimator, _CrabNetEstimator):
+    if not isinstance(estimator, CrabNetRegressor | CrabNetClassifier):
         raise TypeError(
             f"{type(estimator).__name__} {why_not}. Pass a fitted CrabNetRegressor or "
             "CrabNetClassifier itself, not what holds one (a search's best_estimator_, a "

@@ -1,10 +1,11 @@
 """The networks, in torch alone: layers on packed tokens, CrabNet, Roost, ElemNet, losses.
 
-Nothing here knows formulas, scikit-learn or skorch.
+Nothing here knows formulas, scikit-learn or skorch. Names that are imported `as` themselves are for
+other parts of crabsk, not for users.
 """
 
 from ._crabnet import CrabNet
-from ._elemnet import ELEMNET_ELEMENTS, ElemNet
+from ._elemnet import ElemNet
 from ._fractions import (
     FractionalEncoding,
     FractionStatistics,
@@ -21,6 +22,7 @@ from ._layers import (
     sample_subnetwork,
 )
 from ._losses import LOSSES, LogLoss, WeightedLoss
+from ._network import LOG_SIGMA_BOUND as LOG_SIGMA_BOUND
 from ._network import CompositionNetwork, Prediction
 from ._packing import (
     Group,
@@ -33,7 +35,6 @@ from ._roost import Roost
 from ._transfer import copy_encoder
 
 __all__ = [
-    "ELEMNET_ELEMENTS",
     "LOSSES",
     "CompositionNetwork",
     "CrabNet",

@@ -46,9 +46,9 @@ class CrabNet(CompositionNetwork):
         Whether the encoder normalises before its blocks (pre-norm, trains faster) or after.
     head_widths : tuple of int, default=(1024, 512, 256, 128)
         Widths of the residual network that reads off the contributions.
-    n_experts : int, default=0
-        Number of residual networks in a multi-gate mixture of experts; 0 for one that all targets
-        share.
+    n_experts : int, default=1
+        Number of such networks. All targets share one; of several, each target has a mixture of
+        its own.
     detach_uncertainty : bool, default=False
         Whether the uncertainty is read off the last hidden layer without sending gradients into
         it, so that learning it cannot change the mean.
@@ -87,7 +87,7 @@ class CrabNet(CompositionNetwork):
         dropout: float = 0.1,
         norm_first: bool = False,
         head_widths: tuple[int, ...] = (1024, 512, 256, 128),
-        n_experts: int = 0,
+        n_experts: int = 1,
         detach_uncertainty: bool = False,
     ) -> None:
         super().__init__(element_vectors, n_outputs, d_model)
@@ -114,7 +114,7 @@ class CrabNet(CompositionNetwork):
         # Pre-norm layers leave an unnormalised sum behind.
         self.encoder_norm = nn.LayerNorm(d_model) if norm_first else nn.Identity()
         head = (d_model, head_widths, n_outputs, detach_uncertainty)
-        self.head = MixtureOfExpertsHead(*head, n_experts) if n_experts else SharedHead(*head)
+        self.head = MixtureOfExpertsHead(*head, n_experts) if n_experts > 1 else SharedHead(*head)
 
     def forward(self, batch: PackedBatch) -> Prediction:
         """Predict the properties of each composition. **Shape**: see `Prediction`."""

@@ -9,9 +9,6 @@ from ._layers import Dropout, PreciseLinear
 from ._network import LOG_SIGMA_BOUND, CompositionNetwork, Prediction
 from ._packing import PackedBatch, count_elements
 
-# Hydrogen to plutonium without He, Ne, Ar, Po, At, Rn, Fr and Ra.
-ELEMNET_ELEMENTS = tuple(z for z in range(1, 95) if z not in {2, 10, 18, 84, 85, 86, 87, 88})
-
 
 class ElemNet(CompositionNetwork):
     """A deep fully connected network on atomic fractions [1]_.
@@ -20,9 +17,9 @@ class ElemNet(CompositionNetwork):
     With one-hot vectors those are the fractions themselves.
 
     The defaults are the paper's 17 layers, which have their 86 inputs where the vectors are
-    ``torch.eye(118)[:, [z - 1 for z in ELEMNET_ELEMENTS]]``. The logarithm of the uncertainty,
-    which the paper's network has not, is a second linear map of the last hidden layer. Weights
-    start as in the public code: Glorot's uniform distribution, biases zero.
+    those of the table "elemnet" (`crabsk.embeddings.load_embedding`). The logarithm of the
+    uncertainty, which the paper's network has not, is a second linear map of the last hidden
+    layer. Weights start as in the public code: Glorot's uniform distribution, biases zero.
 
     Parameters
     ----------

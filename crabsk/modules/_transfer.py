@@ -13,15 +13,15 @@ OPTIONAL = {
 }
 
 
-def copy_encoder(donor: CompositionNetwork, network: CompositionNetwork) -> list[str]:
+def copy_encoder(source: CompositionNetwork, network: CompositionNetwork) -> list[str]:
     """Give a network the weights of another's encoder; its head stays as it is.
 
-    An encoding of what the donor's data lacked (extra features, fractions of narrow range) stays
-    as it is, too. What the donor knows of the usual range of fractions is copied with its weights.
+    An encoding of what the source's data lacked (extra features, fractions of narrow range) stays
+    as it is, too. What the source knows of the usual range of fractions is copied with its weights.
 
     Parameters
     ----------
-    donor, network : CompositionNetwork
+    source, network : CompositionNetwork
         Networks of one class. Its `heads` are the submodules that are no part of the encoder.
 
     Returns
@@ -33,33 +33,33 @@ def copy_encoder(donor: CompositionNetwork, network: CompositionNetwork) -> list
     ------
     ValueError
         If the networks differ in kind, in their elements' vectors or in a weight's shape, or if
-        the donor encodes what the network does not.
+        the source encodes what the network does not.
 
     Examples
     --------
     >>> import torch
     >>> from crabsk.modules import CrabNet, copy_encoder
     >>> small = {"d_model": 8, "n_layers": 1, "dim_feedforward": 16, "head_widths": (4,)}
-    >>> donor, network = CrabNet(torch.eye(118), **small), CrabNet(torch.eye(118), **small)
-    >>> "embed.weight" in copy_encoder(donor, network)
+    >>> source, network = CrabNet(torch.eye(118), **small), CrabNet(torch.eye(118), **small)
+    >>> "embed.weight" in copy_encoder(source, network)
     True
-    >>> torch.equal(network.embed.weight, donor.embed.weight)
+    >>> torch.equal(network.embed.weight, source.embed.weight)
     True
     """
-    if type(donor) is not type(network):
-        raise ValueError(f"{type(donor).__name__} gives nothing to {type(network).__name__}")
-    if not torch.equal(donor.element_vectors.to(network.element_vectors), network.element_vectors):
+    if type(source) is not type(network):
+        raise ValueError(f"{type(source).__name__} gives nothing to {type(network).__name__}")
+    if not torch.equal(source.element_vectors.to(network.element_vectors), network.element_vectors):
         raise ValueError("the vectors of the elements differ")
-    lacking = {name for name in OPTIONAL if getattr(donor, name, None) is None}
+    lacking = {name for name in OPTIONAL if getattr(source, name, None) is None}
     for name, what in OPTIONAL.items():
         if name not in lacking and getattr(network, name, None) is None:
-            raise ValueError(f"the donor encodes {what}, and this one does not")
+            raise ValueError(f"the source encodes {what}, and this one does not")
     fresh = {*network.heads, *lacking}
     for name, module in network.named_children():
-        if name not in fresh and repr(module) != repr(getattr(donor, name)):
-            there, here = _first_difference(repr(getattr(donor, name)), repr(module))
+        if name not in fresh and repr(module) != repr(getattr(source, name)):
+            there, here = _first_difference(repr(getattr(source, name)), repr(module))
             raise ValueError(f"the encoders differ in {name}: {there} there, {here} here")
-    given = donor.state_dict()
+    given = source.state_dict()
     parameters = dict(network.named_parameters())
     copied = []
     with torch.no_grad():

@@ -1,9 +1,23 @@
-"""scikit-learn estimators that hold networks."""
+"""scikit-learn estimators that hold networks.
 
+Names that are imported `as` themselves are for other parts of crabsk, not for users.
+"""
+
+from ._base import BaseCompositionNetwork as BaseCompositionNetwork
 from ._conflicts import ConflictingTargetsWarning
-from ._crabnet import CrabNetClassifier, CrabNetRegressor
-from ._elemnet import ElemNetClassifier, ElemNetRegressor
-from ._roost import RoostClassifier, RoostRegressor
+from ._crabnet_classification import CrabNetClassifier
+from ._crabnet_regression import CrabNetRegressor
+from ._devices import resolve_device as resolve_device
+from ._elemnet_classification import ElemNetClassifier
+from ._elemnet_regression import ElemNetRegressor
+from ._prediction import MemberOutputs as MemberOutputs
+from ._regression import total_std as total_std
+from ._roost_classification import RoostClassifier
+from ._roost_regression import RoostRegressor
+from ._saving import SAVEABLE as SAVEABLE
+from ._saving import read_estimator as read_estimator
+from ._saving import write_estimator as write_estimator
+from ._training import one_cycle as one_cycle
 
 __all__ = [
     "ConflictingTargetsWarning",

@@ -1,7 +1,6 @@
 """What all networks share: parameters, and the way from X and y to fitted skorch nets."""
 
 import copy
-import inspect
 import os
 import time
 from abc import ABC
@@ -21,7 +20,7 @@ from .._validation import (
 )
 from ..embeddings import MISSING
 from ._checkpoint import Run
-from ._docstrings import SHARED_SECTIONS
+from ._names import unknown_name
 from ._net import CompositionNet
 from ._plan import MemberPlan, MemberPlanning
 from ._progress import ProgressBar, is_silent
@@ -40,9 +39,6 @@ class BaseCompositionNetwork(LinkedToDocuments, CallbackSupport, MemberPlanning,
     A concrete class spells out its hyper-parameters in `__init__`, and says in `_network_class` and
     `_network_settings` which network they make; a base for its kind of target supplies
     `_validate_targets`, `_encode_targets`, `_criterion` and `predict`.
-
-    In the docstrings of concrete classes, the parts that are the same for all stand as names in
-    braces; `_docstrings` holds their text.
     """
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
@@ -56,15 +52,13 @@ class BaseCompositionNetwork(LinkedToDocuments, CallbackSupport, MemberPlanning,
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "n_estimators": [Interval(Integral, 1, None, closed="left")],
-        "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
         "init_from": "no_validation",
         "freeze": [Interval(Integral, 0, None, closed="left")],
         "checkpoint": [str, os.PathLike, None],
         "time_limit": [Interval(Real, 0, None, closed="neither"), None],
         "missing": [StrOptions(set(MISSING))],
-        "formula_column": "no_validation",
         "device": [str],
         "precision": [StrOptions({"float32", "bfloat16"})],
         "progress": ["boolean"],
@@ -73,13 +67,60 @@ class BaseCompositionNetwork(LinkedToDocuments, CallbackSupport, MemberPlanning,
         "random_state": ["random_state"],
     }
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if cls.__doc__:
-            text = inspect.cleandoc(cls.__doc__)
-            for name, section in SHARED_SECTIONS.items():
-                text = text.replace(f"{{{name}}}", section)
-            cls.__doc__ = text
+    _replaced: ClassVar[dict[str, str]] = {
+        "early_stopping": "n_iter_no_change, which stops early unless it is None",
+        "mc_dropout": "the argument of predict: predict(X, return_std=True, mc_dropout=...)",
+        "calibration": "CalibratedRegressorCV",
+        "formula_column": "an X with one column of formulas, such as X[['formula', 'T']]",
+        "epochs": "max_epochs",
+        "verbose": "progress",
+    }
+    """Names that parameters had, or have elsewhere, and what takes their place."""
+
+    def __init__(
+        self,
+        *,
+        embedding: Any,
+        max_epochs: int | str,
+        batch_size: int | str,
+        learning_rate: float,
+        weight_decay: float,
+        fraction_noise: float,
+        n_estimators: int,
+        validation_fraction: float,
+        n_iter_no_change: int | None,
+        init_from: Any,
+        freeze: int,
+        checkpoint: Any,
+        time_limit: float | None,
+        missing: str,
+        device: str,
+        precision: str,
+        progress: bool,
+        callbacks: Any,
+        warm_start: bool,
+        random_state: Any,
+    ) -> None:
+        self.embedding = embedding
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.fraction_noise = fraction_noise
+        self.n_estimators = n_estimators
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.init_from = init_from
+        self.freeze = freeze
+        self.checkpoint = checkpoint
+        self.time_limit = time_limit
+        self.missing = missing
+        self.device = device
+        self.precision = precision
+        self.progress = progress
+        self.callbacks = callbacks
+        self.warm_start = warm_start
+        self.random_state = random_state
 
     @classmethod
     def from_preset(cls, name: str, **overrides: Any) -> Self:
@@ -138,7 +179,7 @@ class BaseCompositionNetwork(LinkedToDocuments, CallbackSupport, MemberPlanning,
             Weights of the samples in the loss.
         X_val, y_val : as X and y, optional
             Samples that are never trained on. Their loss is recorded in `history_` after each
-            epoch, and with ``early_stopping=True`` decides when to stop, in place of a share of
+            epoch. With `n_iter_no_change` it decides when to stop, in place of that of a share of
             the training samples. In a pipeline, ``Pipeline(..., transform_input=["X_val"])``
             transforms them as it does X.
         sample_weight_val : array-like of shape (n_samples_val,), optional
@@ -204,9 +245,9 @@ class BaseCompositionNetwork(LinkedToDocuments, CallbackSupport, MemberPlanning,
                 "one time. Set max_epochs and n_estimators instead"
             )
         previous = getattr(self, "nets_", []) if self.warm_start else []
-        if previous and X_val is None and self.early_stopping:
+        if previous and X_val is None and self.n_iter_no_change is not None:
             raise ValueError(
-                "warm_start=True with early_stopping would hold out samples that the fit before "
+                "warm_start=True with n_iter_no_change would hold out samples that the fit before "
                 "was trained on: give X_val and y_val"
             )
         if len(previous) > self.n_estimators:
@@ -271,6 +312,21 @@ class BaseCompositionNetwork(LinkedToDocuments, CallbackSupport, MemberPlanning,
                 nested = value.get_params().items()
                 parameters |= {f"{name}__{key}": its for key, its in nested}
         return parameters
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters by name; those of nested estimators as ``name__parameter``."""
+        for name in params:
+            if name.partition("__")[0] not in self._get_param_names():
+                raise ValueError(unknown_name(type(self), name))
+        return super().set_params(**params)
+
+    @classmethod
+    def _all_replaced(cls) -> dict[str, str]:
+        """Return what takes the place of parameters, also those of base classes."""
+        replaced: dict[str, str] = {}
+        for base in reversed(cls.__mro__):
+            replaced |= vars(base).get("_replaced", {})
+        return replaced
 
     def __sklearn_clone__(self) -> Self:
         # A clone of a fitted estimator has no weights to give, and copies of callbacks no longer

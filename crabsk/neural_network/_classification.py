@@ -45,6 +45,10 @@ class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
+    def __init__(self, *, class_weight: Any, **shared: Any) -> None:
+        super().__init__(**shared)
+        self.class_weight = class_weight
+
     def predict(self, X: Any) -> np.ndarray:
         """Predict the class of each sample.
 
@@ -192,7 +196,7 @@ class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
             y = column_or_1d(y, warn=fit)
             classes = np.unique(y)
         if fit:
-            self._settle_classes(classes, multilabel)
+            self._check_classes(classes, multilabel)
         elif multilabel != self._multilabel:
             kinds = ["one class", "several labels"]
             raise ValueError(
@@ -211,8 +215,8 @@ class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
             raise ValueError("sample_weight leaves no sample with a weight above 0")
         return np.eye(len(self.classes_))[np.searchsorted(self.classes_, y)], weights
 
-    def _settle_classes(self, classes: np.ndarray, multilabel: bool) -> None:
-        """Remember the classes."""
+    def _check_classes(self, classes: np.ndarray, multilabel: bool) -> None:
+        """Check the classes in a warm start, and remember them."""
         if (
             self.warm_start
             and hasattr(self, "nets_")

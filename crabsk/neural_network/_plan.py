@@ -16,9 +16,9 @@ from .._version import __version__
 from ..modules import CompositionNetwork
 from ._checkpoint import Checkpoint, Run, hash_of
 from ._devices import resolve_device
-from ._donors import start_from
 from ._net import CompositionNet
 from ._samples import SamplePreparation, Samples
+from ._source import start_from
 
 # Passes over the training samples of a set of up to so many rows.
 EPOCHS = 60
@@ -34,8 +34,6 @@ class Recipe:
 
     Parameters
     ----------
-    criterion : nn.Module
-        The loss.
     max_epochs, batch_size : int
         Most passes over the training samples, and compositions in a batch.
     learning_rate, weight_decay : float
@@ -48,7 +46,6 @@ class Recipe:
         Where, and in what precision matrices are multiplied.
     """
 
-    criterion: nn.Module
     max_epochs: int
     batch_size: int
     learning_rate: float
@@ -69,6 +66,8 @@ class MemberPlan:
         How it is trained.
     network : CompositionNetwork
         Where it starts.
+    criterion : nn.Module
+        The loss. Each member has its own, because a loss is told whether it trains or validates.
     seed : int
         Decides shuffling, noise and dropout.
     callbacks : list of skorch callbacks or (name, callback) pairs
@@ -81,6 +80,7 @@ class MemberPlan:
 
     recipe: Recipe
     network: CompositionNetwork
+    criterion: nn.Module
     seed: int
     callbacks: list[Any]
     freezers: list[Any]
@@ -93,8 +93,6 @@ class MemberPlanning(SamplePreparation):
     max_epochs: int | str
     batch_size: int | str
     weight_decay: float
-    n_iter_no_change: int
-    freeze: int
     precision: str
     callbacks: Any
     random_state: Any
@@ -121,7 +119,11 @@ class MemberPlanning(SamplePreparation):
                 freezers = start_from(source, network, self.freeze)
             callbacks = member_callbacks(self.callbacks, k, len(seeds))
             checkpoint = None if run is None else run.member(k)
-            plans.append(MemberPlan(recipe, network, seed, callbacks, freezers, checkpoint))
+            plans.append(
+                MemberPlan(
+                    recipe, network, self._criterion(), seed, callbacks, freezers, checkpoint
+                )
+            )
         return plans[self._n_kept(previous) :]
 
     def _n_kept(self, previous: list[CompositionNet]) -> int:
@@ -130,13 +132,12 @@ class MemberPlanning(SamplePreparation):
 
     def _recipe(self, n_rows: int) -> Recipe:
         return Recipe(
-            criterion=self._criterion(),
             max_epochs=self._n_epochs(n_rows),
             batch_size=self._batch_size(n_rows),
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
             fraction_noise=self.fraction_noise,
-            patience=self.n_iter_no_change if self.early_stopping else None,
+            patience=self.n_iter_no_change,
             device=resolve_device(self.device),
             precision=self.precision,
         )
@@ -187,8 +188,6 @@ class MemberPlanning(SamplePreparation):
             del parameters[name]
         # What it learnt stands in the targets.
         parameters.pop("target_transform", None)
-        # Draws networks only when it predicts.
-        parameters.pop("mc_dropout", None)
         for name, value in parameters.items():
             if name.endswith("widths"):
                 parameters[name] = _as_tuple(value)

@@ -1,12 +1,12 @@
 """Real-valued targets: what the regressors share beyond training."""
 
-import warnings
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from sklearn.base import RegressorMixin
-from sklearn.utils import Tags
+from sklearn.utils import Tags, check_scalar
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_array,
@@ -37,8 +37,13 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
         ],
     }
 
+    def __init__(self, *, loss: str, target_transform: Any, **shared: Any) -> None:
+        super().__init__(**shared)
+        self.loss = loss
+        self.target_transform = target_transform
+
     def predict(
-        self, X: Any, return_std: bool = False
+        self, X: Any, return_std: bool = False, *, mc_dropout: int = 0
     ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         r"""Predict the target of each sample.
 
@@ -48,6 +53,10 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
             Samples, in the form that `fit` was given.
         return_std : bool, default=False
             Whether to return a standard deviation for each prediction.
+        mc_dropout : int, default=0
+            Number of networks, at most 1000, that dropout draws from each member [1]_. Their
+            scatter stands for that of the members in `y_std`. For single networks: the members
+            of an ensemble scatter by themselves.
 
         Returns
         -------
@@ -66,11 +75,22 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
             If X cannot be read as compositions (one error tells of all bad rows, though in a long
             X only when the first of them has its turn), differs in form from the X of `fit`, holds
             elements that the embedding lacks (see `missing`), or numbers so far from those of the
-            training samples that a network overflows.
+            training samples that a network overflows; if `mc_dropout` is asked of networks without
+            dropout, or without `return_std`.
+
+        References
+        ----------
+        .. [1] Gal, Y. and Ghahramani, Z., "Dropout as a Bayesian approximation: representing model
+           uncertainty in deep learning", ICML 2016. https://arxiv.org/abs/1506.02142
         """
         check_is_fitted(self)
+        if mc_dropout and not return_std:
+            raise ValueError(
+                f"mc_dropout={mc_dropout} changes standard deviations only: ask for them with "
+                "return_std=True"
+            )
         networks = self._networks()
-        sampled = self._sampled_networks() if return_std else []
+        sampled = self._sampled_networks(mc_dropout)
         mean, std = self._scaler.inverse(*self._scaled(X, networks, sampled, return_std))
         if not self._y_shape:
             mean, std = mean[:, 0], None if std is None else std[:, 0]
@@ -118,31 +138,21 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
         for _, outputs in self._member_outputs(X, [*networks, *sampled]):
             means.append(outputs.mean[: len(networks)].mean(axis=0))
             if return_std:
-                stds.append(_total_std(outputs, len(networks)))
+                stds.append(total_std(outputs, len(networks)))
         return np.concatenate(means), np.concatenate(stds) if return_std else None
 
-    def _sampled_networks(self) -> list[CompositionNetwork]:
-        """Return what dropout draws from the members, the same at every call."""
+    def _sampled_networks(self, n_draws: int) -> list[CompositionNetwork]:
+        """Return what dropout draws from each member, the same at every call."""
+        check_scalar(n_draws, "mc_dropout", Integral, min_val=0, max_val=1000)
         networks = self._networks()
-        if self._n_sampled() and not any(
+        if n_draws and not any(
             isinstance(layer, Dropout) and layer.threshold > 0 for layer in networks[0].modules()
         ):
-            warnings.warn(
-                f"mc_dropout={self._n_sampled()} draws the same network each time, because it was "
-                "trained without dropout: the standard deviations are those of mc_dropout=0",
-                UserWarning,
-                stacklevel=3,
+            raise ValueError(
+                f"mc_dropout={n_draws} would draw the same network each time, because "
+                f"{type(self).__name__} was trained without dropout"
             )
-            return []
-        return [
-            sample_subnetwork(network, seed)
-            for network in networks
-            for seed in range(self._n_sampled())
-        ]
-
-    def _n_sampled(self) -> int:
-        # Networks without dropout have no such parameter.
-        return getattr(self, "mc_dropout", 0)
+        return [sample_subnetwork(network, seed) for network in networks for seed in range(n_draws)]
 
     def _detaches_uncertainty(self) -> bool:
         # The robust losses weigh errors by their uncertainty.
@@ -253,7 +263,7 @@ def _refuse_infinite(y: Any) -> None:
         )
 
 
-def _total_std(outputs: MemberOutputs, n_networks: int) -> np.ndarray:
+def total_std(outputs: MemberOutputs, n_networks: int) -> np.ndarray:
     """Return the standard deviation of what networks say, by the law of total variance.
 
     The first `n_networks` are the members; if more follow, drawn from them, it is these whose

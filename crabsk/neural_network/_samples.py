@@ -17,8 +17,8 @@ from .._validation import (
 from ..embeddings import load_embedding
 from ..modules import fraction_statistics
 from ._conflicts import warn_of_conflicts
-from ._donors import find_donor, refuse_other_features, standardizes_fractions
 from ._net import CompositionNet, LabelledCompositions, Targets
+from ._source import find_source, refuse_other_features, standardizes_fractions
 from ._state import ArraysAsState
 from ._targets import mean_and_scale
 
@@ -49,12 +49,12 @@ class SamplePreparation(ArraysAsState):
 
     embedding: Any
     fraction_noise: float
-    early_stopping: bool
     validation_fraction: float
     n_estimators: int
     checkpoint: Any
-    formula_column: Any
     init_from: Any
+    freeze: int
+    n_iter_no_change: int | None
 
     @abstractmethod
     def _validate_targets(
@@ -73,8 +73,8 @@ class SamplePreparation(ArraysAsState):
     def _learn_class_weights(self, y: np.ndarray, weights: np.ndarray) -> None:
         """Learn from the samples to train on what each class weighs."""
 
-    def _settle_features(self, previous: list[CompositionNet]) -> None:
-        """Settle, or check in a warm start, what `_with_features` adds."""
+    def _check_features(self, previous: list[CompositionNet]) -> None:
+        """Check in a warm start what `_with_features` adds, else remember it."""
 
     def _prepare(
         self,
@@ -91,7 +91,7 @@ class SamplePreparation(ArraysAsState):
 
         `previous` are the members of the fit that a warm start goes on with, whose scales stay.
         """
-        self._settle_features(previous)
+        self._check_features(previous)
         table = validate_compositions(self, X, reset=not previous)
         y, weights = self._validate_targets(y, sample_weight, len(table.compositions), fit=True)
         labels = np.where(weights[:, None] > 0, y, np.nan)
@@ -101,11 +101,13 @@ class SamplePreparation(ArraysAsState):
 
         groups = table.compositions.unique()[1]
         rows, held_out = np.flatnonzero(weights > 0), None
-        if X_val is None and self.early_stopping:
+        if X_val is None and self.n_iter_no_change is not None:
             # First of all, so that nothing below is fitted to what is held out.
             rows, held_out = self._hold_out(rows, y, groups, split_seed)
 
-        source = find_donor(self) if len(previous) < self.n_estimators else None
+        source = None
+        if len(previous) < self.n_estimators:
+            source = find_source(self.init_from, self.freeze)
         vectors = self._fit_inputs(table, rows, previous, source)
         packed = self._pack(table)
         self._learn_class_weights(y, _only(rows, weights))

@@ -2,15 +2,12 @@
 
 import copy
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from skorch.callbacks import Callback
 
 from ._net import CompositionNet, trained_net
 from ._plan import MemberPlan
-
-if TYPE_CHECKING:
-    from ._base import BaseCompositionNetwork
 
 try:
     from sklearn.callback import CallbackSupportMixin as CallbackSupport
@@ -40,7 +37,7 @@ class SklearnTasks:
 
     def __init__(
         self,
-        estimator: "BaseCompositionNetwork",
+        estimator: Any,
         X: Any,
         y: Any,
         sample_weight: Any,

@@ -106,7 +106,7 @@ def train_member(
     ) as pool:
         net = CompositionNet(
             plan.network,
-            criterion=recipe.criterion,
+            criterion=plan.criterion,
             optimizer=torch.optim.AdamW,
             optimizer__fused=True,
             optimizer__weight_decay=recipe.weight_decay,

@@ -19,13 +19,13 @@ def _quiet():
     optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
-def test_a_search_over_any_widths_and_heads(some_formulas):
+def test_a_search_over_any_widths_and_depths(some_formulas):
     X, y = some_formulas
     search = integration.OptunaSearchCV(
         tiny_crabnet(max_epochs=1),
         {
             "d_model": IntDistribution(7, 23),
-            "n_heads": IntDistribution(1, 5),
+            "n_layers": IntDistribution(0, 2),
             "learning_rate": FloatDistribution(1e-4, 1e-1, log=True),
         },
         cv=2,

@@ -94,7 +94,7 @@ def test_parameters_set_after_the_fit_do_not_spoil_the_file(some_formulas):
     X, y = some_formulas
     model = tiny_crabnet().fit(X, y)
     predicted = model.predict(X)
-    model.set_params(d_model=64, n_layers=2, head_widths=(8,), n_estimators=3)
+    model.set_params(d_model=64, n_layers=2, n_experts=2, n_estimators=3)
     again = through_skops(model)
     assert np.array_equal(again.predict(X), predicted)
     assert again.d_model == 64

@@ -93,7 +93,6 @@ def test_one_dimensional_forms(X):
     table = find_formulas(X)
     assert isinstance(table.formulas, list)
     assert table.extra.shape == (3, 0)
-    assert table.extra_names == []
     assert (table.formula_position, table.n_columns) == (0, 1)
 
 
@@ -160,7 +159,6 @@ def test_frames_with_numeric_columns(make):
     assert table.formulas == FORMULAS
     assert table.extra.dtype == np.float64
     assert table.extra.tolist() == [[1, 0.5, 1, 0.1], [2, 1.5, 0, 2], [3, -2.5, 1, 3]]
-    assert table.extra_names == ["int", "float", "bool", "decimal"]
     assert (table.formula_position, table.n_columns) == (1, 5)
 
 
@@ -184,7 +182,6 @@ def test_tables_without_names(X):
     assert_holds_the_formulas(X)
     table = find_formulas(X)
     assert table.extra.tolist() == [[300, 1.5], [400, 2.5], [500, 3.5]]
-    assert table.extra_names == ["0", "2"]
     assert (table.formula_position, table.n_columns) == (1, 3)
 
 
@@ -223,9 +220,9 @@ def test_formulas_beside_columns_named_by_elements(make):
     with pytest.raises(ValueError, match=r"in column 'phase' and columns .* \('Fe', 'Ni'\)"):
         find_formulas(X)
     renamed = make({"formula": ["NaCl", "KCl"], "Fe content": [0.5, 0.7], "Ni content": [0.5, 0.3]})
-    assert find_formulas(renamed).extra_names == ["Fe content", "Ni content"]
+    assert find_formulas(renamed).extra.tolist() == [[0.5, 0.5], [0.7, 0.3]]
     # Pressure and volume are no elements.
-    assert find_formulas(make({"f": ["Fe"], "P": [1.0], "V": [2.0]})).extra_names == ["P", "V"]
+    assert find_formulas(make({"f": ["Fe"], "P": [1.0], "V": [2.0]})).extra.tolist() == [[1, 2]]
 
 
 def test_a_bad_row_does_not_hide_the_column_of_formulas():

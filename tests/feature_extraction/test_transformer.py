@@ -161,7 +161,9 @@ def test_bad_parameters(settings, message):
 
 def test_element_matrices():
     amounts = transformed(["Fe2O3", "H2O"], stats="amount")
-    np.testing.assert_array_equal(amounts, parse_formulas(["Fe2O3", "H2O"]).to_sparse().toarray())
+    by_hand = np.zeros((2, 118))
+    by_hand[[0, 0, 1, 1], [25, 7, 0, 7]] = [2, 3, 2, 1]
+    np.testing.assert_array_equal(amounts, by_hand)
     both = CompositionTransformer(stats=["fraction", "amount"])
     np.testing.assert_allclose(
         both.fit_transform(["Fe2O3"]), np.hstack([amounts[:1] / 5, amounts[:1]])

@@ -317,9 +317,7 @@ class TestHistory:
     @pytest.mark.parametrize(("max_epochs", "known"), [(30, True), ("auto", False)])
     def test_early_stopping(self, max_epochs, known, learnt):
         X, y = learnt
-        model = tiny_crabnet(
-            early_stopping=True, n_iter_no_change=1, max_epochs=max_epochs, learning_rate=0.3
-        )
+        model = tiny_crabnet(n_iter_no_change=1, max_epochs=max_epochs, learning_rate=0.3)
         display = TrainingHistoryDisplay.from_estimator(model.fit(X, y))
         assert (display.learning_rate_line_ is not None) == known
         if known:

@@ -37,7 +37,7 @@ def test_training_is_undisturbed(watched, learnt):
     X, y = learnt
     before = torch.get_rng_state(), np.random.get_state()[1].tolist()  # noqa: NPY002
     valid = X[:20], y[:20]
-    for settings in ({}, {"early_stopping": True}):
+    for settings in ({}, {"n_iter_no_change": 10}):
         plain, recorded = (
             tiny_crabnet(callbacks=callbacks, **SETTINGS, **settings).fit(
                 X, y, X_val=valid[0], y_val=valid[1]

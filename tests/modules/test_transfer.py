@@ -8,9 +8,9 @@ from crabsk.modules import Roost, copy_encoder
 
 def test_a_weight_of_another_shape_is_not_spread():
     small = {"element_width": 8, "n_layers": 1, "trunk_widths": (8, 8), "head_widths": (4,)}
-    donor, network = (Roost(torch.eye(118), **small) for _ in range(2))
-    donor.layers[0].power = torch.nn.Parameter(torch.ones(1))
+    source, network = (Roost(torch.eye(118), **small) for _ in range(2))
+    source.layers[0].power = torch.nn.Parameter(torch.ones(1))
     before = network.layers[0].power.clone()
     with pytest.raises(ValueError, match=r"encoders differ in layers\.0\.power"):
-        copy_encoder(donor, network)
+        copy_encoder(source, network)
     assert torch.equal(network.layers[0].power, before)

@@ -88,10 +88,10 @@ class TestGoesOn:
         "settings",
         [
             {"dropout": 0.2},
-            {"early_stopping": True, "n_iter_no_change": 2, "max_epochs": 60},
-            {"early_stopping": True, "validation_fraction": 0.2},
+            {"n_iter_no_change": 2, "max_epochs": 60},
+            {"n_iter_no_change": 10, "validation_fraction": 0.2},
             {"batch_size": 7, "weight_decay": 0.3},
-            {"head": "mmoe", "loss": "robust_l1"},
+            {"n_experts": 4, "loss": "robust_l1"},
             {"target_transform": "yeo-johnson"},
             {"precision": "bfloat16", "dropout": 0.2},
         ],
@@ -123,8 +123,8 @@ class TestGoesOn:
 
     def test_frozen_encoder(self, some_formulas, tmp_path):
         X, y = some_formulas
-        donor = tiny_crabnet(random_state=5).fit(X, y)
-        settings = {"init_from": donor, "freeze": 4, "max_epochs": 8}
+        source = tiny_crabnet(random_state=5).fit(X, y)
+        settings = {"init_from": source, "freeze": 4, "max_epochs": 8}
         whole = tiny_crabnet(**settings).fit(X, y)
         model, deaths = fit_with_deaths(
             tiny_crabnet(**settings, checkpoint=tmp_path), X, y, every=3
@@ -135,7 +135,7 @@ class TestGoesOn:
     def test_validation_data(self, some_formulas, tmp_path):
         X, y = some_formulas
         held = {"X_val": X[50:], "y_val": y[50:]}
-        settings = {"max_epochs": 7, "early_stopping": True, "n_iter_no_change": 3}
+        settings = {"max_epochs": 7, "n_iter_no_change": 3}
         whole = tiny_crabnet(**settings).fit(X[:50], y[:50], **held)
         model, _ = fit_with_deaths(
             tiny_crabnet(**settings, checkpoint=tmp_path), X[:50], y[:50], every=2, **held
@@ -210,7 +210,7 @@ class TestRuns:
             {"learning_rate": 0.02},
             {"embedding": "magpie"},
             {"n_estimators": 2},
-            {"head_widths": (16, 8)},
+            {"n_experts": 2},
         ],
     )
     def test_other_settings_are_another_run(self, changed, some_formulas, tmp_path):
@@ -235,7 +235,7 @@ class TestRuns:
     def test_the_grouping_counts(self, some_formulas, tmp_path, monkeypatch):
         """What is held out depends on which compositions are the same."""
         X, y = some_formulas
-        model = tiny_crabnet(checkpoint=tmp_path, early_stopping=True)
+        model = tiny_crabnet(checkpoint=tmp_path, n_iter_no_change=10)
         model.fit(X, y)
         with monkeypatch.context() as patch:
             patch.setattr(
@@ -244,10 +244,10 @@ class TestRuns:
             model.fit(X, y)
         assert len(os.listdir(tmp_path)) == 2
 
-    def test_what_only_predictions_need_does_not_count(self, some_formulas, tmp_path):
+    def test_what_is_shown_does_not_count(self, some_formulas, tmp_path):
         X, y = some_formulas
-        for mc_dropout in (0, 5):
-            tiny_crabnet(checkpoint=tmp_path, mc_dropout=mc_dropout, dropout=0.1).fit(X, y)
+        for progress in (False, True):
+            tiny_crabnet(checkpoint=tmp_path, progress=progress).fit(X, y)
         assert len(os.listdir(tmp_path)) == 1
 
     def test_a_home_folder(self, some_formulas, tmp_path, monkeypatch):

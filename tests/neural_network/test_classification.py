@@ -149,7 +149,7 @@ class TestWeights:
         weights = []
         for seed in range(12):
             model = tiny(
-                CrabNetClassifier, class_weight="balanced", early_stopping=True,
+                CrabNetClassifier, class_weight="balanced", n_iter_no_change=10,
                 validation_fraction=0.3, max_epochs=1, random_state=seed,
             ).fit(X, labels)  # fmt: skip
             weights.append(model._class_weights[1])
@@ -194,9 +194,7 @@ class TestTargets:
 
     def test_early_stopping(self, three_classes):
         X, y = three_classes
-        model = tiny(
-            CrabNetClassifier, early_stopping=True, n_iter_no_change=2, max_epochs=200
-        ).fit(X, y)
+        model = tiny(CrabNetClassifier, n_iter_no_change=2, max_epochs=200).fit(X, y)
         assert len(model.history_[0]) < 200
 
     def test_held_out_in_proportion(self, some_formulas, monkeypatch):
@@ -211,7 +209,7 @@ class TestTargets:
             return parts
 
         monkeypatch.setattr(CrabNetClassifier, "_hold_out", watched)
-        settings = {"early_stopping": True, "validation_fraction": 0.25}
+        settings = {"n_iter_no_change": 10, "validation_fraction": 0.25}
         for seed in range(8):
             tiny(CrabNetClassifier, random_state=seed, **settings).fit(X, rare)
         assert n_rare == [[3, 1]] * 8

@@ -19,16 +19,16 @@ from skorch.callbacks import Callback, EpochScoring
 from skorch.callbacks import Checkpoint as SkorchCheckpoint
 from tiny import CLASSIFIERS, REGRESSORS, tiny, tiny_crabnet
 
-from crabsk import CompositionTransformer, CrabNetRegressor
+from crabsk import CompositionTransformer, CrabNetClassifier, CrabNetRegressor
 
 
 class TestTraining:
     @pytest.mark.parametrize("loss", ["absolute_error", "squared_error", "robust_l1", "robust_l2"])
     def test_learns(self, formation_enthalpy, loss):
         X, y = formation_enthalpy
-        estimator = tiny_crabnet(
-            loss=loss, d_model=32, dim_feedforward=64, max_epochs=15, random_state=3
-        ).fit(X[::2], y[::2])
+        estimator = tiny_crabnet(loss=loss, d_model=32, max_epochs=15, random_state=3).fit(
+            X[::2], y[::2]
+        )
         assert estimator.score(X[1::2], y[1::2]) > 0.6
         mean, std = estimator.predict(X[1::2], return_std=True)
         error = np.abs(mean - y[1::2])
@@ -55,8 +55,23 @@ class TestTraining:
             estimator.fit(X, y)
             assert torch.get_num_threads() == threads
             torch.set_num_threads(1)
-            predictions.append(estimator.predict(X))
+            predictions.append(estimator.predict(X, return_std=True))
         assert np.array_equal(*predictions)
+
+    @pytest.mark.parametrize("cls", [CrabNetRegressor, CrabNetClassifier])
+    def test_a_member_does_not_tell_another_that_it_validates(self, some_formulas, cls):
+        """A loss of regression is another one in validation: members must not share it."""
+        X, y = some_formulas
+        y = y if cls is CrabNetRegressor else y < -0.5
+        histories = []
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            estimator = tiny(cls, n_estimators=4, max_epochs=15)
+            estimator.fit(X, y, X_val=X[:3], y_val=y[:3])
+            torch.set_num_threads(1)
+            losses = ("train_loss", "valid_loss")
+            histories.append([[e[k] for k in losses] for h in estimator.history_ for e in h])
+        assert histories[0] == histories[1]
 
     def test_global_random_states_are_left_alone(self, some_formulas):
         X, y = some_formulas
@@ -144,7 +159,7 @@ class TestTraining:
         cold = tiny_crabnet(max_epochs=20).fit(X, y)
         warm = clone(cold).set_params(warm_start=True).fit(X, y).fit(X, y)
         assert warm.history_[0][0]["train_loss"] < cold.history_[0][0]["train_loss"]
-        for changed in ({"embedding": "random_200"}, {"n_heads": 4}, {"d_model": 32}):
+        for changed in ({"embedding": "random_200"}, {"n_layers": 2}, {"d_model": 32}):
             with pytest.raises(ValueError, match="warm_start"):
                 clone(warm).fit(X, y).set_params(**changed).fit(X, y)
 
@@ -158,7 +173,7 @@ class TestTraining:
             lambda X, y: ({"embedding": "onehot"}, X, y),
             lambda X, y: ({"d_model": 32}, X, y),
             lambda X, y: ({"cbfv": "magpie"}, X, y),
-            lambda X, y: ({"early_stopping": True}, X, y),
+            lambda X, y: ({"n_iter_no_change": 10}, X, y),
         ],
     )
     def test_a_refused_warm_start_leaves_the_model_as_it_was(self, some_formulas, changed):
@@ -300,7 +315,7 @@ class TestTraining:
             def on_batch_end(self, net, training=False, **kwargs):
                 self.modes.append((training, net.online_.training))
 
-        estimator = tiny_crabnet(callbacks=[Mode()], early_stopping=True).fit(X, y)
+        estimator = tiny_crabnet(callbacks=[Mode()], n_iter_no_change=10).fit(X, y)
         later = [mode for training, mode in estimator.callbacks_[0][0].modes[3:] if training]
         assert later
         assert all(later)
@@ -323,9 +338,9 @@ class TestTraining:
     def test_early_stopping(self, some_formulas):
         X, _ = some_formulas
         noise = np.random.default_rng(0).normal(size=60)
-        estimator = tiny_crabnet(
-            early_stopping=True, n_iter_no_change=3, max_epochs=60, validation_fraction=0.3
-        ).fit(X, noise)
+        estimator = tiny_crabnet(n_iter_no_change=3, max_epochs=60, validation_fraction=0.3).fit(
+            X, noise
+        )
         losses = [epoch["valid_loss"] for epoch in estimator.history_[0]]
         assert len(losses) < 60
         assert np.argmin(losses) == len(losses) - 4

@@ -54,7 +54,7 @@ class TestParts:
             def on_batch_end(self, net, batch, training, y_pred, **kwargs):
                 self.sizes = len(batch[0]), len(y_pred.mean)
 
-        estimator = fit(2, callbacks=[Sizes(), Freezer("embed.*")], early_stopping=True)
+        estimator = fit(2, callbacks=[Sizes(), Freezer("embed.*")], n_iter_no_change=10)
         (sizes, _) = estimator.callbacks_[0]
         assert sizes.sizes[0] == sizes.sizes[1] > 1
 
@@ -203,18 +203,18 @@ class TestHalfPrecision:
         X = [f"Fe{50 + k / 100:.2f}Cr{50 - k / 100:.2f}" for k in range(64)]
         y = np.arange(64.0)
         settings = {"precision": "bfloat16", "batch_size": 64, "callbacks": [Predictions()]}
-        model = tiny_crabnet(**settings, standardize_fractions=True).fit(X, y)
+        model = tiny_crabnet(**settings).fit(X, y)
         mean = model.callbacks_[0][0].mean
         assert mean.dtype == torch.float32
         assert not torch.equal(mean, mean.bfloat16().float())
 
     def test_frozen_weights_stay(self, some_formulas):
         X, y = some_formulas
-        donor = tiny_crabnet(random_state=5).fit(X, y)
-        settings = {"init_from": donor, "freeze": 3, "max_epochs": 3, "precision": "bfloat16"}
+        source = tiny_crabnet(random_state=5).fit(X, y)
+        settings = {"init_from": source, "freeze": 3, "max_epochs": 3, "precision": "bfloat16"}
         model = tiny_crabnet(**settings, callbacks=[Recorder()]).fit(X, y)
-        np.testing.assert_array_equal(model.encode(X), donor.encode(X))
-        assert not np.array_equal(model.predict(X), donor.predict(X))
+        np.testing.assert_array_equal(model.encode(X), source.encode(X))
+        assert not np.array_equal(model.predict(X), source.predict(X))
         assert all(name.startswith("head.") for name in model.callbacks_[0][0].gradients[0])
 
     def test_the_copy_is_on_the_device(self):
@@ -237,7 +237,7 @@ class TestHalfPrecision:
         X, y = some_formulas
         both = np.column_stack([y, y**2])
         both[::2, 1] = np.nan
-        settings = {"head": "mmoe", "loss": "robust_l1"}
+        settings = {"n_experts": 4, "loss": "robust_l1"}
         single, half = (
             tiny_crabnet(**settings, precision=precision).fit(X, both).predict(X)
             for precision in ("float32", "bfloat16")

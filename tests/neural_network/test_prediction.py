@@ -140,7 +140,7 @@ class TestPrediction:
     @pytest.mark.parametrize("dump", [pickle.dumps, None], ids=["pickle", "joblib"])
     def test_round_trip(self, some_formulas, tmp_path, dump):
         X, y = some_formulas
-        estimator = tiny_crabnet(early_stopping=True, progress=False).fit(X, y)
+        estimator = tiny_crabnet(n_iter_no_change=10, progress=False).fit(X, y)
         if dump:
             loaded = pickle.loads(dump(estimator))
         else:
@@ -160,7 +160,7 @@ class TestPrediction:
 
     def test_pickle_holds_the_weights_once(self, some_formulas):
         X, y = some_formulas
-        estimator = tiny_crabnet(d_model=128, dim_feedforward=512).fit(X, y)
+        estimator = tiny_crabnet(d_model=128).fit(X, y)
         state = estimator.nets_[0].module_.state_dict()
         weights = sum(value.numel() * value.element_size() for value in state.values())
         assert len(pickle.dumps(estimator)) < 1.5 * weights + 300_000

@@ -21,7 +21,7 @@ def test_a_long_limit_changes_nothing(cls, some_formulas):
     assert np.array_equal(limited.predict(X), plain.predict(X))
 
 
-@pytest.mark.parametrize("settings", [{}, {"early_stopping": True}, {"precision": "bfloat16"}])
+@pytest.mark.parametrize("settings", [{}, {"n_iter_no_change": 10}, {"precision": "bfloat16"}])
 def test_a_short_limit_is_kept(settings, formation_enthalpy):
     """A hundred thousand passes of fifty members would take days."""
     X, y = formation_enthalpy

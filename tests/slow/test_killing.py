@@ -45,7 +45,7 @@ def weights_of(path):
 def test_twenty_times(some_formulas, tmp_path, record_property):
     """Wherever it hits: while the process starts, in an epoch, in the writing of a file."""
     X, y = some_formulas
-    settings = {"max_epochs": EPOCHS, "n_estimators": 2, "dropout": 0.1, "early_stopping": True}
+    settings = {"max_epochs": EPOCHS, "n_estimators": 2, "dropout": 0.1}
     settings |= {"n_iter_no_change": EPOCHS}
     parameters = tiny_crabnet(**settings).get_params(deep=False)
     del parameters["checkpoint"]

@@ -53,11 +53,12 @@ def test_memory_of_500_fits_is_flat(some_formulas, record_property):
 
 def test_predictions_from_eight_threads(formation_enthalpy):
     X, y = formation_enthalpy
-    model = tiny_crabnet(n_estimators=2, dropout=0.1, mc_dropout=3).fit(X, y)
+    model = tiny_crabnet(n_estimators=2, dropout=0.1).fit(X, y)
     parts = np.array_split(X, 64)
-    expected = [model.predict(part, return_std=True) for part in parts]
+    draws = {"return_std": True, "mc_dropout": 3}
+    expected = [model.predict(part, **draws) for part in parts]
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda part: model.predict(part, return_std=True), parts))
+        found = list(pool.map(lambda part: model.predict(part, **draws), parts))
     for one, other in zip(found, expected, strict=True):
         assert np.array_equal(one, other)
 

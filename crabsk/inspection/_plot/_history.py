@@ -6,8 +6,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ...neural_network._base import BaseCompositionNetwork
-from ...neural_network._training import one_cycle
+from ...neural_network import BaseCompositionNetwork, one_cycle
 from ._common import COLORS, GREY, check_matplotlib_support, one_axes
 
 
