@@ -13,7 +13,6 @@ from crabsk.composition import (
     ELEMENTS,
     chemical_system,
     parse_formulas,
-    read_compositions,
     reduced_formula,
 )
 

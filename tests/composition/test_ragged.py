@@ -194,7 +194,7 @@ def test_a_matrix_whose_fractions_would_vanish_is_refused(row):
         max_size=8,
     )
 )
-def test_fractions_add_up_to_one_and_a_matrix_is_the_same(mappings):
+def test_fractions_add_up_to_one_and_a_matrix_reads_the_same(mappings):
     compositions = parse_formulas(mappings)
     assert_well_formed(compositions, len(mappings))
     totals = np.add.reduceat(compositions.fractions, compositions.offsets[:-1])
