@@ -12,7 +12,6 @@ from sklearn.utils import Tags
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from .._links import LinkedToDocuments
 from .._text import few
 from .._validation import (
     CompositionTable,
@@ -32,7 +31,7 @@ from ._statistics import NOT_OF_NEGATIVES, STATISTICS, Block, cut_into_blocks, s
 _REFUSED_IN_NAMES = '[]<{}",:'
 
 
-class CompositionTransformer(LinkedToDocuments, TransformerMixin, BaseEstimator):
+class CompositionTransformer(TransformerMixin, BaseEstimator):
     r"""Turn chemical formulas into composition-based feature vectors (CBFV).
 
     Each feature is a statistic of an element property over the elements of a formula, such as the

@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.utils import Tags, check_random_state
 
-from .._links import LinkedToDocuments
 from .._validation import (
     Interval,
     StrOptions,
@@ -33,7 +32,7 @@ from ._training import train_member
 _HISTORY = ("epoch", "train_loss", "valid_loss", "dur")
 
 
-class BaseCompositionNetwork(LinkedToDocuments, CallbackSupport, MemberPlanning, ABC):
+class BaseCompositionNetwork(CallbackSupport, MemberPlanning, ABC):
     """Base of the estimators that train an ensemble of networks on compositions.
 
     A concrete class spells out its hyper-parameters in `__init__`, and says in `_network_class` and
