@@ -12,19 +12,17 @@ import hashlib
 import io
 import os
 import time
-import uuid
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 import numpy as np
 
+from .._files import write_whole
 from ._base import make_bunch, read_columns, read_descr
 from ._matbench_json import Rows, read_rows
 from ._matbench_tasks import TASKS, Task
@@ -312,8 +310,7 @@ def _download(official: Path, task: Task, n_retries: int, delay: float) -> bytes
             f"What {task.url} sent has the SHA-256 {found}, it should be {task.sha256}. It was not "
             f"kept: it may have been damaged or changed on the way. {_by_hand(official, task)}"
         )
-    with _replacing(official) as file:
-        file.write(raw)
+    write_whole(official, raw)
     return raw
 
 
@@ -329,18 +326,6 @@ def _get(url: str) -> bytes:
     if promised is not None and len(raw) < int(promised):
         raise URLError(f"the connection ended after {len(raw)} of {promised} bytes")
     return raw
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Write a file that appears under its name only when it is whole."""
-    part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        with part.open("xb") as file:
-            yield file
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 # ----------------------------------------------------------------------------- the small table
@@ -380,10 +365,9 @@ def _write_table(table: Path, formulas: list[str], targets: np.ndarray) -> None:
     writer.writerows(zip(formulas, targets.tolist(), strict=True))
     packed = gzip.compress(text.getvalue().encode(), mtime=0)
     try:
-        with _replacing(table) as file:
-            file.write(packed)
-        with _replacing(_checksum_path(table)) as file:
-            file.write(f"{hashlib.sha256(packed).hexdigest()}  {table.name}\n".encode())
+        write_whole(table, packed)
+        digest = hashlib.sha256(packed).hexdigest()
+        write_whole(_checksum_path(table), f"{digest}  {table.name}\n".encode())
     except OSError as error:
         # A data folder that is shared and read-only serves all the same, only more slowly.
         warnings.warn(

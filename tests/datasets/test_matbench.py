@@ -486,7 +486,7 @@ def test_interrupted_write(server, make_task, tmp_path, monkeypatch, stop_at):
             raise KeyboardInterrupt
         replace(source, target)
 
-    monkeypatch.setattr(_matbench.os, "replace", stopping)
+    monkeypatch.setattr(os, "replace", stopping)
     with pytest.raises(KeyboardInterrupt):
         fetch_matbench("steels", data_home=tmp_path)
     left = files(tmp_path)
@@ -576,7 +576,7 @@ def test_read_only_data_home(place, tmp_path, monkeypatch):
     def refuse(source, target):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(_matbench.os, "replace", refuse)
+    monkeypatch.setattr(os, "replace", refuse)
     with pytest.warns(UserWarning, match="Could not store .*will read the official file again"):
         assert len(fetch_matbench("steels", data_home=tmp_path).data) == 3
     assert files(tmp_path) == ["matbench_steels.json.gz"]
