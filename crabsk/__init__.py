@@ -34,7 +34,7 @@ _HOME = {
     "load_model": "persistence",
     "save_model": "persistence",
 }
-_ROOMS = (
+_SUBPACKAGES = (
     "calibration",
     "composition",
     "datasets",
@@ -65,10 +65,10 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-    if name in _ROOMS:
+    if name in _SUBPACKAGES:
         return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, *_ROOMS})
+    return sorted({*__all__, *_SUBPACKAGES})

@@ -92,14 +92,14 @@ def own_members(cls: type) -> dict[str, list[str]]:
     return found
 
 
-ROOMS = [importlib.import_module(f"crabsk.{room}") for room in crabsk._ROOMS]
+SUBPACKAGES = [importlib.import_module(f"crabsk.{name}") for name in crabsk._SUBPACKAGES]
 # For the template of classes, by the full name of each.
 autosummary_context = {
     "own_members": {
-        f"{room.__name__}.{name}": own_members(getattr(room, name))
-        for room in ROOMS
-        for name in room.__all__
-        if inspect.isclass(getattr(room, name))
+        f"{subpackage.__name__}.{name}": own_members(getattr(subpackage, name))
+        for subpackage in SUBPACKAGES
+        for name in subpackage.__all__
+        if inspect.isclass(getattr(subpackage, name))
     }
 }
 # So that numpydoc lets the section pass, which `show_shapes` shows.

@@ -37,8 +37,6 @@ def fit() -> tuple[CrabNetRegressor, np.ndarray, np.ndarray]:
     train, test, y_train, y_test = train_test_split(X, y, train_size=600, random_state=0)
     model = CrabNetRegressor(
         d_model=64,
-        dim_feedforward=128,
-        head_widths=(128, 64),
         n_estimators=4,
         max_epochs=30,
         learning_rate=2e-3,

@@ -32,7 +32,7 @@ def python_blocks(page: Path) -> list[str]:
 # the bundled data there is a quarter.
 HURRY = """
 import functools
-import crabsk.neural_network as room
+import crabsk.neural_network as networks
 from sklearn.ensemble import RandomForestRegressor
 
 def hurry(cls, **settings):
@@ -45,7 +45,7 @@ def hurry(cls, **settings):
 
 family = ("CrabNet", "Roost", "ElemNet")
 for name in [network + kind for network in family for kind in ("Regressor", "Classifier")]:
-    hurry(getattr(room, name), max_epochs=1, n_estimators=1)
+    hurry(getattr(networks, name), max_epochs=1, n_estimators=1)
 hurry(RandomForestRegressor, n_estimators=1)
 """
 TWO_EPOCHS = """
@@ -123,7 +123,7 @@ def test_links_lead_to_files(page):
 def api_entries() -> dict[str, str]:
     """Return what the API reference says of each name itself: nothing, or a description.
 
-    Tables lead to the docstring. That of ``crabsk`` leads to the rooms where its names live.
+    Tables lead to the docstring. That of ``crabsk`` leads to the subpackages where its names live.
     """
     entries = {}
     for page in API_PAGES:
@@ -139,10 +139,10 @@ def api_entries() -> dict[str, str]:
     return entries
 
 
-ROOMS = [name for name in dir(crabsk) if inspect.ismodule(getattr(crabsk, name))]
+SUBPACKAGES = [name for name in dir(crabsk) if inspect.ismodule(getattr(crabsk, name))]
 PUBLIC = [
     f"{module.__name__}.{name}"
-    for module in [crabsk, *(importlib.import_module(f"crabsk.{room}") for room in ROOMS)]
+    for module in [crabsk, *(importlib.import_module(f"crabsk.{name}") for name in SUBPACKAGES)]
     for name in module.__all__
 ]
 

@@ -1,9 +1,25 @@
-"""What an import loads, and which room may import which."""
+"""What an import loads, and which module may import which."""
 
+import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
 
 import pytest
+
+PACKAGE = Path(__file__).parents[1] / "crabsk"
+
+# From below: each may import what stands before it, at any time. docs/design.md shows the same.
+LAYERS = [
+    {"_version", "_text", "_files"},
+    {"composition", "modules", "metrics", "datasets"},
+    {"_model_file", "embeddings"},
+    {"_validation"},
+    {"feature_extraction"},
+    {"neural_network"},
+    {"inspection", "persistence", "calibration"},
+]
 
 PLOTTING = {"umap", "openTSNE", "numba", "matplotlib"}
 HEAVY = {"torch", "sklearn", "skorch"}
@@ -67,9 +83,83 @@ def test_estimators_load_no_plotting_stack():
         ),
     ],
 )
-def test_floors(statement, blocked):
-    """Each room stands without those above it, and without what it has no business with."""
+def test_layers_are_loaded_alone(statement, blocked):
+    """Each subpackage works without those above it, and without what it has no business with."""
     modules_after(statement, blocked)
+
+
+def imports() -> dict[str, set[str]]:
+    """Return what each module of the package imports of the package.
+
+    Also what it imports when a function is called, or for annotations alone.
+    """
+    found: dict[str, set[str]] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = ("crabsk", *path.relative_to(PACKAGE).with_suffix("").parts)
+        package = parts[:-1]
+        name = ".".join(package if parts[-1] == "__init__" else parts)
+        found[name] = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found[name] |= {a.name for a in node.names if a.name.startswith("crabsk")}
+            elif isinstance(node, ast.ImportFrom) and node.level:
+                base = package[: len(package) - node.level + 1]
+                target = ".".join([*base, *(node.module or "").split(".")]).rstrip(".")
+                # from . import x: x may be a module.
+                inside = {f"{target}.{alias.name}" for alias in node.names}
+                modules = {i for i in inside if is_module(i)}
+                found[name] |= modules or {target}
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("crabsk"):
+                found[name].add(node.module)
+    return found
+
+
+def is_module(name: str) -> bool:
+    path = PACKAGE.joinpath(*name.split(".")[1:])
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+
+
+def test_imports_lead_downwards():
+    layer = {name: k for k, names in enumerate(LAYERS) for name in names}
+    upward = []
+    for module, targets in imports().items():
+        if module == "crabsk":
+            continue  # it names everything, and imports it when it is asked for
+        own = module.split(".")[1]
+        for target in targets:
+            other = target.split(".")[1]
+            if other != own and layer[other] >= layer[own]:
+                upward.append(f"{module} imports {target}")
+    assert not upward
+    assert set(layer) == {path.stem for path in PACKAGE.iterdir() if is_part(path)}
+
+
+def is_part(path: Path) -> bool:
+    return path.stem not in ("__init__", "__pycache__") and (path.is_dir() or path.suffix == ".py")
+
+
+def test_no_two_modules_import_each_other():
+    """Raises CycleError if there is a circle."""
+    found = imports()
+    del found["crabsk"]
+    assert len(list(TopologicalSorter(found).static_order())) >= len(found)
+
+
+def test_private_modules_are_imported_beside_them_alone():
+    """A module with an underscore belongs to the folder that it lies in."""
+    outside = []
+    for module, targets in imports().items():
+        for target in targets:
+            folder, _, name = target.rpartition(".")
+            if name.startswith("_") and not f"{module}.".startswith(f"{folder}."):
+                outside.append(f"{module} imports {target}")
+    assert not outside
+
+
+def test_no_module_is_too_long():
+    """A file has one reason to exist. Tables of data may be longer."""
+    lengths = {p.name: len(p.read_text().splitlines()) for p in PACKAGE.rglob("*.py")}
+    assert {name: n for name, n in lengths.items() if n > 450} == {}
 
 
 def test_importing_touches_no_random_state():

@@ -11,8 +11,7 @@ from ..composition import ELEMENTS, parse_formulas, reduced_formula
 from ..modules import CrabNet, PackedBatch, PackedCompositions
 from ._attention import FormulaAttention, attention_of
 from ._contributions import contributions_of
-from ._plot._attention import AttentionDisplay
-from ._plot._common import COLORS, check_matplotlib_support, typeset
+from ._plot import COLORS, AttentionDisplay, check_matplotlib_support, typeset
 
 # Inches: width of the curves beside the heat maps, least height.
 _CURVES, _LOWEST = 3.0, 2.4

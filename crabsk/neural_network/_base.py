@@ -25,7 +25,7 @@ from ._plan import MemberPlan, MemberPlanning
 from ._progress import ProgressBar, is_silent
 from ._samples import Samples
 from ._sklearn_callbacks import CallbackSupport, SklearnTasks
-from ._threads import in_threads, survive_fork
+from ._threads import survive_fork, train_members
 from ._time_limit import shorten
 from ._training import train_member
 
@@ -266,7 +266,7 @@ class BaseCompositionNetwork(CallbackSupport, MemberPlanning, ABC):
         n_epochs = sum(plan.recipe.max_epochs for plan in plans)
         with ProgressBar(n_epochs, disable=is_silent(self.progress)) as bar:
             last = [("crabsk_progress_bar", bar), *tasks.callbacks]
-            return in_threads(
+            return train_members(
                 lambda plan, stop, threads: train_member(
                     plan, samples, last=last, stop=stop, threads=threads
                 ),

@@ -25,8 +25,8 @@ from ._threads import survive_fork
 # Rows of X that are read at a time, and compositions in a batch of a prediction.
 READING_CHUNK = 65_536
 PREDICTION_CHUNK = 4096
-# Products with fewer rows are summed by other routines: what a row is told would depend on the rows
-# beside it by more than the rounding that remains.
+# Products with fewer rows are summed by other routines. The prediction for a row would depend on
+# the other rows in the batch, by more than rounding.
 FEWEST_ROWS = 8
 
 

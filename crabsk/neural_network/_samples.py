@@ -188,7 +188,7 @@ class SamplePreparation(ArraysAsState):
         filled = element_table.fill(table.compositions, self.missing)
         spread = np.nanstd(known, axis=0)
         vectors = (filled - np.nanmean(known, axis=0)) / np.where(spread == 0, 1.0, spread)
-        # What is not filled is not asked for: `fill` refuses compositions that would.
+        # `fill` has refused compositions with elements that are still unfilled.
         vectors = torch.from_numpy(np.nan_to_num(vectors, nan=0.0).astype(np.float32))
         if previous:
             if not torch.equal(previous[0].module_.element_vectors.cpu(), vectors):

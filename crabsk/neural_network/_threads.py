@@ -23,7 +23,7 @@ def survive_fork() -> None:
         _PROCESS = os.getpid()
 
 
-def in_threads(train: Callable, members: list) -> list:
+def train_members(train: Callable, members: list) -> list:
     """Call a function for each member side by side, as many as torch has threads here.
 
     It gets the member, an event that is set when another fails, and its share of the threads.

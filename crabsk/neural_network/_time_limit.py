@@ -15,7 +15,7 @@ import torch
 from ._net import LabelledCompositions
 from ._plan import MemberPlan
 from ._samples import Samples
-from ._threads import in_threads
+from ._threads import train_members
 from ._training import steps_per_epoch, train_member
 
 # Steps of each of the two trials that are timed: the first pays for memory and late imports.
@@ -125,7 +125,7 @@ def _seconds_of_a_step(plans: list[MemberPlan], samples: Samples, n_steps: int) 
         )
         for plan in plans
     ]
-    nets = in_threads(
+    nets = train_members(
         lambda trial, stop, threads: train_member(
             trial, samples._replace(training=some, validation=None), last=[], stop=stop,
             threads=threads,

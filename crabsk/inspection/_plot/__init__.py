@@ -1,16 +1,20 @@
 """The displays: they store arrays, and draw them with matplotlib when asked to."""
 
 from ._attention import AttentionDisplay
+from ._common import COLORS, check_matplotlib_support, typeset
 from ._contributions import ElementContributionDisplay, binary_compositions
 from ._embedding import EmbeddingDisplay
 from ._history import TrainingHistoryDisplay
 from ._uncertainty import UncertaintyDisplay
 
 __all__ = [
+    "COLORS",
     "AttentionDisplay",
     "ElementContributionDisplay",
     "EmbeddingDisplay",
     "TrainingHistoryDisplay",
     "UncertaintyDisplay",
     "binary_compositions",
+    "check_matplotlib_support",
+    "typeset",
 ]

@@ -5,8 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ...composition import ELEMENTS
-from ...composition._formula import FormulaReader
+from ...composition import ELEMENTS, FormulaReader
 from .._attention import FormulaAttention, attention_weights
 from ._common import cell_in_points, check_matplotlib_support, panels, readable_on, typeset
 

@@ -177,7 +177,7 @@ def _learning_rates(estimator: Any, n_epochs: int) -> np.ndarray | None:
     """Return the learning rate at the end of each epoch, if its schedule is known."""
     length = estimator.max_epochs
     if length == "auto":
-        if estimator.early_stopping:
+        if estimator.n_iter_no_change is not None:
             return None
         length = n_epochs
     shares = [one_cycle(epoch, length) for epoch in range(1, n_epochs + 1)]

@@ -1,0 +1,55 @@
+"""Names that parameters had before, and names with a slip."""
+
+import pytest
+from tiny import CLASSIFIERS, REGRESSORS
+
+from crabsk import CrabNetClassifier, CrabNetRegressor, RoostRegressor
+
+REPLACED = [
+    ("head", "n_experts, 1 for one network that all targets share"),
+    ("n_heads", "architecture, which has four"),
+    ("dim_feedforward", "architecture, which derives it from d_model"),
+    ("head_widths", "architecture, which derives them from d_model"),
+    ("norm_first", 'architecture="crabsk"'),
+    ("standardize_fractions", 'architecture="crabsk"'),
+    ("early_stopping", "n_iter_no_change"),
+    ("mc_dropout", r"predict\(X, return_std=True, mc_dropout=...\)"),
+    ("calibration", "CalibratedRegressorCV"),
+    ("formula_column", "X with one column of formulas"),
+]
+
+
+@pytest.mark.parametrize(("name", "instead"), REPLACED)
+def test_a_name_of_before_says_what_takes_its_place(name, instead):
+    message = f"CrabNetRegressor has no parameter '{name}': take .*{instead}"
+    with pytest.raises(TypeError, match=message):
+        CrabNetRegressor(**{name: 1})
+    with pytest.raises(TypeError, match=message):
+        CrabNetRegressor.from_preset("fast", **{name: 1})
+    with pytest.raises(ValueError, match=message):
+        CrabNetRegressor().set_params(**{name: 1})
+
+
+@pytest.mark.parametrize("cls", [*REGRESSORS, *CLASSIFIERS])
+@pytest.mark.parametrize(
+    ("slip", "meant"), [("max_epoch", "max_epochs"), ("learning_rates", "learning_rate")]
+)
+def test_a_slip(cls, slip, meant):
+    with pytest.raises(TypeError, match=f"no parameter '{slip}': did you mean '{meant}'"):
+        cls(**{slip: 1})
+    with pytest.raises(ValueError, match=f"no parameter '{slip}': did you mean '{meant}'"):
+        cls().set_params(**{slip: 1})
+
+
+def test_a_name_that_is_like_none():
+    with pytest.raises(TypeError, match=r"CrabNetClassifier has no parameter 'zzz'$"):
+        CrabNetClassifier(zzz=1)
+
+
+def test_what_crabnet_lost_roost_has():
+    assert RoostRegressor(n_heads=2, head_widths=(8,)).n_heads == 2
+
+
+def test_a_crabnet_has_few_parameters():
+    """Each one that is added must be worth one of these."""
+    assert len(CrabNetRegressor().get_params()) <= 28
