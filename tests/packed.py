@@ -4,7 +4,7 @@ import itertools
 
 import torch
 
-from crabsk.modules import PackedBatch, PackedCompositions
+from crabsk.modules import Group, PackedBatch, PackedCompositions
 
 
 def random_compositions(n: int = 30, n_extra: int = 2) -> PackedCompositions:
@@ -67,3 +67,31 @@ def check_order_does_not_matter(network):
     for parts in (*found, predict_all(network, with_elements_shuffled(compositions))):
         for part, whole in zip(parts, expected, strict=True):
             torch.testing.assert_close(part, whole, atol=1e-12, rtol=1e-10)
+
+
+def assert_empty_compositions_change_nothing(network, n_extra):
+    """Rows without elements have finite answers and gradients, and leave the others alone."""
+    full = random_compositions(12, n_extra)
+    gap = torch.zeros(1, n_extra).double()
+    with_gaps = PackedCompositions(
+        full.atomic_numbers,
+        full.fractions,
+        torch.cat([full.offsets[:1], full.offsets, full.offsets[-1:]]),
+        torch.cat([gap, full.extra, gap]),
+    )
+    for expected, got in zip(
+        predict_all(network, full), predict_all(network, with_gaps), strict=True
+    ):
+        torch.testing.assert_close(got[1:-1], expected, atol=1e-12, rtol=1e-10)
+        assert got.isfinite().all()
+    only_empty = PackedBatch(
+        torch.empty(0, dtype=torch.long),
+        torch.empty(0).double(),
+        (Group(0, 2),),
+        torch.ones(2, n_extra).double(),
+    )
+    for batch in (only_empty, whole_batch(with_gaps)):
+        network.zero_grad()
+        output = network(batch)
+        (output.mean + output.log_sigma).sum().backward()
+        assert all(p.grad.isfinite().all() for p in network.parameters() if p.grad is not None)

@@ -5,6 +5,7 @@ import itertools
 import pytest
 import torch
 from packed import (
+    assert_empty_compositions_change_nothing,
     check_order_does_not_matter,
     predict_all,
     random_compositions,
@@ -16,9 +17,6 @@ from torch import nn
 from crabsk.modules import (
     Dropout,
     ElemNet,
-    Group,
-    PackedBatch,
-    PackedCompositions,
 )
 
 WIDTHS = ((14, 14), (12, 12), (8,))
@@ -91,31 +89,7 @@ def test_paper_setting_has_the_papers_layers():
 
 @pytest.mark.parametrize("n_extra", [0, 2])
 def test_empty_compositions_are_finite_and_change_nothing(n_extra):
-    network = make_network(n_extra=n_extra)
-    full = random_compositions(12, n_extra)
-    gap = torch.zeros(1, n_extra).double()
-    with_gaps = PackedCompositions(
-        full.atomic_numbers,
-        full.fractions,
-        torch.cat([full.offsets[:1], full.offsets, full.offsets[-1:]]),
-        torch.cat([gap, full.extra, gap]),
-    )
-    for expected, got in zip(
-        predict_all(network, full), predict_all(network, with_gaps), strict=True
-    ):
-        torch.testing.assert_close(got[1:-1], expected, atol=1e-12, rtol=1e-10)
-        assert got.isfinite().all()
-    only_empty = PackedBatch(
-        torch.empty(0, dtype=torch.long),
-        torch.empty(0).double(),
-        (Group(0, 2),),
-        torch.ones(2, n_extra).double(),
-    )
-    for batch in (only_empty, whole_batch(with_gaps)):
-        network.zero_grad()
-        output = network(batch)
-        (output.mean + output.log_sigma).sum().backward()
-        assert all(p.grad.isfinite().all() for p in network.parameters())
+    assert_empty_compositions_change_nothing(make_network(n_extra=n_extra), n_extra)
 
 
 def test_extra_features_interact_with_the_composition():
