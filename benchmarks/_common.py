@@ -1,14 +1,10 @@
-"""What the benchmarks share: where the data lie, how figures are taken, and how written down."""
+"""What the benchmarks share: where the data lie, and how figures are taken."""
 
 import argparse
-import json
 import multiprocessing
-import os
-import platform
-import subprocess
+import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,11 +12,9 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, clone
 
-import crabsk
 from crabsk.datasets import matbench_folds
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "results"
 DATA = ROOT / ".." / "shared" / "data"
 
 
@@ -74,44 +68,55 @@ def in_fresh_process(function: Callable, *args: Any) -> Any:
         return pool.submit(function, *args).result()
 
 
+class Work(NamedTuple):
+    """What is done to each of some formulas, several times over."""
+
+    do: Callable[[list[str]], object]
+    formulas: list[str]
+    passes: int = 1
+
+    def seconds(self) -> float:
+        """Do it; return the seconds of one pass."""
+        start = time.perf_counter()
+        for _ in range(self.passes):
+            self.do(self.formulas)
+        return (time.perf_counter() - start) / self.passes
+
+
+def compare_rates(ours: Work, theirs: Work, repeats: int) -> dict:
+    """Time the work of crabsk and of a peer by turns; return formulas a second and their ratio."""
+    seconds = [(ours.seconds(), theirs.seconds()) for _ in range(repeats)]
+    rates = [(len(ours.formulas) / own, len(theirs.formulas) / its) for own, its in seconds]
+    return {
+        "n_formulas": len(ours.formulas),
+        "n_formulas_of_peer": len(theirs.formulas),
+        "repeats": repeats,
+        "formulas_per_s": spread([own for own, _ in rates]),
+        "formulas_per_s_of_peer": spread([its for _, its in rates]),
+        "ratio": spread([own / its for own, its in rates]),
+        "seconds": spread([own for own, _ in seconds]),
+        "threads": 1,
+    }
+
+
+def print_rates(rows: list[dict]) -> None:
+    print_table(
+        [
+            {
+                "peer": row["peer"],
+                "crabsk (formulas/s)": three(row["formulas_per_s"], ".0f"),
+                "peer (formulas/s)": three(row["formulas_per_s_of_peer"], ".0f"),
+                "crabsk / peer": three(row["ratio"], ".2f"),
+            }
+            for row in rows
+        ]
+    )
+
+
 def crabsk_epochs(model: BaseEstimator, rows: Rows, n_epochs: int) -> list[float]:
     """Train a network; return the seconds of each epoch."""
     model = clone(model).set_params(max_epochs=n_epochs).fit(*rows)
     return [epoch["dur"] for epoch in model.history_[0]]
-
-
-def machine() -> dict:
-    """Return what the speed of a machine depends on, and nothing that tells which one it is."""
-    return {
-        "processor": platform.processor() or platform.machine(),
-        "cpus": os.cpu_count(),
-        "system": platform.system(),
-    }
-
-
-def _commit() -> str | None:
-    """Return the commit that is measured, with "-dirty" if the package differs from it."""
-    try:
-        head = _git("rev-parse", "--short", "HEAD")
-        return f"{head}-dirty" if _git("status", "--porcelain", "crabsk") else head
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def _git(*arguments: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True
-    )
-    return done.stdout.strip()
-
-
-def versions(*packages: str) -> dict:
-    return {
-        "python": platform.python_version(),
-        "crabsk": crabsk.__version__,
-        "commit": _commit(),
-        **{package: metadata.version(package) for package in packages},
-    }
 
 
 def spread(values: list[float]) -> dict:
@@ -136,32 +141,3 @@ def print_table(rows: list[dict[str, str]]) -> None:
         cells = [cell.rjust(width) for cell, width in zip(line, widths, strict=True)]
         print("  ".join([line[0].ljust(widths[0]), *cells[1:]]))
     print()
-
-
-def append_rows(name: str, rows: list[dict], *, packages: tuple[str, ...]) -> Path:
-    """Add rows to ``benchmarks/results/<name>.csv``: one a run, with what made it."""
-    path = RESULTS / f"{name}.csv"
-    facts = {**versions(*packages), **machine()}
-    frame = pd.DataFrame([{**row, **facts} for row in rows])
-    if path.exists():
-        frame = pd.concat([pd.read_csv(path, keep_default_na=False), frame])
-    part = path.with_name(f"{path.name}.part")
-    frame.to_csv(part, index=False)
-    os.replace(part, path)
-    return path
-
-
-def write_results(
-    name: str, figures: dict, *, packages: tuple[str, ...], folder: Path = RESULTS
-) -> Path:
-    """Write ``<folder>/<name>.json``: the figures, the machine and the versions of `packages`.
-
-    The file appears under its name only when it is whole.
-    """
-    path = folder / f"{name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    facts = {**figures, "versions": versions(*packages), "machine": machine()}
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(json.dumps(facts, indent=2) + "\n")
-    os.replace(part, path)
-    return path

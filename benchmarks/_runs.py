@@ -1,17 +1,18 @@
-"""What benchmarks of many fits share: a file for each run, resumption, budgets and tables.
+"""What benchmarks of many fits share: resumption, budgets and tables.
 
-A run is a named tuple with a `model` and a `name`; its result lies in ``<results>/<name>.json``. A
-run whose file is there, with the parameters that the model has today, is not repeated: an
-interrupted benchmark goes on where it was. Results of other parameters count for nothing.
+A run is a named tuple with a `name` to print. It becomes one row or more of the benchmark's CSV,
+which are written as soon as it is finished. A run that is there, with the parameters that the model
+has today, is not repeated: an interrupted benchmark goes on where it was. Rows of other parameters
+count for nothing.
 
 The CPU time of a fit is estimated as rows x epochs x networks (or rows x trees) times the seconds
 that one of these took in the results at hand, or else the constant of the model.
 """
 
 import argparse
-import hashlib
-import json
+import sys
 import time
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from functools import lru_cache
@@ -21,12 +22,25 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from _common import RESULTS, ROOT, argument_parser, read_data_set, write_results
+from _common import argument_parser, read_data_set
+from _json_runs import read_json_runs
+from _results import (
+    RESULTS,
+    ROOT,
+    append_rows,
+    last_step,
+    model_facts,
+    n_epochs,
+    read_defaults,
+    read_table,
+    stands_for,
+)
 from sklearn.pipeline import Pipeline, make_pipeline
 from tqdm import tqdm
 
 from crabsk import CompositionTransformer
 from crabsk.datasets import fetch_matbench, matbench_folds
+from crabsk.neural_network import ConflictingTargetsWarning
 
 PACKAGES = ("numpy", "scikit-learn", "skorch", "torch", "elementembeddings")
 PUBLISHED_COLUMNS = [
@@ -57,7 +71,7 @@ class FoldRun(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Where the result lies, and what it is called in print."""
+        """What it is called in print."""
         return f"{self.data_set}/{self.model}/fold{self.fold}_seed{self.seed}"
 
 
@@ -90,53 +104,10 @@ def make_model(model: Model, seed: int, *, trial: bool) -> Any:
     return estimator
 
 
-def last_step(model: Any) -> Any:
-    return model[-1] if isinstance(model, Pipeline) else model
-
-
-def parameters(model: Any, n_train: int) -> dict:
-    """Return what must be equal for a result to stand for this model, as JSON gives it back.
-
-    The length of training stands as it is for so many rows, also where it is left to the model.
-    """
-    last = last_step(model)
-    facts = {"class": type(last).__name__}
-    if isinstance(model, Pipeline):
-        facts |= {"features": repr(model[0]), "n_estimators": last.n_estimators}
-    else:
-        facts |= last.get_params(deep=False) | {"max_epochs": last._n_epochs(n_train)}
-    return json.loads(json.dumps(facts, default=_write_parameter))
-
-
-def _write_parameter(value: Any) -> str:
-    """Write what JSON cannot; tables of elements by their content, of which repr drops most."""
-    if isinstance(value, pd.DataFrame):
-        digest = hashlib.sha256(value.to_csv().encode()).hexdigest()[:16]
-        return f"DataFrame of shape {value.shape}, SHA-256 {digest}"
-    return repr(value)
-
-
-def stands_for(known: dict, model: Any, n_train: int) -> bool:
-    """Whether a result with the parameters `known` is one of this model.
-
-    A parameter that the result does not know came into the constructor later, and counts as
-    standing at its default there: new parameters come with a default that changes nothing.
-    """
-    defaults = {}
-    if not isinstance(model, Pipeline):
-        defaults = parameters(type(model)(), n_train)
-    return {**defaults, **known} == parameters(model, n_train)
-
-
 def warm_up(models: Iterable) -> None:
     """Do what only the first fit in a process does: late imports and element tables."""
     for model in models:
         model.fit(["NaCl", "KCl", "NaBr", "KBr"], np.array([0, 1, 0, 1]))
-
-
-def passes(parameters: dict) -> int:
-    """Return how often a fit goes through its rows."""
-    return parameters.get("max_epochs", 1) * parameters["n_estimators"]
 
 
 # -------------------------------------------------------------------------------------- data sets
@@ -173,53 +144,65 @@ def timed_fit(model: Any, X: np.ndarray, y: np.ndarray) -> dict:
     model.fit(X, y)
     return {
         "n_train": len(X),
-        "fit_s": time.perf_counter() - start,
-        "fit_cpu_s": time.process_time() - start_cpu,
-        "n_threads": torch.get_num_threads(),
-        "parameters": parameters(model, len(X)),
+        "seconds": time.perf_counter() - start,
+        "cpu_seconds": time.process_time() - start_cpu,
+        "threads": torch.get_num_threads(),
+        **model_facts(model, len(X)),
     }
 
 
-def read_results(folder: Path, run_type: type, model_today: Callable[[Any, dict], Any]) -> dict:
-    """Read what was measured of the models as they are today.
+def read_runs(options: argparse.Namespace) -> pd.DataFrame:
+    """Read all rows of a benchmark, those that lie in JSON files first."""
+    tables = [
+        pd.DataFrame(read_json_runs(options.results / options.name)),
+        read_table(options.results / f"{options.name}.csv"),
+    ]
+    return pd.concat([table for table in tables if len(table)] or tables, ignore_index=True)
 
-    `model_today` makes the model of a run and its result, or None if there is no such model.
+
+def of_today(
+    rows: pd.DataFrame, model_today: Callable[[dict], Any], options: argparse.Namespace
+) -> pd.DataFrame:
+    """Return the rows that were measured of the models as they are today.
+
+    `model_today` makes the model of a row, or None if there is no such model.
     """
-    results = {}
-    n_stale = 0
-    for path in sorted(folder.rglob("*.json")):
-        result = json.loads(path.read_text())
-        run = run_type(*(result[field] for field in run_type._fields))
-        model = model_today(run, result)
-        if model is not None and stands_for(result["parameters"], model, result["n_train"]):
-            results[run] = result
-        else:
-            n_stale += 1
-    if n_stale:
-        print(f"{n_stale} results left out: no model has their parameters today")
-    return results
+    known = read_defaults(options.results)
+
+    def counts(row: dict) -> bool:
+        model = model_today(row)
+        return model is not None and stands_for(row, model, known)
+
+    kept = [counts(row) for row in rows.to_dict("records")]
+    if not all(kept):
+        print(f"{kept.count(False)} results left out: no model has their parameters today")
+    return rows[kept]
 
 
-def seconds_per_pass(results: dict[Any, dict], models: dict[str, Model]) -> dict[str, float]:
+def runs_in(results: pd.DataFrame, run_type: type) -> set:
+    fields = list(run_type._fields)
+    return {run_type(*row) for row in results.reindex(columns=fields).itertuples(index=False)}
+
+
+def seconds_per_pass(results: pd.DataFrame, models: dict[str, Model]) -> dict[str, float]:
     """Return for each model the CPU seconds of one row, epoch and network (or row and tree)."""
-    seconds, rows = defaultdict(float), defaultdict(int)
-    for run, result in results.items():
-        seconds[run.model] += result["fit_cpu_s"]
-        rows[run.model] += result["n_train"] * passes(result["parameters"])
-    return {
-        name: seconds[name] / rows[name] if name in rows else model.seconds
-        for name, model in models.items()
-    }
+    seconds = {name: model.seconds for name, model in models.items()}
+    if len(results):
+        for name, its in results.groupby("model"):
+            passes = its["n_train"] * its["epochs"].fillna(1) * its["n_estimators"]
+            seconds[name] = its["cpu_seconds"].sum() / passes.sum()
+    return seconds
 
 
 def fit_minutes(model: Any, n_train: int, seconds: float) -> float:
     """Estimate the CPU time of a fit from the seconds of a pass over a row."""
-    return n_train * passes(parameters(model, n_train)) * seconds / 60
+    passes = (n_epochs(model, n_train) or 1) * last_step(model).n_estimators
+    return n_train * passes * seconds / 60
 
 
 def plan(
     wanted: list,
-    results: dict[Any, dict],
+    results: pd.DataFrame,
     minutes_of: Callable[[Any], float],
     *,
     budget: float,
@@ -229,7 +212,8 @@ def plan(
 
     `minutes_of` estimates the CPU time of a run; groups are taken whole, as many as fit.
     """
-    pending = [run for run in wanted if run not in results]
+    measured = runs_in(results, type(wanted[0])) if wanted else set()
+    pending = [run for run in wanted if run not in measured]
     minutes: dict[Hashable, float] = defaultdict(float)
     for run in pending:
         minutes[group_by(run)] += minutes_of(run)
@@ -255,34 +239,53 @@ def within_budget(minutes: dict[Hashable, float], budget: float) -> list[Hashabl
 
 def run_all(
     runs: list,
-    measure: Callable[[Any], dict],
-    describe: Callable[[dict], str],
-    folder: Path,
-) -> dict[Any, dict]:
-    """Measure run by run, each written down as soon as it is done."""
-    results = {}
+    measure: Callable[[Any], list[dict]],
+    describe: Callable[[list[dict]], str],
+    options: argparse.Namespace,
+) -> None:
+    """Measure run by run, the rows of each written down as soon as it is done."""
     for run in tqdm(runs, unit="fit", disable=not runs):
-        results[run] = result = {**run._asdict(), **measure(run)}
-        write_results(run.name, result, packages=PACKAGES, folder=folder)
-        tqdm.write(f"{run.name}: {describe(result)}, {write_time(result['fit_s'])}")
-    return results
+        rows = [{**run._asdict(), **row} for row in measure(run)]
+        append_rows(options.name, rows, packages=PACKAGES, folder=options.results)
+        tqdm.write(f"{run.name}: {describe(rows)}, {write_time(rows[0]['seconds'])}")
+
+
+def run_benchmark(
+    read: Callable[[argparse.Namespace], pd.DataFrame],
+    measure: Callable[[pd.DataFrame, argparse.Namespace], None],
+    write: Callable[[pd.DataFrame, argparse.Namespace], str],
+    options: argparse.Namespace,
+) -> None:
+    """Measure what is missing, unless only the tables are wanted, and publish the tables."""
+    # A line for each run at once, in a file as well, should the benchmark be killed.
+    sys.stdout.reconfigure(line_buffering=True)
+    # Different structures of equal composition are part of the data sets.
+    warnings.simplefilter("ignore", ConflictingTargetsWarning)
+    results = read(options)
+    if not options.table_only:
+        measure(results, options)
+        results = read(options)
+    if results.empty:
+        print("nothing is measured yet")
+    else:
+        publish(write(results, options), options)
 
 
 # ----------------------------------------------------------------------------------- runs of folds
 
 
-def read_fold_results(models: dict[str, Model], options: argparse.Namespace) -> dict[FoldRun, dict]:
-    def model_today(run: FoldRun, _: dict) -> Any:
-        if run.model in models:
-            return make_model(models[run.model], run.seed, trial=options.trial)
+def read_fold_results(models: dict[str, Model], options: argparse.Namespace) -> pd.DataFrame:
+    def model_today(row: dict) -> Any:
+        if row["model"] in models:
+            return make_model(models[row["model"]], row["seed"], trial=options.trial)
         return None
 
-    return read_results(options.results, FoldRun, model_today)
+    return of_today(read_runs(options), model_today, options)
 
 
 def plan_folds(
     wanted: list[FoldRun],
-    results: dict[FoldRun, dict],
+    results: pd.DataFrame,
     models: dict[str, Model],
     count_training_rows: Callable[[str, str], int],
     options: argparse.Namespace,
@@ -307,19 +310,20 @@ def run_folds(
     score: Callable[[Any, np.ndarray, np.ndarray], dict],
     describe: Callable[[dict], str],
     options: argparse.Namespace,
-) -> dict[FoldRun, dict]:
+) -> None:
     """Fit to the training rows of each run's fold, and score on its test rows."""
     warm_up(make_model(models[name], 0, trial=True) for name in {run.model for run in runs})
     load_once = lru_cache(maxsize=1)(load)  # runs come data set by data set
 
-    def measure(run: FoldRun) -> dict:
+    def measure(run: FoldRun) -> list[dict]:
         data = load_once(run.suite, run.data_set)
         train, test = data.folds[run.fold]
         model = make_model(models[run.model], run.seed, trial=options.trial)
         fitted = timed_fit(model, data.X[train], data.y[train])
-        return {**fitted, "n_test": len(test), **score(model, data.X[test], data.y[test])}
+        scores = score(model, data.X[test], data.y[test])
+        return [{"n_train": len(train), "n_test": len(test), **scores, **fitted}]
 
-    return run_all(runs, measure, describe, options.results)
+    run_all(runs, measure, lambda rows: describe(rows[0]), options)
 
 
 # ----------------------------------------------------------------------------------------- tables
@@ -343,7 +347,7 @@ def write_folds(results: pd.DataFrame, score: str, n_folds: int) -> str:
 
 
 def write_threads(results: pd.DataFrame) -> str:
-    return " or ".join(map(str, sorted(results["n_threads"].unique())))
+    return " or ".join(map(str, sorted(results["threads"].astype(int).unique())))
 
 
 def write_markdown(table: pd.DataFrame) -> str:
@@ -413,7 +417,7 @@ def runs_parser(
     parser.add_argument(
         "--trial",
         action="store_true",
-        help=f"does everything run? One epoch or five trees; the results go to build/{name}",
+        help=f"does everything run? One epoch or five trees; the results go to build/{name}.csv",
     )
     return parser
 
@@ -435,7 +439,7 @@ def add_fold_options(parser: argparse.ArgumentParser) -> None:
 
 def parse_options(parser: argparse.ArgumentParser) -> argparse.Namespace:
     options = parser.parse_args()
-    options.results = (ROOT / "build" if options.trial else RESULTS) / options.name
+    options.results = ROOT / "build" if options.trial else RESULTS
     if options.markdown:  # looked at before hours of measurement, not after
         try:
             put_between_markers(options.markdown, options.name, "")

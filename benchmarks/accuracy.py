@@ -5,15 +5,12 @@ sets of the CrabNet paper with the paper's split, whose train and val rows are t
 test rows serve for the score alone. Every model gets these training rows and nothing else; the
 settings are the package's defaults or presets. docs/benchmarks.md says how these were chosen.
 
-A run is one data set, model, fold and seed, and has its own file in results/accuracy: a benchmark
-that is interrupted goes on where it was. `_runs` says which results count and how costs are
-estimated.
+A run is one data set, model, fold and seed, a row of results/accuracy.csv: a benchmark that is
+interrupted goes on where it was. `_runs` says which results count and how costs are estimated.
 """
 
 import argparse
-import sys
 import time
-import warnings
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -30,9 +27,9 @@ from _runs import (
     on_magpie,
     parse_options,
     plan_folds,
-    publish,
     read_fold_results,
     read_published,
+    run_benchmark,
     run_folds,
     runs_parser,
     write_folds,
@@ -45,7 +42,6 @@ from sklearn.metrics import mean_absolute_error
 
 from crabsk import CrabNetRegressor, ElemNetRegressor, RoostRegressor
 from crabsk.datasets._matbench_tasks import TASKS
-from crabsk.neural_network import ConflictingTargetsWarning
 
 
 class Suite(NamedTuple):
@@ -71,10 +67,7 @@ MODELS = {
         partial(RoostRegressor.from_preset, "paper", n_estimators=1),
         8e-4,
     ),
-    # "zero", because the paper's elements lack the He, Ne and Ar of some extended sets.
-    "elemnet_paper": Model(
-        "ElemNet paper", partial(ElemNetRegressor.from_preset, "paper", missing="zero"), 8e-4
-    ),
+    "elemnet_paper": Model("ElemNet paper", partial(ElemNetRegressor.from_preset, "paper"), 8e-4),
     "random_forest": Model("random forest", partial(on_magpie, RandomForestRegressor), 3e-5),
     "extra_trees": Model("extra trees", partial(on_magpie, ExtraTreesRegressor), 1e-5),
 }
@@ -136,13 +129,11 @@ def score(model: Any, X: np.ndarray, y: np.ndarray) -> dict:
     predicted = model.predict(X)
     return {
         "mae": mean_absolute_error(y, predicted),
-        "predict_s": time.perf_counter() - start,
+        "predict_seconds": time.perf_counter() - start,
     }
 
 
-def measure_what_is_missing(
-    results: dict[FoldRun, dict], options: argparse.Namespace
-) -> dict[FoldRun, dict]:
+def measure_what_is_missing(results: pd.DataFrame, options: argparse.Namespace) -> None:
     wanted = [
         FoldRun(suite, name, model, fold, seed)
         for name, suite in options.suites.items()
@@ -154,7 +145,7 @@ def measure_what_is_missing(
     runs = plan_folds(
         wanted, results, MODELS, partial(count_training_rows, options=options), options
     )
-    return run_folds(
+    run_folds(
         runs,
         MODELS,
         partial(load, options=options),
@@ -168,7 +159,7 @@ def measure_what_is_missing(
 
 
 def write_cell(results: pd.DataFrame, n_folds: int) -> str:
-    return f"{write_folds(results, 'mae', n_folds)}, {write_time(results['fit_s'].mean())}"
+    return f"{write_folds(results, 'mae', n_folds)}, {write_time(results['seconds'].mean())}"
 
 
 def make_table(results: pd.DataFrame, published: pd.DataFrame, n_folds: int) -> pd.DataFrame:
@@ -205,12 +196,12 @@ def write_section(suite: Suite, results: pd.DataFrame, published: pd.DataFrame) 
     return "\n\n".join(filter(None, [caption, table, "\n".join(remarks)]))
 
 
-def write_tables(results: dict[FoldRun, dict], published: pd.DataFrame) -> str:
-    frame = pd.DataFrame(list(results.values()))
+def write_tables(results: pd.DataFrame, options: argparse.Namespace) -> str:
+    published = read_published(options.data, "MAE")
     return "\n\n".join(
         write_section(suite, of_suite, published[published["split"] == suite.published])
         for name, suite in SUITES.items()
-        if len(of_suite := frame[frame["suite"] == name])
+        if len(of_suite := results[results["suite"] == name])
     )
 
 
@@ -237,19 +228,8 @@ def read_options() -> argparse.Namespace:
 
 
 def main() -> None:
-    options = read_options()
-    # A line for each run at once, in a file as well, should the benchmark be killed.
-    sys.stdout.reconfigure(line_buffering=True)
-    # Different structures of equal composition are part of these data sets.
-    warnings.simplefilter("ignore", ConflictingTargetsWarning)
-
-    results = read_fold_results(MODELS, options)
-    if not options.table_only:
-        results |= measure_what_is_missing(results, options)
-    if not results:
-        print("nothing is measured yet")
-        return
-    publish(write_tables(results, read_published(options.data, "MAE")), options)
+    read = partial(read_fold_results, MODELS)
+    run_benchmark(read, measure_what_is_missing, write_tables, read_options())
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ accuracy    Seconds to the MAE that is published for CrabNet on expt_gap (offici
 Passes and fits are of the paper's architecture, with the batch size that crabnet chooses, on the
 training rows of expt_gap, and on these mixed with those of steels, which crabnet pads to 13
 elements; crabsk trains once in single precision, as crabnet does, and once with
-``precision="bfloat16"``, which crabnet has not. Each part is written to results/against_crabnet as
-soon as it is measured, with its own versions and machine.
+``precision="bfloat16"``, which crabnet has not. Each fit is a row of results/against_crabnet.csv,
+written as soon as it is measured.
 
 crabnet wants Python < 3.11 and many packages; it works in a virtual environment of its own, beside
 what crabsk needs:
@@ -49,6 +49,7 @@ it says which time is enough here, not how many networks to use elsewhere.
 import argparse
 import contextlib
 import importlib.util
+import json
 import sys
 import tempfile
 import time
@@ -60,8 +61,6 @@ import numpy as np
 import pandas as pd
 import torch
 from _common import (
-    RESULTS,
-    ROOT,
     Rows,
     argument_parser,
     crabsk_epochs,
@@ -70,8 +69,8 @@ from _common import (
     print_table,
     spread,
     three,
-    write_results,
 )
+from _results import append_rows, parameters
 from sklearn.base import clone
 from sklearn.metrics import mean_absolute_error
 from sklearn.model_selection import train_test_split
@@ -89,6 +88,7 @@ CRABNET_SETTINGS = {
     "losscurve": False,
     "learningcurve": False,
 }
+SILENT = json.dumps(CRABNET_SETTINGS)
 FIT_EPOCHS = 20  # crabnet rounds up to multiples of this
 PUBLISHED_MAE = 0.3476  # CrabNet on fold 0 of expt_gap, matbench_v0.1
 PRECISIONS = ("float32", "bfloat16")
@@ -227,242 +227,181 @@ def crabsk_fit(model: CrabNetRegressor, train: Rows, validation: Rows) -> float:
     return time.perf_counter() - start
 
 
-def crabsk_fit_and_error(model: CrabNetRegressor, train: Rows, test: Rows) -> dict[str, float]:
+def crabsk_fit_and_error(model: CrabNetRegressor, train: Rows, test: Rows) -> tuple[float, float]:
+    """Return the seconds of a fit with all rows, and its error."""
     model = clone(model)
     start = time.perf_counter()
     model.fit(*train)
-    fit_s = time.perf_counter() - start
-    return {"fit_s": fit_s, "mae": mean_absolute_error(test.y, model.predict(test.X))}
+    seconds = time.perf_counter() - start
+    return seconds, mean_absolute_error(test.y, model.predict(test.X))
+
+
+# rows
+
+
+def note(row: dict) -> dict:
+    """Append the row of a fit to the results; return it."""
+    row = {**row, "threads": torch.get_num_threads()}
+    append_rows("against_crabnet", [row], packages=PACKAGES)
+    return row
+
+
+def facts_of_passes(epochs: list[float]) -> dict:
+    """Return what is written down of training passes; the first is not counted."""
+    per_epoch = float(np.mean(epochs[1:]))
+    return {"epochs": len(epochs), "seconds": sum(epochs), "seconds_per_epoch": per_epoch}
+
+
+def facts_of_fit(seconds: float) -> dict:
+    return {"epochs": FIT_EPOCHS, "seconds": seconds, "seconds_per_epoch": seconds / FIT_EPOCHS}
+
+
+def facts_of_rows(rows: Rows) -> dict:
+    n_elements = np.diff(parse_formulas(rows.X.tolist()).offsets)
+    return {
+        "n_train": len(rows.X),
+        "mean_elements": float(n_elements.mean()),
+        "max_elements": int(n_elements.max()),
+    }
 
 
 # passes and fits
 
 
-def take_turns(measurements: dict[str, tuple], repeats: int) -> dict[str, list]:
-    """Call each function with its arguments, again and again, in processes of their own."""
-    runs: dict[str, list] = {name: [] for name in measurements}
-    for _ in tqdm(range(repeats), unit="repeat"):
-        for name, (function, *args) in measurements.items():
-            runs[name].append(in_fresh_process(function, *args))
-    return runs
+def take_turns(case: dict, measurements: dict[str, tuple], repeats: int) -> Iterator[dict]:
+    """Measure each model, again and again, in processes of their own.
+
+    A measurement is a function, its arguments, what makes facts of its result, and parameters.
+    """
+    for repeat in tqdm(range(repeats), unit="repeat"):
+        for model, (function, arguments, facts_of, its_parameters) in measurements.items():
+            facts = facts_of(in_fresh_process(function, *arguments))
+            yield note(
+                {**case, "model": model, "repeat": repeat, **facts, "parameters": its_parameters}
+            )
 
 
-def compare_epochs(train: Rows, epoch_s: dict[str, list[float]]) -> dict:
-    """Summarise the seconds of an epoch in each repeat, and say what was trained on."""
-    n_elements = np.diff(parse_formulas(train.X.tolist()).offsets)
-    crabnet_s = epoch_s["crabnet"]
-    return {
-        "n_rows": len(train.X),
-        "batch_size": crabnet_batch_size(len(train.X)),
-        "mean_elements": float(n_elements.mean()),
-        "max_elements": int(n_elements.max()),
-        "crabnet_epoch_s": spread(crabnet_s),
-        "crabsk": {
-            precision: {
-                "epoch_s": spread(epoch_s[precision]),
-                "ratio": spread(
-                    [t / o for o, t in zip(epoch_s[precision], crabnet_s, strict=True)]
+def measure_passes(options: argparse.Namespace) -> Iterator[dict]:
+    n_epochs = 1 + options.epochs
+    for name, rows in training_sets(options).items():
+        measurements = {"crabnet": (crabnet_passes, (rows, n_epochs), facts_of_passes, SILENT)}
+        for precision in PRECISIONS:
+            model = paper_model(len(rows.X), precision)
+            arguments = (model, rows, n_epochs)
+            measurements[f"crabsk, {precision}"] = (
+                *(crabsk_epochs, arguments, facts_of_passes, parameters(model)),
+            )
+        case = {"part": "passes", "data_set": name, **facts_of_rows(rows)}
+        yield from take_turns(case, measurements, options.repeats)
+
+
+def measure_fits(options: argparse.Namespace) -> Iterator[dict]:
+    for name, rows in training_sets(options).items():
+        held_out = train, _ = hold_out_a_tenth(rows)
+        measurements = {"crabnet": (crabnet_fit, held_out, facts_of_fit, SILENT)}
+        for precision in PRECISIONS:
+            model = paper_model(len(train.X), precision)
+            measurements[f"crabsk, {precision}"] = (
+                *(crabsk_fit, (model, *held_out), facts_of_fit, parameters(model)),
+            )
+        case = {"part": "fits", "data_set": name, **facts_of_rows(train)}
+        yield from take_turns(case, measurements, options.fit_repeats)
+
+
+def print_epochs(rows: pd.DataFrame, options: argparse.Namespace) -> None:
+    table = []
+    for (threads, name), its in rows.groupby(["threads", "data_set"], sort=False):
+        seconds = its.pivot(index="repeat", columns="model", values="seconds_per_epoch")
+        first = its.iloc[0]
+        table += [
+            {
+                first["part"]: name,
+                "threads": str(threads),
+                "rows": str(first["n_train"]),
+                "mean elements": f"{first['mean_elements']:.2f}",
+                "most": str(first["max_elements"]),
+                "model": model,
+                "s/epoch": three(spread(seconds[model].tolist()), ".2f"),
+                "crabnet / it": three(
+                    spread((seconds["crabnet"] / seconds[model]).tolist()), ".2f"
                 ),
             }
-            for precision in PRECISIONS
-        },
-    }
-
-
-def compare_passes(rows: Rows, options: argparse.Namespace) -> dict:
-    n_epochs = 1 + options.epochs
-    measurements: dict[str, tuple] = {
-        precision: (crabsk_epochs, paper_model(len(rows.X), precision), rows, n_epochs)
-        for precision in PRECISIONS
-    }
-    measurements["crabnet"] = (crabnet_passes, rows, n_epochs)
-    runs = take_turns(measurements, options.repeats)
-    means = {name: [float(np.mean(run[1:])) for run in its] for name, its in runs.items()}
-    return {**compare_epochs(rows, means), "all_epochs_s": runs}
-
-
-def compare_fits(rows: Rows, options: argparse.Namespace) -> dict:
-    train, validation = hold_out_a_tenth(rows)
-    measurements: dict[str, tuple] = {
-        precision: (crabsk_fit, paper_model(len(train.X), precision), train, validation)
-        for precision in PRECISIONS
-    }
-    measurements["crabnet"] = (crabnet_fit, train, validation)
-    runs = take_turns(measurements, options.fit_repeats)
-    means = {name: [seconds / FIT_EPOCHS for seconds in its] for name, its in runs.items()}
-    return {
-        **compare_epochs(train, means),
-        "n_validation_rows": len(validation.X),
-        "all_fits_s": runs,
-    }
-
-
-def compare_on_all_sets(
-    compare: Callable[[Rows, argparse.Namespace], dict], label: str, options: argparse.Namespace
-) -> dict:
-    """Compare on both sets, with each number of threads; print the table."""
-    sets = training_sets(options)
-    figures = {
-        threads: {name: compare(rows, options) for name, rows in sets.items()}
-        for threads in thread_counts(options)
-    }
-    print_table(
-        [
-            {
-                label: name,
-                "threads": str(threads),
-                "rows": str(its["n_rows"]),
-                "mean elements": f"{its['mean_elements']:.2f}",
-                "most": str(its["max_elements"]),
-                "precision": precision,
-                "crabsk (s/epoch)": three(own["epoch_s"], ".2f"),
-                "crabnet (s/epoch)": three(its["crabnet_epoch_s"], ".2f"),
-                "crabnet / crabsk": three(own["ratio"], ".2f"),
-            }
-            for threads, both in figures.items()
-            for name, its in both.items()
-            for precision, own in its["crabsk"].items()
+            for model in seconds
         ]
-    )
-    return figures
-
-
-def measure_passes(options: argparse.Namespace) -> dict:
-    return {
-        "repeats": options.repeats,
-        "epochs": options.epochs,
-        "threads": compare_on_all_sets(compare_passes, "training passes", options),
-    }
-
-
-def measure_fits(options: argparse.Namespace) -> dict:
-    return {
-        "repeats": options.fit_repeats,
-        "epochs": FIT_EPOCHS,
-        "threads": compare_on_all_sets(compare_fits, "whole fits", options),
-    }
+    print_table(table)
 
 
 # accuracy
 
 
-def crabnet_long_passes(rows: Rows, n_epochs: int) -> float:
-    """Return the seconds of all of crabnet's training passes, extrapolated from `n_epochs`."""
-    first, *others = in_fresh_process(crabnet_passes, rows, n_epochs)
-    return first + (CRABNET_EPOCHS - 1) * float(np.mean(others))
-
-
-def time_both(
-    train: Rows, test: Rows, options: argparse.Namespace
-) -> tuple[list[float], dict[int, list[dict]]]:
-    """Fit crabnet and ensembles of each size by turns, once for each seed.
-
-    Returns
-    -------
-    crabnet_s : list of float
-        Seconds of crabnet's fit, which is not seeded, at each seed's turn.
-    fits : dict of list of dict
-        For each size and seed crabsk's fit.
-    """
+def measure_accuracy(options: argparse.Namespace) -> Iterator[dict]:
+    """Fit crabnet, which is not seeded, and ensembles of each size by turns, for each seed."""
+    train, test = fold_0(options.data, "expt_gap")
+    case = {"part": "accuracy", "data_set": "expt_gap, fold 0"}
+    if options.long_epochs:
+        epochs = in_fresh_process(crabnet_passes, train, options.long_epochs)
+        facts = {"n_train": len(train.X), **facts_of_passes(epochs), "parameters": SILENT}
+        yield note({**case, "model": "crabnet's passes", **facts})
     held_out = hold_out_a_tenth(train)
-    crabnet_s: list[float] = []
-    fits: dict[int, list[dict]] = {n: [] for n in options.ensembles}
     for seed in tqdm(options.seeds, unit="seed"):
-        crabnet_s.append(in_fresh_process(crabnet_fit, *held_out))
-        for n, its in fits.items():
+        facts = facts_of_fit(in_fresh_process(crabnet_fit, *held_out))
+        facts |= {"n_train": len(held_out[0].X), "parameters": SILENT}
+        yield note({**case, "model": "crabnet", "seed": seed, **facts})
+        for n in options.ensembles:
             model = CrabNetRegressor(n_estimators=n, device="cpu", random_state=seed)
-            fit = in_fresh_process(crabsk_fit_and_error, model, train, test)
-            its.append({"seed": seed, **fit})
-    return crabnet_s, fits
+            seconds, mae = in_fresh_process(crabsk_fit_and_error, model, train, test)
+            facts = {"n_train": len(train.X), "seconds": seconds, "mae": mae}
+            facts |= {"n_estimators": n, "parameters": parameters(model)}
+            yield note({**case, "model": "crabsk", "seed": seed, **facts})
 
 
-def summarise_ensemble(
-    fits: list[dict], crabnet_fit_s: list[float], crabnet_passes_s: float | None
-) -> dict:
-    """Summarise the fits of one size beside crabnet's."""
-    seconds = [fit["fit_s"] for fit in fits]
-    summary = {
-        "fit_s": spread(seconds),
-        "mae": spread([fit["mae"] for fit in fits]),
-        "n_seeds_that_reach_it": sum(fit["mae"] <= PUBLISHED_MAE for fit in fits),
-        "crabnet_fit_ratio": spread([t / o for o, t in zip(seconds, crabnet_fit_s, strict=True)]),
-        "fits": fits,
-    }
-    if crabnet_passes_s is not None:
-        summary["crabnet_passes_ratio"] = spread([crabnet_passes_s / own for own in seconds])
-    return summary
+def extrapolated(rows: pd.DataFrame) -> pd.Series:
+    """Return the seconds of all of crabnet's epochs, by seed."""
+    seconds = rows["seconds"] + (CRABNET_EPOCHS - rows["epochs"]) * rows["seconds_per_epoch"]
+    return seconds.set_axis(rows["seed"])
 
 
-def compare_time_to_accuracy(train: Rows, test: Rows, options: argparse.Namespace) -> dict:
-    passes_s = None
-    if options.long_epochs:
-        passes_s = crabnet_long_passes(train, options.long_epochs)
-    crabnet_s, fits = time_both(train, test, options)
-    whole_s = [seconds * CRABNET_EPOCHS / FIT_EPOCHS for seconds in crabnet_s]
-    ensembles = {n: summarise_ensemble(fits[n], whole_s, passes_s) for n in sorted(fits)}
-    enough = (
-        n for n, its in ensembles.items() if its["n_seeds_that_reach_it"] == len(options.seeds)
-    )
-    return {
-        "crabnet_measured_fits_s": crabnet_s,
-        "crabnet_extrapolated_fit_s": spread(whole_s),
-        "crabnet_extrapolated_passes_s": passes_s,
-        "crabsk_ensembles": ensembles,
-        "smallest_that_reaches_it": next(enough, None),
-    }
-
-
-def print_time_to_accuracy(figures: dict, threads: int, options: argparse.Namespace) -> None:
-    seconds = three(figures["crabnet_extrapolated_fit_s"], ".0f")
-    print(
-        f"\nexpt_gap fold 0, {threads} threads, published MAE {PUBLISHED_MAE}\n"
-        f"crabnet, {CRABNET_EPOCHS} epochs, extrapolated from fits of {FIT_EPOCHS}: {seconds} s"
-    )
-    if options.long_epochs:
+def print_accuracy(rows: pd.DataFrame, options: argparse.Namespace) -> None:
+    for threads, its in rows.groupby("threads", sort=False):
+        whole = extrapolated(its[its["model"] == "crabnet"])
+        passes = extrapolated(its[its["model"] == "crabnet's passes"]).tolist()
         print(
-            f"crabnet, {CRABNET_EPOCHS} epochs, extrapolated from {options.long_epochs} training "
-            f"passes: {figures['crabnet_extrapolated_passes_s']:.0f} s"
+            f"\nexpt_gap fold 0, {threads} threads, published MAE {PUBLISHED_MAE}\n"
+            f"crabnet, {CRABNET_EPOCHS} epochs, extrapolated from fits of {FIT_EPOCHS}: "
+            f"{three(spread(whole.tolist()), '.0f')} s"
         )
-    print(
-        f"smallest ensemble that reaches it with every seed: {figures['smallest_that_reaches_it']}"
-    )
-    print_table([ensemble_cells(n, its, options) for n, its in figures["crabsk_ensembles"].items()])
+        if passes:
+            print(f"the same, from {options.long_epochs} training passes: {passes[0]:.0f} s")
+        ours = its[its["model"] == "crabsk"]
+        print_table(
+            [
+                ensemble_cells(int(n), fits.set_index("seed"), whole, passes)
+                for n, fits in ours.groupby("n_estimators")
+            ]
+        )
 
 
-def ensemble_cells(n: int, its: dict, options: argparse.Namespace) -> dict[str, str]:
+def ensemble_cells(
+    n: int, fits: pd.DataFrame, whole: pd.Series, passes: list[float]
+) -> dict[str, str]:
+    """Return a line about the fits of one size, beside the seconds of crabnet's."""
+    seconds = fits["seconds"]
     cells = {
         "networks": f"{n} (default)" if n == DEFAULT_ENSEMBLE else str(n),
-        "fit (s)": three(its["fit_s"], ".1f"),
-        "MAE (eV)": three(its["mae"], ".4f"),
-        "seeds that reach it": f"{its['n_seeds_that_reach_it']} of {len(options.seeds)}",
-        "crabnet's fit / crabsk": three(its["crabnet_fit_ratio"], ".1f"),
+        "fit (s)": three(spread(seconds.tolist()), ".1f"),
+        "MAE (eV)": three(spread(fits["mae"].tolist()), ".4f"),
+        "seeds that reach it": f"{(fits['mae'] <= PUBLISHED_MAE).sum()} of {len(fits)}",
+        "crabnet's fit / crabsk": three(spread((whole / seconds).tolist()), ".1f"),
     }
-    if options.long_epochs:
-        cells["crabnet's passes / crabsk"] = three(its["crabnet_passes_ratio"], ".1f")
+    if passes:
+        cells["crabnet's passes / crabsk"] = three(spread((passes[0] / seconds).tolist()), ".1f")
     return cells
 
 
-def measure_accuracy(options: argparse.Namespace) -> dict:
-    train, test = fold_0(options.data, "expt_gap")
-    figures = {}
-    for threads in thread_counts(options):
-        figures[threads] = compare_time_to_accuracy(train, test, options)
-        print_time_to_accuracy(figures[threads], threads, options)
-    return {
-        "data_set": "expt_gap, fold 0",
-        "published_mae": PUBLISHED_MAE,
-        "seeds": options.seeds,
-        "crabnet_epochs": CRABNET_EPOCHS,
-        "crabnet_fit_epochs_measured": FIT_EPOCHS,
-        "crabnet_passes_measured": options.long_epochs,
-        "threads": figures,
-    }
-
-
-PARTS: dict[str, Callable[[argparse.Namespace], dict]] = {
-    "passes": measure_passes,
-    "fits": measure_fits,
-    "accuracy": measure_accuracy,
+PARTS: dict[str, tuple[Callable, Callable]] = {
+    "passes": (measure_passes, print_epochs),
+    "fits": (measure_fits, print_epochs),
+    "accuracy": (measure_accuracy, print_accuracy),
 }
 
 
@@ -505,9 +444,9 @@ def main() -> None:
     if importlib.util.find_spec("crabnet") is None:
         sys.exit("crabnet cannot be imported; against_crabnet.py --help says how to install it")
     for part in options.parts:
-        figures = PARTS[part](options)
-        path = write_results(part, figures, packages=PACKAGES, folder=RESULTS / "against_crabnet")
-        print(f"{path.relative_to(ROOT)} written")
+        measure, show = PARTS[part]
+        rows = [row for _ in thread_counts(options) for row in measure(options)]
+        show(pd.DataFrame(rows), options)
 
 
 if __name__ == "__main__":

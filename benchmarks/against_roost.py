@@ -19,20 +19,25 @@ before all else (README.md says how), or gigabytes of CUDA come along:
     python -m venv ENV && ENV/bin/pip install -c constraints.txt -e .
     ENV/bin/pip install -c constraints.txt aviary-models==1.2.1
     ENV/bin/python benchmarks/against_roost.py
+
+Each fit is a row of results/against_roost.csv, written as soon as it is measured.
 """
 
 import argparse
 import importlib.util
+import json
 import math
 import sys
 import time
 import warnings
+from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 import torch
-from _common import RESULTS, ROOT, Rows, argument_parser, read_rows, write_results
+from _common import ROOT, Rows, argument_parser, read_rows
+from _results import RESULTS, append_rows, parameters
 from sklearn.metrics import mean_absolute_error
 from torch.utils.data import DataLoader
 
@@ -127,15 +132,14 @@ def make_crabnet(*, trial: bool) -> CrabNetRegressor:
     return model.set_params(max_epochs=1) if trial else model
 
 
-def roost_settings() -> dict:
+def roost_settings() -> str:
     model = make_roost()
-    return {
-        **model.model_params,
-        **OPTIMISER,
+    settings = {
         "loss": LOSSES["target"],
         "batch_size": BATCH_SIZE,
         "n_parameters": model.num_params,
     }
+    return json.dumps({**model.model_params, **OPTIMISER, **settings}, default=repr)
 
 
 # ------------------------------------------------------------------------------------ measurement
@@ -144,27 +148,25 @@ def roost_settings() -> dict:
 def measure(model: Any, train: Rows, test: Rows) -> dict:
     start, start_cpu = time.perf_counter(), time.process_time()
     model.fit(*train)
-    fit_s, fit_cpu_s = time.perf_counter() - start, time.process_time() - start_cpu
+    seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - start_cpu
     mae = mean_absolute_error(test.y, model.predict(test.X))
-    return {"mae": mae, "fit_s": fit_s, "fit_cpu_s": fit_cpu_s}
+    return {"mae": mae, "seconds": seconds, "cpu_seconds": cpu_seconds}
 
 
-def compare(train: Rows, test: Rows, options: argparse.Namespace) -> dict[str, dict]:
-    """Return what each model did on a fold; `mae_ratio` is its error over CrabNet's."""
+def compare(train: Rows, test: Rows, options: argparse.Namespace) -> Iterator[dict]:
+    """Yield what each model did on a fold, CrabNet first."""
     crabnet = make_crabnet(trial=options.trial)
-    results = {"crabnet": measure(crabnet, train, test)}
-    results["crabnet"] |= {"epochs": len(crabnet.history_[0]), "networks": crabnet.n_estimators}
+    first = measure(crabnet, train, test)
+    epochs = {"epochs": len(crabnet.history_[0]), "n_estimators": crabnet.n_estimators}
+    yield {"model": "crabnet", **first, **epochs, "parameters": parameters(crabnet)}
 
-    roosts = {"roost_same_seconds": RoostRegressor(seconds=results["crabnet"]["fit_s"])}
+    roosts = {"roost_same_seconds": RoostRegressor(seconds=first["seconds"])}
     if options.epochs:
         roosts[f"roost_{options.epochs}_epochs"] = RoostRegressor(max_epochs=options.epochs)
     for name, roost in roosts.items():
-        results[name] = measure(roost, train, test)
-        results[name] |= {"epochs": roost.model_.epoch, "networks": 1}
-
-    for result in results.values():
-        result["mae_ratio"] = result["mae"] / results["crabnet"]["mae"]
-    return results
+        its = measure(roost, train, test)
+        epochs = {"epochs": roost.model_.epoch, "n_estimators": 1}
+        yield {"model": name, **its, **epochs, "parameters": roost_settings()}
 
 
 def warm_up() -> None:
@@ -174,43 +176,35 @@ def warm_up() -> None:
         model.fit(X, y)
 
 
-def average(runs: list[dict]) -> dict[str, dict[str, float]]:
-    """Return the means over the folds, by model."""
-    columns = ["mae", "mae_ratio", "fit_s", "epochs"]
-    return pd.DataFrame(runs).groupby("model", sort=False)[columns].mean().to_dict("index")
-
-
-def print_results(title: str, results: dict[str, dict]) -> None:
+def print_means(title: str, rows: list[dict]) -> None:
+    """Print the means of each model, and of its errors over CrabNet's on the same folds."""
     print(title)
-    for name, result in results.items():
+    frame = pd.DataFrame(rows)
+    crabnets = frame[frame["model"] == "crabnet"].set_index("fold")["mae"]
+    frame["ratio"] = frame["mae"] / frame["fold"].map(crabnets)
+    columns = ["mae", "ratio", "seconds", "epochs"]
+    for name, its in frame.groupby("model", sort=False)[columns].mean().iterrows():
         print(
-            f"  {name:20} MAE {result['mae']:<8.4g} {result['mae_ratio']:.3f} of CrabNet's, "
-            f"{result['fit_s']:.0f} s, {result['epochs']:g} epochs"
+            f"  {name:20} MAE {its['mae']:<8.4g} {its['ratio']:.3f} of CrabNet's, "
+            f"{its['seconds']:.0f} s, {its['epochs']:g} epochs"
         )
 
 
 def run_all(options: argparse.Namespace) -> None:
-    folder = (ROOT / "build" if options.trial else RESULTS) / "against_roost"
-    figures = {"n_threads": torch.get_num_threads(), "seed": SEED, "roost": roost_settings()}
+    folder = ROOT / "build" if options.trial else RESULTS
     warm_up()
     for name in options.data_sets:
         X, y = read_rows(options.data, name)
         folds = list(matbench_folds(name).split(X))
-        runs: list[dict] = []
+        rows: list[dict] = []
         for fold in options.folds:
             train, test = (Rows(X[part], y[part]) for part in folds[fold])
-            results = compare(train, test, options)
-            print_results(f"{name}, fold {fold}", results)
-            runs += [{"fold": fold, "model": model, **its} for model, its in results.items()]
-            # After each fold: what is measured outlives a benchmark that is killed.
-            path = write_results(
-                name,
-                {**figures, "means": average(runs), "runs": runs},
-                packages=PACKAGES,
-                folder=folder,
-            )
-        print_results(f"{name}, mean of folds {', '.join(map(str, options.folds))}", average(runs))
-        print(f"{path.relative_to(ROOT)} written")
+            case = {"data_set": name, "fold": fold, "seed": SEED, "n_train": len(train.X)}
+            for row in compare(train, test, options):
+                rows.append({**case, **row, "threads": torch.get_num_threads()})
+                append_rows("against_roost", rows[-1:], packages=PACKAGES, folder=folder)
+            print_means(f"{name}, fold {fold}", [row for row in rows if row["fold"] == fold])
+        print_means(f"{name}, mean of folds {', '.join(map(str, options.folds))}", rows)
 
 
 # ------------------------------------------------------------------------------------------- main

@@ -8,15 +8,12 @@ defaults or presets. One fit is scored by
   sensitivity and specificity at one threshold, and the only figure to set beside published ones,
 * accuracy, and F1 of the class 1.
 
-A run is one data set, model, fold and seed, and has its own file in results/classification: a
-benchmark that is interrupted goes on where it was. `_runs` says which results count and how costs
-are estimated.
+A run is one data set, model, fold and seed, a row of results/classification.csv: a benchmark that
+is interrupted goes on where it was. `_runs` says which results count and how costs are estimated.
 """
 
 import argparse
-import sys
 import time
-import warnings
 from functools import partial
 from typing import Any
 
@@ -31,9 +28,9 @@ from _runs import (
     on_magpie,
     parse_options,
     plan_folds,
-    publish,
     read_fold_results,
     read_published,
+    run_benchmark,
     run_folds,
     runs_parser,
     write_folds,
@@ -46,7 +43,6 @@ from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
 from crabsk import CrabNetClassifier, ElemNetClassifier, RoostClassifier
 from crabsk.datasets._matbench_tasks import TASKS
-from crabsk.neural_network import ConflictingTargetsWarning
 
 N_FOLDS = 5
 # Seconds from short fits on expt_is_metal, on one core of a busy x86 server.
@@ -86,20 +82,18 @@ def count_training_rows(suite: str, name: str) -> int:
 def score(model: Any, X: np.ndarray, y: np.ndarray) -> dict:
     start = time.perf_counter()
     probability = model.predict_proba(X)[:, 1]
-    predict_s = time.perf_counter() - start
+    predict_seconds = time.perf_counter() - start
     labels = model.predict(X)
     return {
         "roc_auc_of_probabilities": roc_auc_score(y, probability),
         "roc_auc_of_hard_labels": roc_auc_score(y, labels),
         "accuracy": accuracy_score(y, labels),
         "f1": f1_score(y, labels),
-        "predict_s": predict_s,
+        "predict_seconds": predict_seconds,
     }
 
 
-def measure_what_is_missing(
-    results: dict[FoldRun, dict], options: argparse.Namespace
-) -> dict[FoldRun, dict]:
+def measure_what_is_missing(results: pd.DataFrame, options: argparse.Namespace) -> None:
     wanted = [
         FoldRun("matbench", name, model, fold, seed)
         for name in options.data_sets
@@ -107,7 +101,7 @@ def measure_what_is_missing(
         for seed in options.seeds
         for model in options.models
     ]
-    return run_folds(
+    run_folds(
         plan_folds(wanted, results, MODELS, count_training_rows, options),
         MODELS,
         partial(load, options=options),
@@ -127,7 +121,7 @@ def make_table(results: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
         its = results[results["model"] == model]
         if len(its):
             cells = {SCORES[name]: write_folds(its, name, N_FOLDS) for name in SCORES}
-            rows.append({"model": title, **cells, "fit": write_time(its["fit_s"].mean())})
+            rows.append({"model": title, **cells, "fit": write_time(its["seconds"].mean())})
     for column, title in PUBLISHED.items():
         if published[column].notna().any():
             figure = published[column].iloc[0]
@@ -151,11 +145,11 @@ def write_section(name: str, results: pd.DataFrame, published: pd.DataFrame) -> 
     return "\n\n".join([caption, table, *remarks])
 
 
-def write_tables(results: dict[FoldRun, dict], published: pd.DataFrame) -> str:
-    frame = pd.DataFrame(list(results.values()))
+def write_tables(results: pd.DataFrame, options: argparse.Namespace) -> str:
+    published = read_published(options.data, "ROC_AUC_of_hard_labels")
     return "\n\n".join(
         write_section(name, of_data_set, published[published.index == name])
-        for name, of_data_set in frame.groupby("data_set")
+        for name, of_data_set in results.groupby("data_set")
     )
 
 
@@ -188,20 +182,8 @@ def read_options() -> argparse.Namespace:
 
 
 def main() -> None:
-    options = read_options()
-    # A line for each run at once, in a file as well, should the benchmark be killed.
-    sys.stdout.reconfigure(line_buffering=True)
-    # Different structures of equal composition are part of mp_is_metal.
-    warnings.simplefilter("ignore", ConflictingTargetsWarning)
-
-    results = read_fold_results(MODELS, options)
-    if not options.table_only:
-        results |= measure_what_is_missing(results, options)
-    if not results:
-        print("nothing is measured yet")
-        return
-    published = read_published(options.data, "ROC_AUC_of_hard_labels")
-    publish(write_tables(results, published), options)
+    read = partial(read_fold_results, MODELS)
+    run_benchmark(read, measure_what_is_missing, write_tables, read_options())
 
 
 if __name__ == "__main__":

@@ -15,12 +15,12 @@ so that it, too, is timed for some tenths of a second; it keeps nothing from one
 """
 
 import importlib.util
-import time
 import warnings
 from collections.abc import Callable
 
 import numpy as np
-from _common import ROOT, argument_parser, read_data_set, spread, write_results
+from _common import Work, argument_parser, compare_rates, print_rates, read_data_set
+from _results import append_rows, parameters
 
 from crabsk import CompositionTransformer
 
@@ -28,7 +28,6 @@ DATA_SET = "matbench/expt_gap"
 REPEATS = 5
 N_MATMINER = 500
 PASSES = 10
-TARGETS = {"elementembeddings": 8, "matminer": 100}
 
 STATS = {
     "elementembeddings": ["mean", "variance", "min", "max", "range"],
@@ -36,8 +35,8 @@ STATS = {
 }
 
 
-def crabsk_featuriser(peer: str) -> Callable[[list[str]], np.ndarray]:
-    return CompositionTransformer("magpie", stats=STATS[peer]).fit(["Fe2O3"]).transform
+def crabsk_featuriser(peer: str) -> CompositionTransformer:
+    return CompositionTransformer("magpie", stats=STATS[peer]).fit(["Fe2O3"])
 
 
 def elementembeddings_featuriser() -> Callable[[list[str]], np.ndarray]:
@@ -63,64 +62,27 @@ def matminer_featuriser() -> Callable[[list[str]], np.ndarray]:
     )
 
 
-def formulas_per_second(featurise: Callable, formulas: list[str], passes: int = 1) -> float:
-    start = time.perf_counter()
-    for _ in range(passes):
-        featurise(formulas)
-    return passes * len(formulas) / (time.perf_counter() - start)
-
-
 def main() -> None:
     data = argument_parser(__doc__).parse_args().data
     formulas = read_data_set(data, DATA_SET)["formula"].tolist()
     part = np.random.default_rng(0).permutation(len(formulas))[:N_MATMINER]
 
+    rows = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the peers, about their own dependencies
-        peers = {"elementembeddings": (elementembeddings_featuriser(), formulas)}
+        peers = {"elementembeddings": Work(elementembeddings_featuriser(), formulas)}
         if importlib.util.find_spec("matminer"):
-            peers["matminer"] = (matminer_featuriser(), [formulas[i] for i in part])
-        ours = {peer: crabsk_featuriser(peer) for peer in peers}
-        for peer, (theirs, _) in peers.items():  # imports and tables, once
-            features = ours[peer](formulas[:50]), theirs(formulas[:50])
+            peers["matminer"] = Work(matminer_featuriser(), [formulas[i] for i in part])
+        for peer, theirs in peers.items():
+            transformer = crabsk_featuriser(peer)
+            ours = Work(transformer.transform, formulas, PASSES)
+            features = ours.do(formulas[:50]), theirs.do(formulas[:50])  # imports and tables, once
             if peer == "elementembeddings":
                 np.testing.assert_allclose(*features, rtol=1e-9, atol=1e-9)
-        runs: dict[str, dict[str, list[float]]] = {
-            peer: {"crabsk_per_s": [], "peer_per_s": []} for peer in peers
-        }
-        for _ in range(REPEATS):
-            for peer, (theirs, its_formulas) in peers.items():
-                runs[peer]["crabsk_per_s"].append(formulas_per_second(ours[peer], formulas, PASSES))
-                runs[peer]["peer_per_s"].append(formulas_per_second(theirs, its_formulas))
-
-    figures = {}
-    print(f"{len(formulas)} formulas of {DATA_SET}, {REPEATS} repeats by turns\n")
-    print(f"{'':34}{'median':>10}{'min':>10}{'max':>10}")
-    for peer, run in runs.items():
-        ratios = [o / t for o, t in zip(run["crabsk_per_s"], run["peer_per_s"], strict=True)]
-        figures[peer] = {
-            "n_formulas": len(peers[peer][1]),
-            "stats": STATS[peer],
-            **{key: spread(rates) for key, rates in run.items()},
-            "ratio": spread(ratios),
-            "target_ratio": TARGETS[peer],
-        }
-        for label, key, digits in (
-            ("crabsk, formulas/s", "crabsk_per_s", 0),
-            (f"{peer}, formulas/s", "peer_per_s", 0),
-            (f"crabsk / {peer}", "ratio", 1),
-        ):
-            shown = "".join(
-                f"{figures[peer][key][k]:>10.{digits}f}" for k in ("median", "min", "max")
-            )
-            print(f"{label:34}{shown}")
-        print(f"({peer}: {len(peers[peer][1])} formulas, target ratio {TARGETS[peer]})\n")
-    path = write_results(
-        "featurisation",
-        {"data_set": DATA_SET, "repeats": REPEATS, "peers": figures},
-        packages=("numpy", "scikit-learn", "pandas", *peers),
-    )
-    print(f"{path.relative_to(ROOT)} written")
+            row = {"data_set": DATA_SET, "peer": peer, **compare_rates(ours, theirs, REPEATS)}
+            rows.append({**row, "parameters": parameters(transformer)})
+    print_rates(rows)
+    append_rows("featurisation", rows, packages=("numpy", "scikit-learn", "pandas", *sorted(peers)))
 
 
 if __name__ == "__main__":

@@ -4,36 +4,40 @@ The rows are the training rows of fold 0 of Matbench data sets, and the rows of 
 that are not the paper's test rows. Of these, a random fifth is held out to score on; the official
 test rows are never looked at. Each variant changes one thing of the default.
 
-A run is one variant, data set and split, and has its own file in results/front; a run whose file is
-there, with the parameters that the variant has today, is not repeated, and other files count for
-nothing. The scores of smaller ensembles come from the first members of the largest. Without
---table-only it measures first; then it prints the table, and with --plot draws it into
-docs/images/front.png.
+A run is one variant, data set and split. results/front.csv has a row for each size of the ensemble;
+the scores of smaller ones come from the first members of the largest. A benchmark that is
+interrupted goes on where it was; `_runs` says which results count. Without --table-only it measures
+first; then it prints the table, and with --plot draws it into docs/images/front.png.
 """
 
 import argparse
-import json
-import sys
-import time
-import warnings
+from functools import lru_cache
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
-from _common import RESULTS, ROOT, argument_parser, read_data_set, write_results
-from _runs import PACKAGES, parameters, stands_for
+from _common import ROOT, argument_parser, read_data_set
+from _runs import (
+    columns,
+    of_today,
+    parse_options,
+    read_runs,
+    run_all,
+    run_benchmark,
+    runs_in,
+    timed_fit,
+)
 from sklearn.metrics import mean_absolute_error
-from tqdm import tqdm
 
 from crabsk import CrabNetRegressor
 from crabsk.datasets import matbench_folds
-from crabsk.neural_network import ConflictingTargetsWarning
 
 VARIANTS = {
     "default": {"n_estimators": 8},
-    "d_model 64": {"d_model": 64, "dim_feedforward": 128, "head_widths": (128, 64)},
-    "d_model 256": {"d_model": 256, "dim_feedforward": 512},
+    "d_model 64": {"d_model": 64},
+    "d_model 256": {"d_model": 256},
     "1 layer": {"n_layers": 1},
     "half the epochs": {"max_epochs": "half"},
     "twice the epochs": {"max_epochs": "twice"},
@@ -50,11 +54,24 @@ VARIANTS = {
     "Magpie elements": {"embedding": "magpie"},
     "robust L1 loss": {"loss": "robust_l1"},
     "Yeo-Johnson targets": {"target_transform": "yeo-johnson"},
-    "post-norm": {"norm_first": False},
+    "paper's architecture": {"architecture": "paper"},
 }
 DATA_SETS = ("steels", "jdft2d", "expt_gap", "dielectric", "log_gvrh", "aflow__Egap")
 MEMBERS = (1, 2, 4, 8)
 PICTURE = ROOT / "docs" / "images" / "front.png"
+
+
+class Run(NamedTuple):
+    """A fit to four fifths of the rows of a data set."""
+
+    variant: str
+    data_set: str
+    split: int
+
+    @property
+    def name(self) -> str:
+        """What it is called in print."""
+        return f"{self.data_set}, {self.variant}, split {self.split}"
 
 
 def load_rows(data: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -66,11 +83,12 @@ def load_rows(data: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
     else:
         frame = read_data_set(data, f"extended/{name}")
         frame = frame[frame["split"] != "test"]
-    return frame["formula"].to_numpy(object), frame["target"].to_numpy(float)
+    return columns(frame)
 
 
-def make_model(variant: str, n_rows: int, seed: int) -> CrabNetRegressor:
-    settings = {"n_estimators": 2, **VARIANTS[variant], "random_state": seed}
+def make_model(run: Run, n_rows: int, *, trial: bool) -> CrabNetRegressor:
+    settings: dict[str, Any] = {"n_estimators": 2, "random_state": run.split}
+    settings |= VARIANTS[run.variant] | ({"max_epochs": 1} if trial else {})
     default = CrabNetRegressor()
     usual = {"max_epochs": default._n_epochs(n_rows), "batch_size": default._batch_size(n_rows)}
     for name, value in usual.items():
@@ -80,71 +98,50 @@ def make_model(variant: str, n_rows: int, seed: int) -> CrabNetRegressor:
     return CrabNetRegressor(**settings)
 
 
-def measure(variant: str, name: str, split: int, X: np.ndarray, y: np.ndarray) -> dict:
-    shuffled = np.random.RandomState(split).permutation(len(X))
+def measure(run: Run, X: np.ndarray, y: np.ndarray, *, trial: bool) -> list[dict]:
+    shuffled = np.random.RandomState(run.split).permutation(len(X))
     held_out, train = np.split(shuffled, [len(X) // 5])
-    model = make_model(variant, len(train), split)
-    start = time.process_time()
-    model.fit(X[train], y[train])
-    cpu_s = time.process_time() - start
+    model = make_model(run, len(train), trial=trial)
+    fitted = timed_fit(model, X[train], y[train])
     members = list(model.nets_)
-    errors = {}
-    for n in MEMBERS:
-        if n <= len(members):
-            model.nets_ = members[:n]
-            errors[n] = mean_absolute_error(y[held_out], model.predict(X[held_out]))
-    model.nets_ = members
-    return {
-        "variant": variant,
-        "data_set": name,
-        "split": split,
-        "n_train": len(train),
-        "mae": errors,
-        "cpu_s_per_member": cpu_s / len(members),
-        "parameters": parameters(model, len(train)),
-    }
+    rows = []
+    for n in MEMBERS[: MEMBERS.index(len(members)) + 1]:
+        model.nets_ = members[:n]
+        mae = mean_absolute_error(y[held_out], model.predict(X[held_out]))
+        rows.append({"networks": n, "mae": mae, **fitted})
+    return rows
 
 
-def result_path(variant: str, name: str, split: int) -> str:
-    return f"{name}/{variant.replace(' ', '_')}/split{split}"
+def read_results(options: argparse.Namespace) -> pd.DataFrame:
+    def model_today(row: dict) -> CrabNetRegressor | None:
+        if row["variant"] not in VARIANTS:
+            return None
+        run = Run(*(row[field] for field in Run._fields))
+        return make_model(run, row["n_train"], trial=options.trial)
+
+    return of_today(read_runs(options), model_today, options)
 
 
-def run_all(options: argparse.Namespace) -> None:
+def measure_what_is_missing(results: pd.DataFrame, options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
+    measured = runs_in(results, Run)
     runs = [
-        (variant, name, split)
+        run
         for name in options.data_sets
         for split in options.splits
         for variant in options.variants
+        if (run := Run(variant, name, split)) not in measured
     ]
-    for variant, name, split in tqdm(runs, unit="fit"):
-        path = RESULTS / "front" / f"{result_path(variant, name, split)}.json"
-        X, y = load_rows(options.data, name)
-        n = len(X) - len(X) // 5
-        if path.exists() and stands_for(
-            json.loads(path.read_text())["parameters"], make_model(variant, n, split), n
-        ):
-            continue
-        result = measure(variant, name, split, X, y)
-        write_results(
-            result_path(variant, name, split), result, packages=PACKAGES, folder=RESULTS / "front"
-        )
-        scores = ", ".join(f"{n} nets {mae:.4g}" for n, mae in result["mae"].items())
-        tqdm.write(f"{name}, {variant}, split {split}: {scores}")
+    load_once = lru_cache(maxsize=1)(load_rows)  # runs come data set by data set
+    run_all(
+        runs,
+        lambda run: measure(run, *load_once(options.data, run.data_set), trial=options.trial),
+        lambda rows: ", ".join(f"{row['networks']} nets {row['mae']:.4g}" for row in rows),
+        options,
+    )
 
 
-def read_results() -> list[dict]:
-    """Read what was measured of the variants as they are today."""
-    results = []
-    for path in sorted((RESULTS / "front").glob("*/*/*.json")):
-        result = json.loads(path.read_text())
-        model = make_model(result["variant"], result["n_train"], result["split"])
-        if stands_for(result["parameters"], model, result["n_train"]):
-            results.append(result)
-    return results
-
-
-def read_points(results: list[dict]) -> pd.DataFrame:
+def read_points(results: pd.DataFrame) -> pd.DataFrame:
     """Return MAE and CPU time for each data set, variant and number of networks.
 
     Both are means over the splits that the variant has, and beside them stand the default's
@@ -152,15 +149,13 @@ def read_points(results: list[dict]) -> pd.DataFrame:
     """
     frame = pd.DataFrame(
         {
-            "data set": result["data_set"],
-            "variant": result["variant"],
-            "split": result["split"],
-            "networks": int(n),
-            "MAE": mae,
-            "CPU s": result["cpu_s_per_member"] * int(n),
+            "data set": results["data_set"],
+            "variant": results["variant"],
+            "split": results["split"],
+            "networks": results["networks"],
+            "MAE": results["mae"],
+            "CPU s": results["cpu_seconds"] * results["networks"] / results["n_estimators"],
         }
-        for result in results
-        for n, mae in result["mae"].items()
     )
     default = frame[frame["variant"] == "default"].drop(columns="variant")
     keys = ["data set", "split", "networks"]
@@ -220,26 +215,32 @@ def draw(points: pd.DataFrame) -> None:
     print(f"{PICTURE.relative_to(ROOT)} written")
 
 
-def main() -> None:
+def write_table(results: pd.DataFrame, options: argparse.Namespace) -> str:
+    points = read_points(results)
+    if options.plot:
+        draw(points)
+    return make_table(points).round(1).to_string()
+
+
+def read_options() -> argparse.Namespace:
     parser = argument_parser(__doc__)
+    parser.set_defaults(name="front", markdown=None)
     parser.add_argument("--data-sets", nargs="+", default=DATA_SETS)
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=VARIANTS)
     parser.add_argument("--splits", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--table-only", action="store_true", help="measure nothing")
     parser.add_argument("--plot", action="store_true", help=f"draw {PICTURE.relative_to(ROOT)}")
-    options = parser.parse_args()
-    sys.stdout.reconfigure(line_buffering=True)
-    warnings.simplefilter("ignore", ConflictingTargetsWarning)
-    if not options.table_only:
-        run_all(options)
-    if not (results := read_results()):
-        print("nothing is measured yet")
-        return
-    points = read_points(results)
-    print(make_table(points).round(1).to_string())
-    if options.plot:
-        draw(points)
+    parser.add_argument(
+        "--trial",
+        action="store_true",
+        help="does everything run? One epoch; the results go to build/front.csv",
+    )
+    return parse_options(parser)
+
+
+def main() -> None:
+    run_benchmark(read_results, measure_what_is_missing, write_table, read_options())
 
 
 if __name__ == "__main__":

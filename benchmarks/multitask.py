@@ -20,14 +20,13 @@ through their rows as often as the default would go through all rows of the thre
 fewer steps where there are fewer rows: the model "single_long" repeats its few rows until it has
 taken as many steps as a model of three targets.
 
-A run is one variant, reduction, model, size of the ensemble and seed, and has its own file in
-results/multitask: a benchmark that is interrupted goes on where it was. `_runs` says which results
-count and how costs are estimated.
+A run is one variant, reduction, model, size of the ensemble and seed. results/multitask.csv has a
+row for each property that it is scored on. A benchmark that is interrupted goes on where it was;
+`_runs` says which results count and how costs are estimated.
 """
 
 import argparse
 import math
-import sys
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -39,11 +38,12 @@ from _runs import (
     Model,
     fit_minutes,
     make_model,
+    of_today,
     parse_options,
     plan,
-    publish,
-    read_results,
+    read_runs,
     run_all,
+    run_benchmark,
     runs_parser,
     seconds_per_pass,
     timed_fit,
@@ -78,11 +78,11 @@ MODELS = {
     "single_long": Model("one target, as many steps", CrabNetRegressor, 2.4e-4),
     "shared": Model("three targets, shared head", CrabNetRegressor, 2.4e-4),
     "mmoe": Model(
-        "three targets, mixture of experts", partial(CrabNetRegressor, head="mmoe"), 3.5e-4
+        "three targets, mixture of experts", partial(CrabNetRegressor, n_experts=4), 3.5e-4
     ),
     "shared_large": Model("five targets, shared head", CrabNetRegressor, 2.4e-4),
     "mmoe_large": Model(
-        "five targets, mixture of experts", partial(CrabNetRegressor, head="mmoe"), 3.6e-4
+        "five targets, mixture of experts", partial(CrabNetRegressor, n_experts=4), 3.6e-4
     ),
 }
 
@@ -102,7 +102,7 @@ class Run(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Where the result lies, and what it is called in print."""
+        """What it is called in print."""
         reduction = f"{self.task}_{self.n_labels or 'all'}"
         return f"{self.variant}/{reduction}/{self.model}_x{self.n_estimators}/seed{self.seed}"
 
@@ -191,7 +191,7 @@ def steps_an_epoch(model: CrabNetRegressor, n_rows: int) -> int:
     return math.ceil(n_rows / model._batch_size(n_rows))
 
 
-def measure(run: Run, table: Table, *, trial: bool) -> dict:
+def measure(run: Run, table: Table, *, trial: bool) -> list[dict]:
     labels = training_labels(table, run)
     rows = labelled_rows(labels, run.targets)
     n_joint = len(labelled_rows(labels, SMALL))
@@ -201,8 +201,10 @@ def measure(run: Run, table: Table, *, trial: bool) -> dict:
     predicted = pd.DataFrame(
         model.predict(table.formulas).reshape(len(table.formulas), -1), columns=run.targets
     )
-    scores = {name: score(name, labels, predicted[name].to_numpy(), table) for name in run.scored}
-    return {**fitted, "n_joint": n_joint, "scores": scores}
+    return [
+        {**score(name, labels, predicted[name].to_numpy(), table), "n_joint": n_joint, **fitted}
+        for name in run.scored
+    ]
 
 
 def score(name: str, labels: np.ndarray, predicted: np.ndarray, table: Table) -> dict:
@@ -210,8 +212,9 @@ def score(name: str, labels: np.ndarray, predicted: np.ndarray, table: Table) ->
     k = PROPERTIES.index(name)
     test = table.test[:, k]
     return {
+        "property": name,
         "mae": mean_absolute_error(table.labels[test, k], predicted[test]),
-        "n_labels": int((~np.isnan(labels[:, k])).sum()),
+        "training_labels": int((~np.isnan(labels[:, k])).sum()),
         "n_test": int(test.sum()),
     }
 
@@ -236,9 +239,17 @@ def scored_tasks(model: str, n_labels: int, options: argparse.Namespace) -> list
     return options.tasks if model == "single" else [EVERY]
 
 
-def measure_what_is_missing(
-    results: dict[Run, dict], options: argparse.Namespace
-) -> dict[Run, dict]:
+def read_results(options: argparse.Namespace) -> pd.DataFrame:
+    def model_today(row: dict) -> CrabNetRegressor | None:
+        if row["model"] not in MODELS:
+            return None
+        run = Run(*(row[field] for field in Run._fields))
+        return make_estimator(run, row["n_train"], row["n_joint"], trial=options.trial)
+
+    return of_today(read_runs(options), model_today, options)
+
+
+def measure_what_is_missing(results: pd.DataFrame, options: argparse.Namespace) -> None:
     table = read_table(options.data, trial=options.trial)
     seconds = seconds_per_pass(results, MODELS)
 
@@ -257,28 +268,15 @@ def measure_what_is_missing(
         group_by=lambda run: f"seed {run.seed}",
     )
     warm_up(make_model(MODELS[name], 0, trial=True) for name in {run.model for run in runs})
-    return run_all(
-        runs, partial(measure, table=table, trial=options.trial), describe, options.results
-    )
+    run_all(runs, partial(measure, table=table, trial=options.trial), describe, options)
 
 
-def describe(result: dict) -> str:
-    errors = [f"{name} {its['mae']:.4g}" for name, its in result["scores"].items()]
+def describe(rows: list[dict]) -> str:
+    errors = [f"{row['property']} {row['mae']:.4g}" for row in rows]
     return f"MAE {', '.join(errors)}"
 
 
 # ------------------------------------------------------------------------------------------ table
-
-
-def make_frame(results: dict[Run, dict], n_estimators: int) -> pd.DataFrame:
-    """Return a row for each run and property scored."""
-    return pd.DataFrame(
-        {**run._asdict(), **its, "task": task, "reduced": run.n_labels > 0}
-        | {"n_threads": result["n_threads"]}
-        for run, result in results.items()
-        if run.n_estimators == n_estimators
-        for task, its in result["scores"].items()
-    )
 
 
 def write_cell(errors: pd.Series, of_single: pd.Series | None) -> str:
@@ -294,20 +292,22 @@ def write_cell(errors: pd.Series, of_single: pd.Series | None) -> str:
 def make_table(frame: pd.DataFrame) -> pd.DataFrame:
     rows = []
     # From many labels to few.
-    ordered = frame.sort_values(["task", "reduced", "n_labels"], ascending=[True, True, False])
-    for (task, reduced, n_labels), group in ordered.groupby(
-        ["task", "reduced", "n_labels"], sort=False
+    ordered = frame.assign(reduced=frame["n_labels"] > 0).sort_values(
+        ["property", "reduced", "training_labels"], ascending=[True, True, False]
+    )
+    for (name, reduced, n_labels), group in ordered.groupby(
+        ["property", "reduced", "training_labels"], sort=False
     ):
         errors = {model: its.set_index("seed")["mae"] for model, its in group.groupby("model")}
         of_single = errors.get("single")
         rows.append(
             {
-                "property": f"{task.replace('_', ' ')} ({UNITS[task]})",
+                "property": f"{name.replace('_', ' ')} ({UNITS[name]})",
                 "training labels": f"{n_labels}{'' if reduced else ' (all)'}",
                 **{
-                    model.title: write_cell(errors[name], None if name == "single" else of_single)
-                    for name, model in MODELS.items()
-                    if name in errors
+                    model.title: write_cell(errors[key], None if key == "single" else of_single)
+                    for key, model in MODELS.items()
+                    if key in errors
                 },
             }
         )
@@ -325,7 +325,9 @@ def write_section(variant: str, frame: pd.DataFrame, n_estimators: int) -> str:
     return f"{caption}\n\n{write_markdown(make_table(frame))}"
 
 
-def write_tables(frame: pd.DataFrame, n_estimators: int) -> str:
+def write_tables(results: pd.DataFrame, options: argparse.Namespace) -> str:
+    n_estimators = options.n_estimators
+    frame = results[results["n_estimators"] == n_estimators]
     return "\n\n".join(
         write_section(variant, frame[frame["variant"] == variant], n_estimators)
         for variant in VARIANTS
@@ -378,25 +380,7 @@ def read_options() -> argparse.Namespace:
 
 
 def main() -> None:
-    options = read_options()
-    # A line for each run at once, in a file as well, should the benchmark be killed.
-    sys.stdout.reconfigure(line_buffering=True)
-    results = read_results(
-        options.results,
-        Run,
-        lambda run, result: (
-            make_estimator(run, result["n_train"], result["n_joint"], trial=options.trial)
-            if run.model in MODELS
-            else None
-        ),
-    )
-    if not options.table_only:
-        results |= measure_what_is_missing(results, options)
-    frame = make_frame(results, options.n_estimators)
-    if frame.empty:
-        print("nothing is measured yet")
-        return
-    publish(write_tables(frame, options.n_estimators), options)
+    run_benchmark(read_results, measure_what_is_missing, write_tables, read_options())
 
 
 if __name__ == "__main__":

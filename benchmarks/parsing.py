@@ -8,12 +8,11 @@ all compositions in one batch; pymatgen's objects are made one by one and droppe
 not pay for keeping them.
 """
 
-import time
 from collections import deque
-from collections.abc import Callable
 
 import pymatgen.core.composition
-from _common import ROOT, argument_parser, read_data_set, spread, write_results
+from _common import Work, argument_parser, compare_rates, print_rates, read_data_set
+from _results import append_rows
 from pymatgen.core import Composition
 
 from crabsk.composition import parse_formulas
@@ -23,20 +22,11 @@ REPEATS = 5
 
 
 def read_with_pymatgen(formulas: list[str]) -> None:
-    deque(map(Composition, formulas), maxlen=0)
-
-
-def empty_pymatgen_cache() -> None:
     # A private name: a version without it is taken to have no cache of formulas.
     cached = getattr(pymatgen.core.composition, "_parse_formula_cached", None)
     if cached is not None:
         cached.cache_clear()
-
-
-def formulas_per_second(read: Callable, formulas: list[str]) -> float:
-    start = time.perf_counter()
-    read(formulas)
-    return len(formulas) / (time.perf_counter() - start)
+    deque(map(Composition, formulas), maxlen=0)
 
 
 def main() -> None:
@@ -44,34 +34,12 @@ def main() -> None:
     formulas = read_data_set(data, DATA_SET)["formula"].unique().tolist()
     for read in (parse_formulas, read_with_pymatgen):  # imports and element tables, once
         read(formulas[:1000])
-
-    crabsk, pymatgen_ = [], []
-    for _ in range(REPEATS):
-        crabsk.append(formulas_per_second(parse_formulas, formulas))
-        empty_pymatgen_cache()
-        pymatgen_.append(formulas_per_second(read_with_pymatgen, formulas))
-    ratios = [ours / theirs for ours, theirs in zip(crabsk, pymatgen_, strict=True)]
-
-    figures = {
-        "crabsk_per_s": spread(crabsk),
-        "pymatgen_per_s": spread(pymatgen_),
-        "ratio": spread(ratios),
-    }
-    print(f"{len(formulas)} distinct formulas of {DATA_SET}, {REPEATS} repeats by turns\n")
-    print(f"{'':26}{'median':>10}{'min':>10}{'max':>10}")
-    for label, key, digits in (
-        ("crabsk, formulas/s", "crabsk_per_s", 0),
-        ("pymatgen, formulas/s", "pymatgen_per_s", 0),
-        ("crabsk / pymatgen", "ratio", 2),
-    ):
-        cells = "".join(f"{figures[key][k]:>10.{digits}f}" for k in ("median", "min", "max"))
-        print(f"{label:26}{cells}")
-    path = write_results(
-        "parsing",
-        {"data_set": DATA_SET, "n_formulas": len(formulas), "repeats": REPEATS, **figures},
-        packages=("numpy", "pymatgen"),
+    rates = compare_rates(
+        Work(parse_formulas, formulas), Work(read_with_pymatgen, formulas), REPEATS
     )
-    print(f"\n{path.relative_to(ROOT)} written")
+    row = {"data_set": DATA_SET, "peer": "pymatgen", **rates, "parameters": "{}"}
+    print_rates([row])
+    append_rows("parsing", [row], packages=("numpy", "pymatgen"))
 
 
 if __name__ == "__main__":

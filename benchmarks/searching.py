@@ -11,12 +11,14 @@ Ratios are those of two searches next to each other, in several repeats.
 """
 
 import argparse
+import json
 import time
 import warnings
 
 import numpy as np
 import torch
-from _common import print_table, spread, three, write_results
+from _common import print_table, spread, three
+from _results import append_rows
 from sklearn.model_selection import GridSearchCV
 from tqdm import tqdm
 
@@ -24,6 +26,7 @@ from crabsk import CrabNetRegressor
 from crabsk.datasets import load_formation_enthalpy
 
 GRID = {"learning_rate": [5e-4, 1e-3], "dropout": [0.0, 0.1]}
+SETTINGS = {"n_estimators": 2}
 N_ROWS = 1000
 LIMITS = {1: 0.65, 2: 1.05}  # of the time of n_jobs=1, for each number of threads
 
@@ -32,7 +35,7 @@ def search(n_jobs: int, threads: int, max_epochs: int) -> tuple[float, np.ndarra
     """Return the seconds that a search takes, and its scores."""
     X, y = load_formation_enthalpy(return_X_y=True)
     torch.set_num_threads(threads)
-    model = CrabNetRegressor(n_estimators=2, max_epochs=max_epochs, random_state=0)
+    model = CrabNetRegressor(**SETTINGS, max_epochs=max_epochs, random_state=0)
     grid = GridSearchCV(model, GRID, cv=2, n_jobs=n_jobs, refit=False)
     start = time.perf_counter()
     grid.fit(X[:N_ROWS], y[:N_ROWS])
@@ -47,9 +50,8 @@ def main() -> None:
     # Noted by the fits, of no account here: equal formulas with different targets.
     warnings.simplefilter("ignore")
     search(2, 1, 1)
-    figures: dict = {"repeats": options.repeats, "max_epochs": options.max_epochs, "threads": {}}
-    table = []
-    for threads, limit in LIMITS.items():
+    rows = []
+    for threads in LIMITS:
         seconds: dict[int, list[float]] = {1: [], 2: []}
         difference = 0.0
         for _ in tqdm(range(options.repeats), desc=f"{threads} threads"):
@@ -58,25 +60,32 @@ def main() -> None:
                 elapsed, scores[n_jobs] = search(n_jobs, threads, options.max_epochs)
                 times.append(elapsed)
             difference = max(difference, float(abs(scores[1] - scores[2]).max()))
-        ratios = spread([b / a for a, b in zip(seconds[1], seconds[2], strict=True)])
-        figures["threads"][threads] = {
-            "seconds": seconds,
-            "ratio": ratios,
-            "largest_difference_of_scores": difference,
-        }
-        table.append(
+        rows.append(
             {
-                "threads of torch": str(threads),
-                "n_jobs=1 (s)": f"{np.median(seconds[1]):.1f}",
-                "n_jobs=2 (s)": f"{np.median(seconds[2]):.1f}",
-                "ratio": three(ratios, ".2f"),
-                "at most": str(limit),
-                "scores differ by": f"{difference:.0e}",
+                "repeats": options.repeats,
+                "epochs": options.max_epochs,
+                "seconds": spread(seconds[1]),
+                "seconds_of_two_processes": spread(seconds[2]),
+                "ratio": spread([b / a for a, b in zip(seconds[1], seconds[2], strict=True)]),
+                "largest_difference_of_scores": difference,
+                "threads": threads,
+                "parameters": json.dumps(SETTINGS),
             }
         )
-    print_table(table)
-    packages = ("numpy", "scikit-learn", "joblib", "torch")
-    print(write_results("searching", figures, packages=packages))
+    print_table(
+        [
+            {
+                "threads of torch": str(row["threads"]),
+                "n_jobs=1 (s)": three(row["seconds"], ".1f"),
+                "n_jobs=2 (s)": three(row["seconds_of_two_processes"], ".1f"),
+                "ratio": three(row["ratio"], ".2f"),
+                "at most": str(LIMITS[row["threads"]]),
+                "scores differ by": f"{row['largest_difference_of_scores']:.0e}",
+            }
+            for row in rows
+        ]
+    )
+    append_rows("searching", rows, packages=("numpy", "scikit-learn", "joblib", "torch"))
 
 
 if __name__ == "__main__":

@@ -17,24 +17,22 @@ encoder      networks that start from the pretrained encoder (``init_from``)
 both         both
 
 All have the package's defaults, the ensemble included. A run is one recipe, pretraining, fold and
-seed, and has its own file in results/transfer: a benchmark that is interrupted goes on where it
-was. Pretrained networks lie in build/transfer; remove them to train them anew, and what was
-fine-tuned from the old ones does not count any more. `_runs` says which results count besides.
+seed, a row of results/transfer.csv, as is each pretraining: a benchmark that is interrupted goes on
+where it was. Pretrained networks lie in build/transfer; remove them to train them anew, and what
+was fine-tuned from the old ones does not count any more. `_runs` says which results count besides.
 """
 
 import argparse
 import hashlib
-import json
-import sys
 import time
-import warnings
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from _common import ROOT, read_data_set, write_results
+from _common import ROOT, read_data_set
+from _results import append_rows, model_facts
 from _runs import (
     PACKAGES,
     Data,
@@ -44,12 +42,12 @@ from _runs import (
     fit_minutes,
     load_matbench,
     make_model,
-    parameters,
+    of_today,
     parse_options,
     plan,
-    publish,
-    read_results,
+    read_runs,
     run_all,
+    run_benchmark,
     runs_parser,
     seconds_per_pass,
     timed_fit,
@@ -64,7 +62,6 @@ from sklearn.metrics import mean_absolute_error
 from crabsk import CrabNetRegressor, load_model, save_model
 from crabsk.composition import reduced_formula
 from crabsk.datasets._matbench_tasks import TASKS
-from crabsk.neural_network import ConflictingTargetsWarning
 
 SEED = 0
 N_FOLDS = 5
@@ -91,7 +88,7 @@ class Run(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Where the result lies, and what it is called in print."""
+        """What it is called in print."""
         return f"{self.model}/{self.pretraining}/fold{self.fold}_seed{self.seed}"
 
 
@@ -121,9 +118,10 @@ def pretrained(which: str, X: np.ndarray, options: argparse.Namespace) -> CrabNe
         facts = timed_fit(model, gaps.index.to_numpy(object), gaps.to_numpy())
         path.parent.mkdir(parents=True, exist_ok=True)
         save_model(model, path)
-        facts["sha256"] = hash_of(path)
-        write_results(f"pretraining_{which}", facts, packages=PACKAGES, folder=options.results)
-        print(f"{facts['fit_cpu_s'] / 60:.0f} CPU minutes")
+        row = {"model": "pretraining", "pretraining": which, "seed": SEED, **facts}
+        row["donor_sha256"] = hash_of(path)
+        append_rows(options.name, [row], packages=PACKAGES, folder=options.results)
+        print(f"{facts['cpu_seconds'] / 60:.0f} CPU minutes")
     return load_model(path)
 
 
@@ -131,16 +129,16 @@ def hash_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def pretraining_facts(which: str, options: argparse.Namespace) -> dict | None:
-    """Return what was recorded of a pretraining, if it took place."""
-    path = options.results / f"pretraining_{which}.json"
-    return json.loads(path.read_text()) if path.exists() else None
+def latest_pretrainings(options: argparse.Namespace) -> dict[str, dict]:
+    """Return the row of each pretraining that took place."""
+    rows = read_runs(options).to_dict("records")
+    return {row["pretraining"]: row for row in rows if row["model"] == "pretraining"}
 
 
 # ------------------------------------------------------------------------------------------- runs
 
 
-def measure(run: Run, data: Data, options: argparse.Namespace) -> dict:
+def measure(run: Run, data: Data, options: argparse.Namespace) -> list[dict]:
     train, test = data.folds[run.fold]
     model = make_model(MODELS[run.model], run.seed, trial=options.trial)
     X: Any = data.X
@@ -154,15 +152,12 @@ def measure(run: Run, data: Data, options: argparse.Namespace) -> dict:
             model.set_params(init_from=donor)
     fitted = timed_fit(model, X[train], data.y[train])
     if run.model != "scratch":
-        fitted["fit_s"] += predict_s
+        fitted["seconds"] += predict_s
         fitted["donor_sha256"] = hash_of(pretrained_path(run.pretraining, options))
     # The donor is named by the run, not by what its parameters would print.
-    fitted["parameters"] = parameters(model.set_params(init_from=None), len(train))
-    return {
-        **fitted,
-        "n_test": len(test),
-        "mae": mean_absolute_error(data.y[test], model.predict(X[test])),
-    }
+    fitted |= model_facts(model.set_params(init_from=None), len(train))
+    mae = mean_absolute_error(data.y[test], model.predict(X[test]))
+    return [{"mae": mae, "n_test": len(test), **fitted}]
 
 
 def wanted_runs(options: argparse.Namespace) -> list[Run]:
@@ -175,9 +170,23 @@ def wanted_runs(options: argparse.Namespace) -> list[Run]:
     ]
 
 
-def measure_what_is_missing(
-    results: dict[Run, dict], options: argparse.Namespace
-) -> dict[Run, dict]:
+def read_results(options: argparse.Namespace) -> pd.DataFrame:
+    """Read the fine-tunings that count: from the networks that were pretrained last."""
+    rows = read_runs(options)
+    rows = rows[rows["model"] != "pretraining"] if len(rows) else rows
+    if rows.empty:
+        return rows
+
+    def model_today(row: dict) -> CrabNetRegressor:
+        return make_model(MODELS[row["model"]], row["seed"], trial=options.trial)
+
+    results = of_today(rows, model_today, options)
+    donors = {which: row["donor_sha256"] for which, row in latest_pretrainings(options).items()}
+    donor = results["pretraining"].map(donors)
+    return results[(results["model"] == "scratch") | (results["donor_sha256"] == donor)]
+
+
+def measure_what_is_missing(results: pd.DataFrame, options: argparse.Namespace) -> None:
     seconds = seconds_per_pass(results, MODELS)
     n_train = TASKS["expt_gap"].n_rows * (N_FOLDS - 1) // N_FOLDS
 
@@ -194,11 +203,11 @@ def measure_what_is_missing(
     )
     warm_up(make_model(MODELS[name], 0, trial=True) for name in {run.model for run in runs})
     load_once = lru_cache(maxsize=1)(partial(load_matbench, "expt_gap", options))
-    return run_all(
+    run_all(
         runs,
         lambda run: measure(run, load_once(), options),
-        lambda result: f"MAE {result['mae']:.4f}",
-        options.results,
+        lambda rows: f"MAE {rows[0]['mae']:.4f}",
+        options,
     )
 
 
@@ -228,29 +237,25 @@ def make_table(frame: pd.DataFrame) -> pd.DataFrame:
                     "pretrained on": PRETRAININGS.get(pretraining, ""),
                     "MAE (eV)": write_folds(its, "mae", N_FOLDS),
                     "change": change,
-                    "fit": write_time(its["fit_s"].mean()),
+                    "fit": write_time(its["seconds"].mean()),
                 }
             )
     return pd.DataFrame(rows)
 
 
-def write_tables(results: dict[Run, dict], options: argparse.Namespace) -> str:
-    frame = pd.DataFrame([{**result, **run._asdict()} for run, result in results.items()])
+def write_tables(results: pd.DataFrame, options: argparse.Namespace) -> str:
     caption = (
         "`expt_gap`, official folds. Mean over folds (folds measured, if not all; lowest–highest), "
         "its change from scratch in the same folds (from fold to fold), and the mean wall time of "
-        f"a fit after the pretraining; threads: {write_threads(frame)}."
+        f"a fit after the pretraining; threads: {write_threads(results)}."
     )
-    remarks = []
-    for which in PRETRAININGS:
-        if facts := pretraining_facts(which, options):
-            remarks.append(
-                f"- Pretraining, {PRETRAININGS[which]}: {facts['n_train']} compositions, "
-                f"{facts['parameters']['n_estimators']} networks, "
-                f"{facts['parameters']['max_epochs']} epochs, "
-                f"{facts['fit_cpu_s'] / 60:.0f} CPU minutes."
-            )
-    return "\n\n".join([caption, write_markdown(make_table(frame)), "\n".join(remarks)])
+    remarks = [
+        f"- Pretraining, {PRETRAININGS[which]}: {row['n_train']} compositions, "
+        f"{row['n_estimators']} networks, {row['epochs']:.0f} epochs, "
+        f"{row['cpu_seconds'] / 60:.0f} CPU minutes."
+        for which, row in sorted(latest_pretrainings(options).items())
+    ]
+    return "\n\n".join([caption, write_markdown(make_table(results)), "\n".join(remarks)])
 
 
 # ------------------------------------------------------------------------------------------- main
@@ -267,36 +272,7 @@ def read_options() -> argparse.Namespace:
 
 
 def main() -> None:
-    options = read_options()
-    # A line for each run at once, in a file as well, should the benchmark be killed.
-    sys.stdout.reconfigure(line_buffering=True)
-    warnings.simplefilter("ignore", ConflictingTargetsWarning)
-    results = read_fine_tuned(options)
-    if not options.table_only:
-        results |= measure_what_is_missing(results, options)
-    if not results:
-        print("nothing is measured yet")
-        return
-    publish(write_tables(results, options), options)
-
-
-def read_fine_tuned(options: argparse.Namespace) -> dict[Run, dict]:
-    """Read the runs, which lie in folders; the pretrainings beside them are none."""
-    donors = {
-        which: facts["sha256"]
-        for which in PRETRAININGS
-        if (facts := pretraining_facts(which, options))
-    }
-    return {
-        run: result
-        for model in MODELS
-        for run, result in read_results(
-            options.results / model,
-            Run,
-            lambda run, _: make_model(MODELS[run.model], run.seed, trial=options.trial),
-        ).items()
-        if model == "scratch" or result["donor_sha256"] == donors.get(run.pretraining)
-    }
+    run_benchmark(read_results, measure_what_is_missing, write_tables, read_options())
 
 
 if __name__ == "__main__":

@@ -19,9 +19,9 @@ import time
 import warnings
 
 import numpy as np
-import pandas as pd
 import torch
-from _common import RESULTS, Rows, append_rows, argument_parser, print_table, read_rows
+from _common import Rows, argument_parser, print_table, read_rows
+from _results import RESULTS, append_rows, parameters, read_table
 from mapie.conformity_scores import StdConformityScore
 from mapie.regression import SplitConformalRegressor
 from scipy.stats import norm, spearmanr
@@ -72,17 +72,21 @@ def measure(train: Rows, test: Rows, seed: int, settings: dict) -> list[dict]:
         model.fit(X, y)
         return time.perf_counter() - start
 
+    def note(way: str, network: CrabNetRegressor, seconds: float, scores: dict) -> None:
+        its = {"threads": torch.get_num_threads(), "parameters": parameters(network)}
+        rows.append({"way": way, **scores, "seconds": seconds, **its})
+
     plain = CrabNetRegressor(random_state=seed, **settings)
     seconds = fit(plain, *train)
     scores = score_std(test.y, *plain.predict(test.X, return_std=True))
-    rows.append({"way": "as they are", "seconds": seconds, **scores})
+    note("as they are", plain, seconds, scores)
 
     single = CrabNetRegressor(n_estimators=1, random_state=seed, **settings)
     calibrated = CalibratedRegressorCV(single, n_jobs=torch.get_num_threads())
     seconds = fit(calibrated, *train)
     scores = score_std(test.y, *calibrated.predict(test.X, return_std=True))
     scores["factor"] = float(calibrated.calibration_factor_[0])
-    rows.append({"way": "CalibratedRegressorCV", "seconds": seconds, **scores})
+    note("CalibratedRegressorCV", single, seconds, scores)
 
     X, X_held, y, y_held = train_test_split(train.X, train.y, test_size=HELD_OUT, random_state=seed)
     # MAPIE probes what it is given with zeros: amounts may be that, formulas may not.
@@ -94,13 +98,16 @@ def measure(train: Rows, test: Rows, seed: int, settings: dict) -> list[dict]:
             behind, confidence_level=LEVEL, conformity_score=conformity
         ).conformalize(X_held, y_held)
         scores = score_interval(test.y, *intervals.predict_interval(test.X))
-        rows.append({"way": f"a tenth held out, {name}", "seconds": seconds, **scores})
+        note(f"a tenth held out, {name}", network, seconds, scores)
     return rows
 
 
 def print_scores() -> None:
     """Print the mean of each score over the runs, and its range."""
-    results = pd.read_csv(RESULTS / "uncertainty.csv", keep_default_na=False, na_values=[""])
+    results = read_table(RESULTS / "uncertainty.csv")
+    if results.empty:
+        print("nothing is measured yet")
+        return
     table = []
     for (data_set, way), runs in results.groupby(["data_set", "way"], sort=False):
         cells = {
@@ -129,7 +136,7 @@ def main() -> None:
             for seed in options.seeds:
                 run = {"data_set": name, "fold": fold, "seed": seed}
                 scores = measure(train, test, seed, {"max_epochs": 1} if options.trial else {})
-                rows = [{**run, "threads": torch.get_num_threads(), **one} for one in scores]
+                rows = [{**run, **one} for one in scores]
                 print(f"{name}, fold {fold}, seed {seed}")
                 print_table(
                     [
