@@ -168,21 +168,16 @@ class BaseCompositionNetwork(CallbackSupport, MemberPlanning, ABC):
         Parameters
         ----------
         X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
-            Compositions of the samples. In a DataFrame, numeric columns beside the formulas are
-            extra features. A DataFrame without formulas has amounts of elements in the columns
-            named by symbols, and extra features in the others; a matrix without names has the
-            amounts of H, He, Li, ... in its columns.
+            Compositions. Numeric columns beside formulas are extra features. Columns named by
+            symbols hold amounts; a matrix without names has those of H, He, Li, ... in order.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets. In the 2-D `y` of a regressor, NaN is a missing label.
-        sample_weight : array-like of shape (n_samples,), optional
-            Weights of the samples in the loss.
+        sample_weight, sample_weight_val : array-like of shape (n_samples,), optional
+            Weights of the samples, and of those in X_val, in the loss.
         X_val, y_val : as X and y, optional
-            Samples that are never trained on. Their loss is recorded in `history_` after each
-            epoch. With `n_iter_no_change` it decides when to stop, in place of that of a share of
-            the training samples. In a pipeline, ``Pipeline(..., transform_input=["X_val"])``
-            transforms them as it does X.
-        sample_weight_val : array-like of shape (n_samples_val,), optional
-            Weights of these samples in the loss.
+            Samples that are never trained on. `history_` records their loss after each epoch, and
+            `n_iter_no_change` stops by it, in place of that of a share of the training samples.
+            In a pipeline, ``Pipeline(..., transform_input=["X_val"])`` transforms X_val as X.
 
         Returns
         -------
@@ -192,22 +187,19 @@ class BaseCompositionNetwork(CallbackSupport, MemberPlanning, ABC):
         Raises
         ------
         ValueError
-            If X cannot be read as compositions, if the embedding lacks an element (see
-            `missing`), or if y does not fit X.
+            If X cannot be read, the embedding lacks an element, or y does not fit X.
 
         Warns
         -----
         TableWarning
-            If numbers may not be amounts of elements, if there are columns beside amounts, or if
-            a column of X gives y away (see `crabsk.composition.TableWarning`).
+            If X may not mean what it is taken for; see `crabsk.composition.TableWarning`.
         ConflictingTargetsWarning
             If equal samples have different targets.
         """
         began = time.monotonic()
         survive_fork()
         previous = self._previous_members(X_val, y_val, sample_weight_val)
-        random_state = check_random_state(self.random_state)
-        seeds = random_state.randint(np.iinfo(np.int32).max, size=self.n_estimators).tolist()
+        seeds = self._draw_seeds()
         samples = self._prepare(
             X, y, sample_weight, X_val, y_val, sample_weight_val, previous, seeds[0]
         )
@@ -220,6 +212,11 @@ class BaseCompositionNetwork(CallbackSupport, MemberPlanning, ABC):
             self._finish(plans, self._train(plans, samples, tasks), previous)
             tasks.end()
         return self
+
+    def _draw_seeds(self) -> list[int]:
+        """Return a seed for each member."""
+        random_state = check_random_state(self.random_state)
+        return random_state.randint(np.iinfo(np.int32).max, size=self.n_estimators).tolist()
 
     @contextmanager
     def _run(
