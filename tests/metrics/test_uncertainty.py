@@ -93,13 +93,18 @@ class TestConfidenceCurve:
         _, error = confidence_curve(y_true, y_pred, np.ones_like(y_std))
         np.testing.assert_allclose(error, mean_absolute_error(y_true, y_pred))
 
-    def test_oracle_is_the_lowest_and_falls(self):
-        y_true, y_pred, y_std = sample()
-        _, error = confidence_curve(y_true, y_pred, y_std)
-        _, oracle = confidence_curve(y_true, y_pred, np.abs(y_true - y_pred))
-        assert (oracle <= error + 1e-12).all()
-        assert (np.diff(oracle) <= 1e-12).all()
-        assert oracle[0] == error[0]
+    def test_oracle_is_the_lowest(self):
+        y_true, y_pred, y_std = sample(20)
+        errors = np.abs(y_true - y_pred)
+        curves = [
+            confidence_curve(y_true, y_pred, uncertainty, n_points=20)[1]
+            for uncertainty in (errors, y_std, errors.max() - errors)
+        ]
+        smallest_first = np.cumsum(np.sort(errors)) / np.arange(1, 21)
+        np.testing.assert_allclose(curves[0], smallest_first[::-1])
+        # With nothing removed all are the mean of all errors.
+        np.testing.assert_allclose([curve[0] for curve in curves], errors.mean())
+        assert (np.diff(curves, axis=0)[:, 1:] > 0).all()
 
     @given(samples, st.floats(0.01, 100))
     def test_unit(self, arrays, unit):

@@ -17,8 +17,9 @@ def test_one_cycle_rises_and_falls(n_steps):
     assert shares[peak:] == sorted(shares[peak:], reverse=True)
 
 
-def test_what_is_held_out_is_disjoint_and_complete():
-    rows, y, groups = np.arange(0, 50, 2), np.zeros((50, 1)), np.arange(50)
+def test_what_is_held_out_is_disjoint_and_complete(some_formulas):
+    groups = parse_formulas(some_formulas[0]).unique()[1]
+    rows, y = np.arange(0, 50, 2), np.zeros((60, 1))
     model = tiny_crabnet(validation_fraction=0.2)
     kept, held_out = model._hold_out(rows, y, groups, seed=1)
     assert len(kept) == 20
@@ -27,11 +28,11 @@ def test_what_is_held_out_is_disjoint_and_complete():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_equal_compositions_are_held_out_together(seed):
+def test_equal_compositions_are_held_out_together(seed, some_formulas):
     # Each composition is written in two ways; the first thirty rows have no label.
-    formulas = [f"Fe{n}O{31 - n}" for n in range(1, 16)] * 2
-    tenths = [f"Fe{n / 10}O{(31 - n) / 10}" for n in range(1, 16)] * 2
-    groups = parse_formulas(formulas + tenths).unique()[1]
+    formulas = some_formulas[0][:15].tolist()
+    doubled = [f"({formula})2" for formula in formulas]
+    groups = parse_formulas(2 * formulas + 2 * doubled).unique()[1]
     assert len(set(groups)) == 15
     y = np.r_[np.full(30, np.nan), np.ones(30)][:, None]
     parts = tiny_crabnet(validation_fraction=0.2)._hold_out(np.arange(60), y, groups, seed)
