@@ -24,6 +24,7 @@ GONE = {
     "mc_dropout": 0,
     "n_iter_no_change": 10,
 }
+ELEMNET_TABLE = "DataFrame of shape (86, 86), SHA-256 9263ed642605da07"
 
 
 def read_json_runs(folder: Path) -> list[dict]:
@@ -65,6 +66,8 @@ def _parameters(old: dict) -> dict:
         for name, value in old.items()
         if name not in elsewhere and (name not in gone or value != gone[name])
     }
+    if new["embedding"] == ELEMNET_TABLE:
+        new["embedding"] = "elemnet"
     if new.pop("head", "shared") == "shared":  # of which there are no experts
         new.pop("n_experts", None)
     module = crabsk if hasattr(crabsk, old["class"]) else sklearn.ensemble

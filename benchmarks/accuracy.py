@@ -67,7 +67,9 @@ MODELS = {
         partial(RoostRegressor.from_preset, "paper", n_estimators=1),
         8e-4,
     ),
-    "elemnet_paper": Model("ElemNet paper", partial(ElemNetRegressor.from_preset, "paper"), 8e-4),
+    "elemnet_paper": Model(
+        "ElemNet paper", partial(ElemNetRegressor.from_preset, "paper", missing="zero"), 8e-4
+    ),
     "random_forest": Model("random forest", partial(on_magpie, RandomForestRegressor), 3e-5),
     "extra_trees": Model("extra trees", partial(on_magpie, ExtraTreesRegressor), 1e-5),
 }
