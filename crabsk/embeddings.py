@@ -177,7 +177,7 @@ def load_embedding(embedding: Any) -> ElementTable:
     Raises
     ------
     ValueError
-        If the name is unknown, or if an own table has unknown or repeated element symbols,
+        If the name is unknown, or if a table of your own has unknown or repeated element symbols,
         repeated feature names, vectors of different lengths, values that are not numbers or
         infinite, or features without any value.
     TypeError

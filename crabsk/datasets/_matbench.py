@@ -137,7 +137,7 @@ def fetch_matbench(
         cannot be read as what it should be.
 
     OSError
-        If the data are neither in `data_home` nor to be had from the network, or if what was
+        If the data are neither in `data_home` nor available from the network, or if what was
         downloaded has the wrong checksum. The message says which file to put where.
 
     Warns

@@ -68,8 +68,8 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
         are refused for tables with negative values, for which they are not defined.
 
     missing : {"error", "mean", "zero"}, default="error"
-        What to do about an element that the table lacks (NaN in an own table): refuse it, or put
-        the mean of the property over the elements that have it, or 0.
+        What to do about an element that the table lacks (NaN in a table of your own): refuse it, or
+        put the mean of the property over the elements that have it, or 0.
 
     n_jobs : int, default=None
         Number of threads that work out the statistics; the result is the same for any number.
@@ -284,7 +284,7 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
         if repeated:
             raise ValueError(
                 f"more than one output feature would be called {few(repeated)}: name each "
-                "statistic and each embedding once, join own tables into one, rename columns "
+                "statistic and each embedding once, join your own tables into one, rename columns "
                 "beside the formulas that are called like a feature, and rename features that "
                 f"differ only in the characters {' '.join(_REFUSED_IN_NAMES)}"
             )
