@@ -219,7 +219,7 @@ class TestForms:
         types = skops.io.get_untrusted_types(data=data)
         assert types == [
             "crabsk.calibration.CalibratedRegressorCV",
-            "crabsk.neural_network._crabnet.CrabNetRegressor",
+            "crabsk.neural_network._crabnet_regression.CrabNetRegressor",
         ]
         again = skops.io.loads(data, trusted=types)
         assert np.array_equal(again.predict(X, return_std=True), model.predict(X, return_std=True))

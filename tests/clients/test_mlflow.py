@@ -13,7 +13,7 @@ mlflow = pytest.importorskip("mlflow")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of mlflow's own
 
 TRUSTED = [
-    "crabsk.neural_network._crabnet.CrabNetRegressor",
+    "crabsk.neural_network._crabnet_regression.CrabNetRegressor",
     "crabsk.feature_extraction._transformer.CompositionTransformer",
     "crabsk.embeddings.ElementTable",
 ]

@@ -14,7 +14,7 @@ from tiny import CLASSIFIERS, REGRESSORS, tiny, tiny_crabnet
 
 from crabsk import CompositionTransformer
 
-CRABNET = "crabsk.neural_network._crabnet.CrabNetRegressor"
+CRABNET = "crabsk.neural_network._crabnet_regression.CrabNetRegressor"
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ class TestWeights:
         assert found[3].symbols == ("O", "Ca", "Ti")
         for entry in found:
             n = len(entry.symbols)
-            assert entry.weights.shape == (2, 2, n, n)
+            assert entry.weights.shape == (2, 4, n, n)
 
     def test_rows_sum_to_one(self, model, formulas):
         for entry in attention_weights(model, formulas):
@@ -64,12 +64,12 @@ class TestWeights:
         )
         model.predict(["Al2O3"])
         hook.remove()
-        query, key, _ = seen[0].view(2, 3, 2, 8).permute(1, 2, 0, 3)
-        expected = (query @ key.transpose(1, 2) / 8**0.5).softmax(-1)
+        query, key, _ = seen[0].view(2, 3, 4, 4).permute(1, 2, 0, 3)
+        expected = (query @ key.transpose(1, 2) / 4**0.5).softmax(-1)
         np.testing.assert_allclose(entry.weights[0], expected, atol=1e-6)
 
     def test_classifier(self, classifier, formulas):
-        assert attention_weights(classifier, formulas)[1].weights.shape == (1, 2, 2, 2)
+        assert attention_weights(classifier, formulas)[1].weights.shape == (1, 4, 2, 2)
 
     def test_extra_features_change_it(self, learnt):
         formulas, y = learnt
@@ -87,7 +87,7 @@ class TestWeights:
         some, none = attention_weights(on_amounts, amounts)
         assert (some.formula, some.symbols) == ("Li2H", ("H", "Li"))
         assert none.symbols == ()
-        assert none.weights.shape == (1, 2, 0, 0)
+        assert none.weights.shape == (1, 4, 0, 0)
 
 
 class TestImportance:
@@ -108,7 +108,7 @@ class TestImportance:
         weights = [attention_weights(model, ["NaCl"], member=k)[0].weights[-1, 0] for k in (0, 2)]
         np.testing.assert_allclose(table["weight"], np.mean(weights, axis=0).ravel(), rtol=1e-5)
 
-    @pytest.mark.parametrize("wrong", [{"layer": 2}, {"head": [0, -3]}, {"member": []}])
+    @pytest.mark.parametrize("wrong", [{"layer": 2}, {"head": [0, -5]}, {"member": []}])
     def test_no_such_one(self, model, wrong):
         with pytest.raises(IndexError, match=f"{next(iter(wrong))}=.*there are"):
             attention_importance(model, ["NaCl"], **wrong)
