@@ -35,8 +35,9 @@ class TestAttention:
 
     def test_all_layers(self, model):
         display = AttentionDisplay.from_estimator(model, "Al2O3", member=1)
-        assert display.axes_.shape == (2, 2)
-        assert [axes.get_title() for axes in display.axes_[0]] == ["head 0", "head 1"]
+        assert display.axes_.shape == (2, 4)
+        titles = [axes.get_title() for axes in display.axes_[0]]
+        assert titles == ["head 0", "head 1", "head 2", "head 3"]
         assert [axes.get_ylabel() for axes in display.axes_[:, 0]] == ["layer 0", "layer 1"]
         assert display.figure_.get_suptitle() == "Al$_{2}$O$_{3}$"
         assert display.colorbar_.ax.get_ylabel() == "attention"
@@ -53,13 +54,14 @@ class TestAttention:
             for axes in display.axes_.flat
         ]
         none, both = ["", ""], ["Al", "O"]
-        assert labels == [[none, both], [none, none], [both, both], [both, none]]
+        upper, lower = [[none, both], *[[none, none]] * 3], [[both, both], *[[both, none]] * 3]
+        assert labels == upper + lower
 
     def test_weights_are_written(self, model):
         display = AttentionDisplay.from_estimator(model, "LiNaKO2", layer=1, colorbar=False)
         assert display.symbols == ("Li", "Na", "K", "O")
-        assert display.axes_.shape == (1, 2)
-        assert display.text_.shape == (1, 2, 4, 4)
+        assert display.axes_.shape == (1, 4)
+        assert display.text_.shape == (1, 4, 4, 4)
         for (_, head, i, j), text in np.ndenumerate(display.text_):
             assert text.get_text() == f"{display.weights[1, head, i, j]:.2f}"
             assert text.get_position() == (j, i)
@@ -70,13 +72,13 @@ class TestAttention:
         assert AttentionDisplay.from_estimator(model, "LiNaKO2", ax=ax).text_ is None
 
     def test_into_axes(self, model):
-        figure, axes = plt.subplots(2, 2)
+        figure, axes = plt.subplots(2, 4)
         display = AttentionDisplay.from_estimator(model, "NaCl", ax=axes[0, 0], layer=-1)
         assert display.figure_ is figure
         assert display.axes_[0, 0].get_ylabel() == "layer 1"
         display.plot(axes)
         assert display.axes_.tolist() == axes.tolist()
-        with pytest.raises(ValueError, match=r"ax holds 4 axes: one is needed.* 1 x 2"):
+        with pytest.raises(ValueError, match=r"ax holds 8 axes: one is needed.* 1 x 4"):
             display.plot(axes, layer=0)
 
     def test_extra_features(self, learnt):

@@ -59,7 +59,7 @@ def test_training_is_undisturbed(watched, learnt):
 def test_shapes(watched):
     for (recorder,) in watched.callbacks_:
         assert recorder.symbols_ == [("O", "Al"), ("Na", "Cl"), ("Li", "O", "Na", "K")]
-        assert [a.shape for a in recorder.attention_] == [(4, 2, 2, n, n) for n in (2, 2, 4)]
+        assert [a.shape for a in recorder.attention_] == [(4, 2, 4, n, n) for n in (2, 2, 4)]
         assert [c.shape for c in recorder.contributions_] == [(4, n, 1) for n in (2, 2, 4)]
 
 

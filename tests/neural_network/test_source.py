@@ -109,15 +109,15 @@ class TestInitFrom:
     def test_members_start_from_members(self, source, some_formulas):
         X, y = some_formulas
         model = tiny_crabnet(init_from=source, freeze=3, n_estimators=3).fit(X, y)
-        for k, source in enumerate([0, 1, 0]):
-            assert np.array_equal(model.encode(X, member=k), source.encode(X, member=source))
+        for k, given in enumerate([0, 1, 0]):
+            assert np.array_equal(model.encode(X, member=k), source.encode(X, member=given))
 
     def test_head_starts_afresh(self, source, some_formulas):
         X, y = some_formulas
         settings = {"max_epochs": 1, "learning_rate": 1e-9}
         started, fresh = (
-            tiny_crabnet(init_from=source, **settings).fit(X, y).nets_[0].module_
-            for source in (source, None)
+            tiny_crabnet(init_from=start, **settings).fit(X, y).nets_[0].module_
+            for start in (source, None)
         )
         torch.testing.assert_close(started.head.state_dict(), fresh.head.state_dict())
         assert not torch.equal(started.embed.weight, fresh.embed.weight)
@@ -176,7 +176,7 @@ class TestInitFrom:
         [
             ({"d_model": 24}, "differ in"),
             ({"n_layers": 2}, "differ in encoder"),
-            ({"architecture": "paper"}, "differ in encoder"),
+            ({"architecture": "paper"}, "differ in linear_encoding"),
             ({"embedding": "magpie"}, "vectors of the elements differ"),
         ],
     )
