@@ -16,6 +16,8 @@ REPLACED = [
     ("mc_dropout", r"predict\(X, return_std=True, mc_dropout=...\)"),
     ("calibration", "CalibratedRegressorCV"),
     ("formula_column", "X with one column of formulas"),
+    ("epochs", "max_epochs"),
+    ("verbose", "progress"),
 ]
 
 
