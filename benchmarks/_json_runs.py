@@ -14,7 +14,7 @@ NAMES = {
     "fit_cpu_s": "cpu_seconds",
     "predict_s": "predict_seconds",
     "n_threads": "threads",
-    "sha256": "donor_sha256",
+    "sha256": "source_sha256",
 }
 # Parameters that are gone, at the values at which they change nothing.
 GONE = {
@@ -66,7 +66,7 @@ def _parameters(old: dict) -> dict:
         for name, value in old.items()
         if name not in elsewhere and (name not in gone or value != gone[name])
     }
-    if new["embedding"] == ELEMNET_TABLE:
+    if new.get("embedding") == ELEMNET_TABLE:
         new["embedding"] = "elemnet"
     if new.pop("head", "shared") == "shared":  # of which there are no experts
         new.pop("n_experts", None)

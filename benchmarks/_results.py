@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from filelock import FileLock
 
 import crabsk
+from crabsk._files import write_whole
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -50,6 +52,11 @@ def parameters(model: Any) -> str:
     return json.dumps(differing(settings(model), defaults(model)))
 
 
+def described(model: Any) -> dict:
+    """Return the two columns that say what a model was: its parameters, and the defaults."""
+    return {"parameters": parameters(model), "defaults": defaults(model)}
+
+
 def differing(known: dict, usual: dict) -> dict:
     return {name: value for name, value in known.items() if usual.get(name, ...) != value}
 
@@ -64,8 +71,7 @@ def model_facts(model: Any, n_train: int) -> dict:
     return {
         "epochs": n_epochs(model, n_train),
         "n_estimators": last_step(model).n_estimators,
-        "parameters": parameters(model),
-        "defaults": defaults(model),
+        **described(model),
     }
 
 
@@ -152,11 +158,12 @@ def _add(path: Path, rows: list[dict]) -> None:
     """Add rows to a table, which is replaced only when it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     frame = pd.DataFrame([_flat(row) for row in rows]).convert_dtypes()
-    if path.exists():  # as text: what was written before stays as it is
-        frame = pd.concat([pd.read_csv(path, dtype=str, keep_default_na=False), frame])
-    part = path.with_name(f"{path.name}.part")
-    frame.to_csv(part, index=False)
-    os.replace(part, path)
+    locks = ROOT / "build"  # not beside the table, where git would see it
+    locks.mkdir(exist_ok=True)
+    with FileLock(locks / f"{path.name}.lock"):  # two benchmarks may write at the same time
+        if path.exists():  # as text: what was written before stays as it is
+            frame = pd.concat([pd.read_csv(path, dtype=str, keep_default_na=False), frame])
+        write_whole(path, frame.to_csv(index=False).encode())
 
 
 def _flat(row: dict) -> dict:

@@ -70,7 +70,7 @@ from _common import (
     spread,
     three,
 )
-from _results import append_rows, parameters
+from _results import append_rows, described
 from sklearn.base import clone
 from sklearn.metrics import mean_absolute_error
 from sklearn.model_selection import train_test_split
@@ -88,7 +88,7 @@ CRABNET_SETTINGS = {
     "losscurve": False,
     "learningcurve": False,
 }
-SILENT = json.dumps(CRABNET_SETTINGS)
+SILENT = {"parameters": json.dumps(CRABNET_SETTINGS)}
 FIT_EPOCHS = 20  # crabnet rounds up to multiples of this
 PUBLISHED_MAE = 0.3476  # CrabNet on fold 0 of expt_gap, matbench_v0.1
 PRECISIONS = ("float32", "bfloat16")
@@ -271,14 +271,13 @@ def facts_of_rows(rows: Rows) -> dict:
 def take_turns(case: dict, measurements: dict[str, tuple], repeats: int) -> Iterator[dict]:
     """Measure each model, again and again, in processes of their own.
 
-    A measurement is a function, its arguments, what makes facts of its result, and parameters.
+    A measurement is a function, its arguments, what makes facts of its result, and what the model
+    was.
     """
     for repeat in tqdm(range(repeats), unit="repeat"):
         for model, (function, arguments, facts_of, its_parameters) in measurements.items():
             facts = facts_of(in_fresh_process(function, *arguments))
-            yield note(
-                {**case, "model": model, "repeat": repeat, **facts, "parameters": its_parameters}
-            )
+            yield note({**case, "model": model, "repeat": repeat, **facts, **its_parameters})
 
 
 def measure_passes(options: argparse.Namespace) -> Iterator[dict]:
@@ -289,7 +288,7 @@ def measure_passes(options: argparse.Namespace) -> Iterator[dict]:
             model = paper_model(len(rows.X), precision)
             arguments = (model, rows, n_epochs)
             measurements[f"crabsk, {precision}"] = (
-                *(crabsk_epochs, arguments, facts_of_passes, parameters(model)),
+                *(crabsk_epochs, arguments, facts_of_passes, described(model)),
             )
         case = {"part": "passes", "data_set": name, **facts_of_rows(rows)}
         yield from take_turns(case, measurements, options.repeats)
@@ -302,7 +301,7 @@ def measure_fits(options: argparse.Namespace) -> Iterator[dict]:
         for precision in PRECISIONS:
             model = paper_model(len(train.X), precision)
             measurements[f"crabsk, {precision}"] = (
-                *(crabsk_fit, (model, *held_out), facts_of_fit, parameters(model)),
+                *(crabsk_fit, (model, *held_out), facts_of_fit, described(model)),
             )
         case = {"part": "fits", "data_set": name, **facts_of_rows(train)}
         yield from take_turns(case, measurements, options.fit_repeats)
@@ -340,18 +339,18 @@ def measure_accuracy(options: argparse.Namespace) -> Iterator[dict]:
     case = {"part": "accuracy", "data_set": "expt_gap, fold 0"}
     if options.long_epochs:
         epochs = in_fresh_process(crabnet_passes, train, options.long_epochs)
-        facts = {"n_train": len(train.X), **facts_of_passes(epochs), "parameters": SILENT}
+        facts = {"n_train": len(train.X), **facts_of_passes(epochs), **SILENT}
         yield note({**case, "model": "crabnet's passes", **facts})
     held_out = hold_out_a_tenth(train)
     for seed in tqdm(options.seeds, unit="seed"):
         facts = facts_of_fit(in_fresh_process(crabnet_fit, *held_out))
-        facts |= {"n_train": len(held_out[0].X), "parameters": SILENT}
+        facts |= {"n_train": len(held_out[0].X), **SILENT}
         yield note({**case, "model": "crabnet", "seed": seed, **facts})
         for n in options.ensembles:
             model = CrabNetRegressor(n_estimators=n, device="cpu", random_state=seed)
             seconds, mae = in_fresh_process(crabsk_fit_and_error, model, train, test)
             facts = {"n_train": len(train.X), "seconds": seconds, "mae": mae}
-            facts |= {"n_estimators": n, "parameters": parameters(model)}
+            facts |= {"n_estimators": n, **described(model)}
             yield note({**case, "model": "crabsk", "seed": seed, **facts})
 
 

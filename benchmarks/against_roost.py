@@ -37,7 +37,7 @@ import numpy as np
 import pandas as pd
 import torch
 from _common import ROOT, Rows, argument_parser, read_rows
-from _results import RESULTS, append_rows, parameters
+from _results import RESULTS, append_rows, described
 from sklearn.metrics import mean_absolute_error
 from torch.utils.data import DataLoader
 
@@ -158,7 +158,7 @@ def compare(train: Rows, test: Rows, options: argparse.Namespace) -> Iterator[di
     crabnet = make_crabnet(trial=options.trial)
     first = measure(crabnet, train, test)
     epochs = {"epochs": len(crabnet.history_[0]), "n_estimators": crabnet.n_estimators}
-    yield {"model": "crabnet", **first, **epochs, "parameters": parameters(crabnet)}
+    yield {"model": "crabnet", **first, **epochs, **described(crabnet)}
 
     roosts = {"roost_same_seconds": RoostRegressor(seconds=first["seconds"])}
     if options.epochs:

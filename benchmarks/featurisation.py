@@ -20,7 +20,7 @@ from collections.abc import Callable
 
 import numpy as np
 from _common import Work, argument_parser, compare_rates, print_rates, read_data_set
-from _results import append_rows, parameters
+from _results import append_rows, described
 
 from crabsk import CompositionTransformer
 
@@ -80,7 +80,7 @@ def main() -> None:
             if peer == "elementembeddings":
                 np.testing.assert_allclose(*features, rtol=1e-9, atol=1e-9)
             row = {"data_set": DATA_SET, "peer": peer, **compare_rates(ours, theirs, REPEATS)}
-            rows.append({**row, "parameters": parameters(transformer)})
+            rows.append({**row, **described(transformer)})
     print_rates(rows)
     append_rows("featurisation", rows, packages=("numpy", "scikit-learn", "pandas", *sorted(peers)))
 

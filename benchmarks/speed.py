@@ -55,7 +55,7 @@ from _matmuls import (
     sgemm_cells,
     sgemm_rates,
 )
-from _results import append_rows, parameters
+from _results import append_rows, described
 from sklearn.base import clone
 from sklearn.metrics import mean_absolute_error
 from tqdm import tqdm
@@ -136,7 +136,7 @@ def measure_efficiency(options: argparse.Namespace) -> Iterator[dict]:
     for name, model in models.items():
         case = {"data_set": "expt_gap, training rows of fold 0", "model": name}
         figures = training_efficiency(model, rows, options)
-        yield {**case, **figures, "parameters": parameters(model)}
+        yield {**case, **figures, **described(model)}
 
 
 def print_efficiency(rows: list[dict]) -> None:
@@ -245,7 +245,7 @@ def measure_predict(options: argparse.Namespace) -> Iterator[dict]:
     formulas = rows.X.tolist()
     for name, model in models.items():
         model.fit(rows.X[:N_FITTED], rows.y[:N_FITTED])
-        case = {"model": name, "parameters": parameters(model)}
+        case = {"model": name, **described(model)}
         data_set = "mp_e_form, one formula for each composition"
         figures = predict_efficiency(model, formulas, options.repeats)
         yield {"measured": "speed", "data_set": data_set, **case, **figures}
@@ -325,7 +325,7 @@ def scale_up(
                 "n_rows": len(rows.X),
                 "batch_size": str(batch_size),
                 "seconds": epoch_time(model, rows, options.epochs),
-                "parameters": parameters(model),
+                **described(model),
             }
 
 
@@ -366,7 +366,7 @@ def measure_device(
         "formulas_per_s": len(formulas) / predict_seconds(model, formulas),
         "paper_epoch_seconds": float(np.mean(crabsk_epochs(paper, train, n_epochs)[1:])),
         "seconds": seconds,
-        "parameters": parameters(model),
+        **described(model),
     }
 
 

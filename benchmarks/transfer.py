@@ -119,7 +119,7 @@ def pretrained(which: str, X: np.ndarray, options: argparse.Namespace) -> CrabNe
         path.parent.mkdir(parents=True, exist_ok=True)
         save_model(model, path)
         row = {"model": "pretraining", "pretraining": which, "seed": SEED, **facts}
-        row["donor_sha256"] = hash_of(path)
+        row["source_sha256"] = hash_of(path)
         append_rows(options.name, [row], packages=PACKAGES, folder=options.results)
         print(f"{facts['cpu_seconds'] / 60:.0f} CPU minutes")
     return load_model(path)
@@ -143,18 +143,18 @@ def measure(run: Run, data: Data, options: argparse.Namespace) -> list[dict]:
     model = make_model(MODELS[run.model], run.seed, trial=options.trial)
     X: Any = data.X
     if run.model != "scratch":
-        donor = pretrained(run.pretraining, data.X, options)
+        source = pretrained(run.pretraining, data.X, options)
         start = time.perf_counter()
         if run.model in ("prediction", "both"):
-            X = np.column_stack([X, donor.predict(X)]).astype(object)
+            X = np.column_stack([X, source.predict(X)]).astype(object)
         predict_s = time.perf_counter() - start
         if run.model in ("encoder", "both"):
-            model.set_params(init_from=donor)
+            model.set_params(init_from=source)
     fitted = timed_fit(model, X[train], data.y[train])
     if run.model != "scratch":
         fitted["seconds"] += predict_s
-        fitted["donor_sha256"] = hash_of(pretrained_path(run.pretraining, options))
-    # The donor is named by the run, not by what its parameters would print.
+        fitted["source_sha256"] = hash_of(pretrained_path(run.pretraining, options))
+    # The source is named by the run, not by what its parameters would print.
     fitted |= model_facts(model.set_params(init_from=None), len(train))
     mae = mean_absolute_error(data.y[test], model.predict(X[test]))
     return [{"mae": mae, "n_test": len(test), **fitted}]
@@ -180,10 +180,11 @@ def read_results(options: argparse.Namespace) -> pd.DataFrame:
     def model_today(row: dict) -> CrabNetRegressor:
         return make_model(MODELS[row["model"]], row["seed"], trial=options.trial)
 
+    rows = rows.reindex(columns=[*rows, *({"source_sha256"} - {*rows})])
     results = of_today(rows, model_today, options)
-    donors = {which: row["donor_sha256"] for which, row in latest_pretrainings(options).items()}
-    donor = results["pretraining"].map(donors)
-    return results[(results["model"] == "scratch") | (results["donor_sha256"] == donor)]
+    sources = {which: row["source_sha256"] for which, row in latest_pretrainings(options).items()}
+    source = results["pretraining"].map(sources)
+    return results[(results["model"] == "scratch") | (results["source_sha256"] == source)]
 
 
 def measure_what_is_missing(results: pd.DataFrame, options: argparse.Namespace) -> None:

@@ -21,7 +21,7 @@ import warnings
 import numpy as np
 import torch
 from _common import Rows, argument_parser, print_table, read_rows
-from _results import RESULTS, append_rows, parameters, read_table
+from _results import RESULTS, append_rows, described, read_table
 from mapie.conformity_scores import StdConformityScore
 from mapie.regression import SplitConformalRegressor
 from scipy.stats import norm, spearmanr
@@ -73,7 +73,7 @@ def measure(train: Rows, test: Rows, seed: int, settings: dict) -> list[dict]:
         return time.perf_counter() - start
 
     def note(way: str, network: CrabNetRegressor, seconds: float, scores: dict) -> None:
-        its = {"threads": torch.get_num_threads(), "parameters": parameters(network)}
+        its = {"threads": torch.get_num_threads(), **described(network)}
         rows.append({"way": way, **scores, "seconds": seconds, **its})
 
     plain = CrabNetRegressor(random_state=seed, **settings)

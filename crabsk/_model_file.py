@@ -6,7 +6,6 @@ It is a safetensors file, whose header holds the JSON. Nothing here knows what a
 import hashlib
 import json
 import platform
-import warnings
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -84,6 +83,8 @@ def write_model_file(path: Path, content: dict[str, Any], tensors: dict[str, Ten
 def read_model_file(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return the content and the tensors of a file that is whole and unchanged.
 
+    The content has the version of crabsk beside it, as "written_by".
+
     Raises
     ------
     OSError
@@ -91,11 +92,6 @@ def read_model_file(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     ValueError
         If it is no model file, was changed since it was written, holds numbers that are not
         finite, or has another format.
-
-    Warns
-    -----
-    UserWarning
-        If it was written with another major or minor version of crabsk.
     """
     with path.open("rb"):  # the errors of the system, not of safetensors
         pass
@@ -110,18 +106,11 @@ def read_model_file(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     _check_tensors(path, tensors)
     try:
         encoded = json.loads(header[_KEY])
-        written_by = str(encoded.pop("versions")["crabsk"])
+        versions = encoded.pop("versions")
         content = {name: _decode(value) for name, value in encoded.items()}
-    except (*UNSOUND, RecursionError) as error:
+        return {**content, "written_by": str(versions["crabsk"])}, tensors
+    except UNSOUND as error:
         raise ValueError(f"{path} is no sound model of crabsk: {error}") from error
-    if written_by.split(".")[:2] != __version__.split(".")[:2]:
-        warnings.warn(
-            f"{path} was saved with crabsk {written_by}, and this is {__version__}: predictions "
-            "may differ",
-            UserWarning,
-            stacklevel=4,
-        )
-    return content, tensors
 
 
 def _check_header(path: Path, header: dict[str, str], tensors: dict[str, Tensor]) -> None:
@@ -130,7 +119,7 @@ def _check_header(path: Path, header: dict[str, str], tensors: dict[str, Tensor]
         raise ValueError(f"{path} holds tensors, but is no model of crabsk")
     written = header.get("crabsk_format")
     if written != str(FORMAT):
-        older = str(written).isdigit() and int(str(written)) < FORMAT
+        older = written in [str(version) for version in range(1, FORMAT)]
         raise ValueError(
             f"{path} has format {written!r}, and crabsk {__version__} reads format {FORMAT}: "
             + ("fit again, or take the crabsk that wrote it" if older else "take a newer crabsk")
@@ -198,11 +187,21 @@ def _decode(value: Any) -> Any:
     if kind == "dict":
         return {_decode(key): _decode(item) for key, item in content}
     if kind == "array":
-        dtype, items = content
-        if dtype not in _DTYPES:
-            raise ValueError(f"unknown type of an array: {dtype!r}")
-        longest = max((len(item) for item in items if isinstance(item, str)), default=1)
+        return _decode_array(*content)
+    raise ValueError(f"unknown kind of data {kind!r}")
+
+
+def _decode_array(dtype: str, items: list[Any]) -> np.ndarray:
+    """Return an array that takes no more memory than its items account for."""
+    if dtype not in _DTYPES:
+        raise ValueError(f"unknown type of an array: {dtype!r}")
+    if dtype == "str":
+        if not all(isinstance(item, str) for item in items):
+            raise ValueError("an array of texts holds something else")
+        longest = max(map(len, items), default=1)
         if len(items) * longest > _LONGEST_ARRAY:
             raise ValueError(f"an array of {len(items)} texts with up to {longest} characters")
-        return np.array([_decode(item) for item in items], dtype=_DTYPES[dtype])
-    raise ValueError(f"unknown kind of data {kind!r}")
+    scalars = (item for row in items for item in (row if isinstance(row, list) else [row]))
+    if not all(item is None or isinstance(item, bool | int | float | str) for item in scalars):
+        raise ValueError("an array holds more than two levels of lists, or no scalars")
+    return np.array(items, dtype=_DTYPES[dtype])

@@ -86,7 +86,7 @@ def load_model(path: str | os.PathLike, *, device: str | None = None) -> BaseCom
         If the file cannot be read.
     ValueError
         If it is no model of crabsk, is not whole, was changed since it was saved, holds weights
-        that are no numbers, or needs a newer crabsk.
+        that are no numbers, or has another format than this crabsk reads.
 
     Warns
     -----
@@ -105,4 +105,4 @@ def load_model(path: str | os.PathLike, *, device: str | None = None) -> BaseCom
     """
     if device is not None:
         resolve_device(device)  # a wrong device is no fault of the file
-    return read_estimator(path, device)
+    return read_estimator(path, device, stacklevel=3)

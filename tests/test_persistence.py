@@ -24,6 +24,7 @@ from tiny import CLASSIFIERS, REGRESSORS, tiny, tiny_crabnet
 import crabsk._model_file
 from crabsk import (
     CrabNetClassifier,
+    RoostRegressor,
     load_model,
     save_model,
 )
@@ -478,7 +479,6 @@ class TestHostileFiles:
             ("surprise", 1),
             ("checkpoint", "anywhere"),
             ("init_from", "/etc/passwd"),
-            ("architecture", {"tuple": [1] * 20_000}),
         ],
     )
     def test_wrong_parameters(self, model, path, name, value):
@@ -493,6 +493,58 @@ class TestHostileFiles:
         rewrite(path, change)
         with pytest.raises(ValueError, match="no sound model of crabsk"):
             load_model(path).predict(["NaCl"])
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("trunk_widths", {"tuple": [1] * 20_000}),
+            ("trunk_widths", {"tuple": [10**9, 10**9]}),
+            ("trunk_widths", {"code": ["import os"]}),
+            ("element_width", 10**9),
+            ("n_layers", 10**9),
+        ],
+    )
+    def test_wrong_parameters_of_widths(self, some_formulas, path, name, value):
+        save_model(tiny(RoostRegressor).fit(*some_formulas), path)
+
+        def change(content, tensors):
+            pairs = content["parameters"]["dict"]
+            pairs[self.parameters(content)[name]] = [name, value]
+
+        rewrite(path, change)
+        with pytest.raises(ValueError, match="no sound model of crabsk"):
+            load_model(path)
+
+    def test_more_outputs_than_towers(self, some_formulas, path):
+        """Each target of a mixture of experts has layers of its own."""
+        save_model(tiny_crabnet(n_experts=2).fit(*some_formulas), path)
+
+        def change(content, tensors):
+            tensors.update(target_mean=torch.zeros(20_000, dtype=torch.float64))
+            tensors.update(target_scale=torch.ones(20_000, dtype=torch.float64))
+
+        rewrite(path, change)
+        with pytest.raises(ValueError, match="more layers than the file has tensors"):
+            load_model(path)
+
+    @pytest.mark.parametrize("names", [{"array": ["object", [1]]}, {"array": ["str", ["a", "b"]]}])
+    def test_wrong_names_of_columns(self, model, path, names):
+        save_model(model, path)
+
+        def change(content, tensors):
+            content["attributes"]["dict"].append(["feature_names_in_", names])
+
+        rewrite(path, change)
+        with pytest.raises(ValueError, match="feature_names_in_ is no text for each column"):
+            load_model(path)
+
+    @pytest.mark.parametrize("written", ["²", "9" * 5000, "x", ""])
+    def test_a_format_that_is_no_number(self, model, path, written):
+        save_model(model, path)
+        header, tensors = contents(path)
+        save_file(tensors, path, metadata={**header, "crabsk_format": written})
+        with pytest.raises(ValueError, match=r"a model has format .* take a newer crabsk"):
+            load_model(path)
 
     @pytest.mark.parametrize("estimator", ["os.system", "BaseCompositionNetwork", ""])
     def test_wrong_class(self, model, path, estimator):
@@ -519,6 +571,12 @@ class TestHostileFiles:
             ["V8", []],
             ["object", [{"code": []}]],
             ["str", ["a" * 100_000, *"b" * 1000]],
+            # Each of these would be as wide as its longest item, whatever it is.
+            ["str", [["a" * 100_000, *[""] * 1000]]],
+            ["str", [{"tuple": ["a" * 100_000, *[""] * 1000]}]],
+            ["str", [10**4000, *[0] * 1000]],
+            ["object", [[["a"]]]],
+            ["float64", [[[1.0]]]],
         ],
     )
     def test_wrong_arrays(self, model, path, array):
@@ -555,11 +613,15 @@ class TestHostileFiles:
         with pytest.raises(ValueError, match="no sound model of crabsk"):
             load_model(path)
 
-    def test_another_version_warns(self, model, path):
+    def test_another_version_warns(self, model, path, some_formulas):
         save_model(model, path)
         rewrite(path, lambda content, tensors: content["versions"].update(crabsk="0.0.1"))
-        with pytest.warns(UserWarning, match=r"saved with crabsk 0\.0\.1"):
+        with pytest.warns(UserWarning, match=r"saved with crabsk 0\.0\.1") as told:
             load_model(path)
+        assert told[0].filename == __file__
+        with pytest.warns(UserWarning, match=r"saved with crabsk 0\.0\.1") as told:
+            tiny_crabnet(init_from=path).fit(*some_formulas)
+        assert told[0].filename == __file__
 
 
 def test_a_wrong_device_is_no_fault_of_the_file(model, path):

@@ -47,8 +47,8 @@ class CrabNet(CompositionNetwork):
     head_widths : tuple of int, default=(1024, 512, 256, 128)
         Widths of the residual network that reads off the contributions.
     n_experts : int, default=1
-        Number of such networks. All targets share one; of several, each target has a mixture of
-        its own.
+        Number of such networks. With 1, all targets share it. With more, each target mixes their
+        outputs with weights of its own.
     detach_uncertainty : bool, default=False
         Whether the uncertainty is read off the last hidden layer without sending gradients into
         it, so that learning it cannot change the mean.

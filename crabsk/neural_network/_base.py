@@ -35,9 +35,9 @@ _HISTORY = ("epoch", "train_loss", "valid_loss", "dur")
 class BaseCompositionNetwork(CallbackSupport, MemberPlanning, ABC):
     """Base of the estimators that train an ensemble of networks on compositions.
 
-    A concrete class spells out its hyper-parameters in `__init__`, and says in `_network_class` and
-    `_network_settings` which network they make; a base for its kind of target supplies
-    `_validate_targets`, `_encode_targets`, `_criterion` and `predict`.
+    A concrete class spells out its hyper-parameters in `__init__`, and joins two bases. That of the
+    network says in `_network_class` and `_network_settings` which network they make. That of the
+    kind of target has `_validate_targets`, `_encode_targets`, `_criterion` and `predict`.
     """
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
@@ -68,8 +68,6 @@ class BaseCompositionNetwork(CallbackSupport, MemberPlanning, ABC):
 
     _replaced: ClassVar[dict[str, str]] = {
         "early_stopping": "n_iter_no_change, which stops early unless it is None",
-        "mc_dropout": "the argument of predict: predict(X, return_std=True, mc_dropout=...)",
-        "calibration": "CalibratedRegressorCV",
         "formula_column": "an X with one column of formulas, such as X[['formula', 'T']]",
         "epochs": "max_epochs",
         "verbose": "progress",

@@ -45,6 +45,8 @@ class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
+    _replaced: ClassVar[dict[str, str]] = {"calibration": "sklearn's CalibratedClassifierCV"}
+
     def __init__(self, *, class_weight: Any, **shared: Any) -> None:
         super().__init__(**shared)
         self.class_weight = class_weight

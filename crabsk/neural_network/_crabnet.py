@@ -46,7 +46,7 @@ class BaseCrabNet(BaseCompositionNetwork):
     _network_class = CrabNet
     _replaced: ClassVar[dict[str, str]] = {
         "head": "n_experts, 1 for one network that all targets share",
-        "n_heads": "architecture, which has four; crabsk.modules.CrabNet takes any number",
+        "n_heads": "crabsk.modules.CrabNet, which takes any number; here it is four",
         "dim_feedforward": "architecture, which derives it from d_model; crabsk.modules.CrabNet "
         "takes any",
         "head_widths": "architecture, which derives them from d_model; crabsk.modules.CrabNet "

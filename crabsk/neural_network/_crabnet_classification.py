@@ -34,10 +34,11 @@ class CrabNetClassifier(CompositionClassifier, BaseCrabNet):
         What the network is like beside its width and depth. Both have four attention heads.
 
         - "crabsk" normalises before the blocks of each layer, which trains faster. Feed-forward
-          blocks are twice as wide as the encoder. A residual network of twice and once its width
-          reads off each element's contribution. The network also sees atomic fractions relative
-          to what their elements usually have in the training samples, where those vary little: the
-          steels of a set, which differ by a percent, would look alike without it.
+          blocks are twice as wide as the encoder. A residual network with one layer of twice and
+          one of once that width reads off each element's contribution. The network also sees atomic
+          fractions relative to what their elements usually have in the training samples, where
+          those vary little: the steels of a set, which differ by a percent, would look alike
+          without it.
         - "paper" is the network of [1]_. It normalises after the blocks. Feed-forward blocks are
           four times as wide as the encoder, and its residual network has 2, 1, 1/2 and 1/4 of the
           encoder's width.
@@ -45,8 +46,9 @@ class CrabNetClassifier(CompositionClassifier, BaseCrabNet):
         `crabsk.modules.CrabNet` takes any widths and heads.
 
     n_experts : int, default=1
-        Number of residual networks that read off the contributions. All targets share one. Of
-        several, each target has a mixture of its own (multi-gate mixture of experts).
+        Number of residual networks that read off the contributions. With 1, all targets share it.
+        With more, each target mixes their outputs with weights of its own (multi-gate mixture of
+        experts).
 
     cbfv : str or None, default=None
         Name of an element table, such as "magpie", of which the network sees a composition-based

@@ -34,10 +34,11 @@ class CrabNetRegressor(CompositionRegressor, BaseCrabNet):
         What the network is like beside its width and depth. Both have four attention heads.
 
         - "crabsk" normalises before the blocks of each layer, which trains faster. Feed-forward
-          blocks are twice as wide as the encoder. A residual network of twice and once its width
-          reads off each element's contribution. The network also sees atomic fractions relative
-          to what their elements usually have in the training samples, where those vary little: the
-          steels of a set, which differ by a percent, would look alike without it.
+          blocks are twice as wide as the encoder. A residual network with one layer of twice and
+          one of once that width reads off each element's contribution. The network also sees atomic
+          fractions relative to what their elements usually have in the training samples, where
+          those vary little: the steels of a set, which differ by a percent, would look alike
+          without it.
         - "paper" is the network of [1]_. It normalises after the blocks. Feed-forward blocks are
           four times as wide as the encoder, and its residual network has 2, 1, 1/2 and 1/4 of the
           encoder's width.
@@ -45,8 +46,9 @@ class CrabNetRegressor(CompositionRegressor, BaseCrabNet):
         `crabsk.modules.CrabNet` takes any widths and heads.
 
     n_experts : int, default=1
-        Number of residual networks that read off the contributions. All targets share one. Of
-        several, each target has a mixture of its own (multi-gate mixture of experts).
+        Number of residual networks that read off the contributions. With 1, all targets share it.
+        With more, each target mixes their outputs with weights of its own (multi-gate mixture of
+        experts).
 
     cbfv : str or None, default=None
         Name of an element table, such as "magpie", of which the network sees a composition-based
@@ -58,8 +60,8 @@ class CrabNetRegressor(CompositionRegressor, BaseCrabNet):
 
     loss : {"absolute_error", "squared_error", "robust_l1", "robust_l2"}, default="absolute_error"
         The robust losses are the negative log likelihoods of a Laplace and a normal distribution
-        whose width is learnt together with the mean. With the plain ones the width is learnt
-        beside the mean, which is as if trained without.
+        whose width is learnt together with the mean. With the other two, the
+        width is learnt alongside the mean and does not affect it.
 
     target_transform : {"log", "yeo-johnson"} or transformer, default=None
         What to apply to the targets before they are standardised; for skewed targets.

@@ -33,8 +33,8 @@ class ElemNetRegressor(CompositionRegressor, BaseElemNet):
 
     loss : {"absolute_error", "squared_error", "robust_l1", "robust_l2"}, default="absolute_error"
         The robust losses are the negative log likelihoods of a Laplace and a normal distribution
-        whose width is learnt together with the mean. With the plain ones the width is learnt
-        beside the mean, which is as if trained without.
+        whose width is learnt together with the mean. With the other two, the
+        width is learnt alongside the mean and does not affect it.
 
     target_transform : {"log", "yeo-johnson"} or transformer, default=None
         What to apply to the targets before they are standardised; for skewed targets.

@@ -37,6 +37,11 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
         ],
     }
 
+    _replaced: ClassVar[dict[str, str]] = {
+        "mc_dropout": "the argument of predict: predict(X, return_std=True, mc_dropout=...)",
+        "calibration": "CalibratedRegressorCV",
+    }
+
     def __init__(self, *, loss: str, target_transform: Any, **shared: Any) -> None:
         super().__init__(**shared)
         self.loss = loss

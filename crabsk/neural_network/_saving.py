@@ -17,6 +17,7 @@ from sklearn.base import is_classifier
 from torch import Tensor
 
 from .._model_file import UNSOUND, read_model_file, write_model_file
+from .._version import __version__
 from ..composition import ELEMENTS
 from ..embeddings import ElementTable, embedding_names, load_embedding
 from ..modules import FractionStatistics
@@ -70,9 +71,20 @@ def write_estimator(estimator: Any, path: str | os.PathLike) -> None:
     write_model_file(Path(path), content, tensors)
 
 
-def read_estimator(path: str | os.PathLike, device: str | None = None) -> Any:
-    """Return the estimator that was written to a file; see `crabsk.load_model`."""
+def read_estimator(path: str | os.PathLike, device: str | None, *, stacklevel: int) -> Any:
+    """Return the estimator that was written to a file; see `crabsk.load_model`.
+
+    `stacklevel` is that of the user's line, for the warning about another version.
+    """
     content, tensors = read_model_file(Path(path))
+    written_by = content["written_by"]
+    if written_by.split(".")[:2] != __version__.split(".")[:2]:
+        warnings.warn(
+            f"{path} was saved with crabsk {written_by}, and this is {__version__}: predictions "
+            "may differ",
+            UserWarning,
+            stacklevel=stacklevel,
+        )
     try:
         return _restore(content, tensors, device)
     except AbsentDeviceError as error:
@@ -164,7 +176,8 @@ def _restore(content: dict[str, Any], tensors: dict[str, Tensor], device: str | 
         if name in tensors and not (tensors[name] > 0).all():
             raise ValueError(f"{name} is not above zero")
     n_nets = len({name.split(".")[1] for name in tensors if name.startswith("nets.")})
-    if n_nets * _fewest_layers(parameters) > len(tensors):
+    n_outputs = tensors["target_mean"].numel() if "target_mean" in tensors else 1
+    if n_nets * _fewest_tensors(parameters, n_outputs) > len(tensors):
         raise ValueError("its parameters describe more layers than the file has tensors")
     table = _restore_table(content["element_table"], tensors)
     if parameters["embedding"] is None:
@@ -189,14 +202,18 @@ def _restore(content: dict[str, Any], tensors: dict[str, Tensor], device: str | 
     return estimator
 
 
-def _fewest_layers(parameters: dict[str, Any]) -> int:
-    """Return a lower bound of the layers of a network that parameters describe."""
+def _fewest_tensors(parameters: dict[str, Any], n_outputs: int) -> int:
+    """Return a lower bound of the tensors of a network that parameters describe."""
     n_widths = sum(
         sum(1 if isinstance(width, int | np.integer) else len(width) for width in widths)
         for name, widths in parameters.items()
         if name.endswith("widths")
     )
-    return parameters.get("n_layers", 0) + n_widths + parameters.get("n_experts", 1)
+    n_layers, n_experts = parameters.get("n_layers", 0), parameters.get("n_experts", 1)
+    # A weight and a bias for each of: six parts of a layer of an encoder, or more of Roost's; two
+    # layers of an expert; the tower of a target.
+    n_towers = n_outputs if n_experts > 1 else 0
+    return 12 * n_layers + n_widths + 4 * n_experts * ("n_experts" in parameters) + 2 * n_towers
 
 
 def _restore_table(facts: dict[str, Any], tensors: dict[str, Tensor]) -> ElementTable:
@@ -234,6 +251,12 @@ def _restore_attributes(
     for name, kind in kinds.items():
         if not isinstance(getattr(estimator, name), kind):
             raise TypeError(f"{name} is {getattr(estimator, name)!r}")
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is not None and (
+        np.shape(names) != (estimator.n_features_in_,)
+        or not all(isinstance(name, str) for name in names)
+    ):
+        raise TypeError("feature_names_in_ is no text for each column")
     for name in _ARRAYS:
         if name in tensors:
             setattr(estimator, name, _array(tensors, name, (None,)))

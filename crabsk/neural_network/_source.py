@@ -23,7 +23,8 @@ def find_source(init_from: Any, freeze: int) -> ArraysAsState | None:
         return None
     source = init_from
     if isinstance(source, str | os.PathLike):
-        source = read_estimator(source)
+        # From here up: _prepare, fit, what scikit-learn wraps it in, and the user.
+        source = read_estimator(source, None, stacklevel=6)
     if isinstance(source, FrozenEstimator):
         source = source.estimator
     if not isinstance(source, ArraysAsState) or not hasattr(source, "nets_"):

@@ -7,7 +7,7 @@ from crabsk import CrabNetClassifier, CrabNetRegressor, RoostRegressor
 
 REPLACED = [
     ("head", "n_experts, 1 for one network that all targets share"),
-    ("n_heads", "architecture, which has four"),
+    ("n_heads", "crabsk.modules.CrabNet, which takes any number"),
     ("dim_feedforward", "architecture, which derives it from d_model"),
     ("head_widths", "architecture, which derives them from d_model"),
     ("norm_first", 'architecture="crabsk"'),
@@ -41,6 +41,13 @@ def test_a_slip(cls, slip, meant):
         cls(**{slip: 1})
     with pytest.raises(ValueError, match=f"no parameter '{slip}': did you mean '{meant}'"):
         cls().set_params(**{slip: 1})
+
+
+def test_advice_is_for_the_kind_of_target():
+    with pytest.raises(TypeError, match="take sklearn's CalibratedClassifierCV"):
+        CrabNetClassifier(calibration=True)
+    with pytest.raises(TypeError, match="did you mean 'dropout'"):
+        CrabNetClassifier(mc_dropout=5)
 
 
 def test_a_name_that_is_like_none():

@@ -121,6 +121,7 @@ class ElementContributionDisplay:
         element: str | None = None,
         target: Any = None,
         transformed: bool = False,
+        mc_dropout: int = 0,
         uncertainty: bool = False,
         unit: str | None = None,
         ax: Any = None,
@@ -140,6 +141,8 @@ class ElementContributionDisplay:
         target : int or class label, default=None
             Which of several targets (by position), or which class.
         transformed : bool, default=False
+            As in `element_contributions`.
+        mc_dropout : int, default=0
             As in `element_contributions`.
         uncertainty : bool, default=False
             Whether a second periodic table shows the mean standard deviation.
@@ -165,7 +168,9 @@ class ElementContributionDisplay:
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         check_kind(kind, _KINDS)
-        contributions = element_contributions(estimator, X, transformed=transformed)
+        contributions = element_contributions(
+            estimator, X, transformed=transformed, mc_dropout=mc_dropout
+        )
         return cls(contributions=_of_target(contributions, target)).plot(
             ax, kind=kind, element=element, uncertainty=uncertainty, unit=unit
         )
