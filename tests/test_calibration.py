@@ -75,9 +75,14 @@ class TestCoverage:
         T = np.tile([0.0, 1.0, 2.0, 3.0], 100)
         frame = pd.DataFrame({"formula": np.repeat(X[:100], 4), "T": T})
         model = CalibratedRegressorCV(tiny_crabnet(max_epochs=25), n_estimators=4)
-        model.fit(frame, np.repeat(y[:100], 4) + 0.1 * T)
-        mean, std = model.predict(pd.DataFrame({"formula": X_new, "T": 1.0}), return_std=True)
-        assert coverage(y_new + 0.1, mean, std, level=0.9) > 0.8
+        covered = []
+        for groups in (None, np.arange(400)):  # by composition, and each row by itself
+            model.fit(frame, np.repeat(y[:100], 4) + 0.1 * T, groups=groups)
+            mean, std = model.predict(pd.DataFrame({"formula": X_new, "T": 1.0}), return_std=True)
+            covered.append(coverage(y_new + 0.1, mean, std, level=0.9))
+        by_composition, by_row = covered
+        assert by_composition > 0.7
+        assert by_composition > by_row + 0.1
 
     def test_over_many_draws(self):
         """Twelve compounds at ten temperatures: their own errors are alike, new ones are not."""
