@@ -61,6 +61,12 @@ def differing(known: dict, usual: dict) -> dict:
     return {name: value for name, value in known.items() if usual.get(name, ...) != value}
 
 
+def n_members(model: Any) -> int:
+    """Return the networks or trees of a model; of boosted trees, the rounds that there may be."""
+    last = last_step(model)
+    return last.n_estimators if hasattr(last, "n_estimators") else last.max_iter
+
+
 def n_epochs(model: Any, n_train: int) -> int | None:
     """Return the epochs of a network for so many rows; trees have none."""
     return None if last_step(model) is not model else model._n_epochs(n_train)
@@ -70,7 +76,7 @@ def model_facts(model: Any, n_train: int) -> dict:
     """Return what must be equal for a result to stand for this model; see `stands_for`."""
     return {
         "epochs": n_epochs(model, n_train),
-        "n_estimators": last_step(model).n_estimators,
+        "n_estimators": n_members(model),
         **described(model),
     }
 

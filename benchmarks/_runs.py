@@ -31,6 +31,7 @@ from _results import (
     last_step,
     model_facts,
     n_epochs,
+    n_members,
     read_defaults,
     read_table,
     stands_for,
@@ -98,9 +99,8 @@ def make_model(model: Model, seed: int, *, trial: bool) -> Any:
     estimator = model.make(random_state=seed)
     if trial:
         last = last_step(estimator)
-        last.set_params(
-            **({"max_epochs": 1} if hasattr(last, "max_epochs") else {"n_estimators": 5})
-        )
+        length = next(n for n in ("max_epochs", "n_estimators", "max_iter") if hasattr(last, n))
+        last.set_params(**{length: 1 if length == "max_epochs" else 5})
     return estimator
 
 
@@ -196,7 +196,7 @@ def seconds_per_pass(results: pd.DataFrame, models: dict[str, Model]) -> dict[st
 
 def fit_minutes(model: Any, n_train: int, seconds: float) -> float:
     """Estimate the CPU time of a fit from the seconds of a pass over a row."""
-    passes = (n_epochs(model, n_train) or 1) * last_step(model).n_estimators
+    passes = (n_epochs(model, n_train) or 1) * n_members(model)
     return n_train * passes * seconds / 60
 
 
