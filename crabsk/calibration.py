@@ -183,7 +183,8 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         if not _predicts_std(estimator):
             raise TypeError(
                 f"predict of {type(estimator).__name__} has no return_std, and so there is nothing "
-                "to calibrate: take a network of crabsk, a Gaussian process, or a BayesianRidge"
+                "to calibrate: take a regressor of crabsk, a Gaussian process, or a BayesianRidge; "
+                "for a classifier take sklearn.calibration.CalibratedClassifierCV"
             )
         if y is None:
             raise ValueError(

@@ -19,7 +19,7 @@ from .._validation import (
 )
 from ..embeddings import MISSING
 from ._checkpoint import Run
-from ._names import unknown_name
+from ._names import unknown_names
 from ._net import CompositionNet
 from ._plan import MemberPlan, MemberPlanning
 from ._progress import ProgressBar, is_silent
@@ -69,10 +69,23 @@ class BaseCompositionNetwork(CallbackSupport, MemberPlanning, ABC):
     _replaced: ClassVar[dict[str, str]] = {
         "early_stopping": "n_iter_no_change, which stops early unless it is None",
         "formula_column": "an X with one column of formulas, such as X[['formula', 'T']]",
-        "epochs": "max_epochs",
         "verbose": "progress",
+        "lr": "learning_rate",
+        "max_lr": "learning_rate",
+        "epochs": "max_epochs",
+        "max_iter": "max_epochs",
+        "patience": "n_iter_no_change",
+        "seed": "random_state",
+        "val_size": "validation_fraction",
+        "elem_prop": "embedding",
+        "fudge": "fraction_noise",
+        "extend_features": "an X with the formulas and these columns",
+        "classification": "the classifier of the same network",
+        "force_cpu": 'device="cpu"',
+        "compute_device": "device",
+        "losscurve": "TrainingHistoryDisplay of crabsk.inspection",
     }
-    """Names that parameters had, or have elsewhere, and what takes their place."""
+    """Names that parameters had, or have in crabnet and elsewhere, and what takes their place."""
 
     def __init__(
         self,
@@ -309,9 +322,9 @@ class BaseCompositionNetwork(CallbackSupport, MemberPlanning, ABC):
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters by name; those of nested estimators as ``name__parameter``."""
-        for name in params:
-            if name.partition("__")[0] not in self._get_param_names():
-                raise ValueError(unknown_name(type(self), name))
+        known = self._get_param_names()
+        if unknown := [name for name in params if name.partition("__")[0] not in known]:
+            raise ValueError(unknown_names(type(self), unknown))
         return super().set_params(**params)
 
     @classmethod

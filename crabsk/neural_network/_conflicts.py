@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 from .._validation import CompositionTable
+from ..composition import reduced_formula
 
 
 class ConflictingTargetsWarning(UserWarning):
@@ -35,11 +36,13 @@ def warn_of_conflicts(table: CompositionTable, y: np.ndarray) -> None:
         known[key] = first, np.where(np.isnan(earlier), labels, earlier)
     if conflicts:
         first, row = conflicts[0]
+        formula = reduced_formula(table.compositions.take(np.array([row])))[0]
         warnings.warn(
             f"{len(conflicts)} of {len(y)} samples have the composition (and extra features) of "
-            f"an earlier sample but another target, such as row {row} that of row {first}: "
-            "aggregate them, add the feature that tells them apart, or use a grouped split "
-            "(crabsk.composition.reduced_formula gives groups)",
+            f"an earlier sample but another target, such as {formula} in rows {first} and {row}: "
+            "aggregate them, or add the feature that tells them apart. Between training and test "
+            "set a grouped split keeps them together (crabsk.composition.reduced_formula gives "
+            "groups)",
             ConflictingTargetsWarning,
             stacklevel=5,
         )

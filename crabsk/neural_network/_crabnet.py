@@ -4,8 +4,11 @@ from functools import cache
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
+import numpy as np
+
 from .._validation import CompositionTable, Interval, StrOptions
-from ..embeddings import embedding_names
+from ..composition import N_ELEMENTS
+from ..embeddings import embedding_names, load_embedding
 from ..feature_extraction import CompositionTransformer
 from ..modules import CrabNet
 from ._base import BaseCompositionNetwork
@@ -35,9 +38,10 @@ CONSTRAINTS: dict[str, Any] = {
 
 
 @cache
-def _descriptors(table: str) -> CompositionTransformer:
-    transformer = CompositionTransformer(table, stats=("mean", "std"), missing="mean")
-    return transformer.fit(["H"])
+def _descriptors(table: str, missing: str) -> CompositionTransformer:
+    # Fitted to a matrix of nothing: which elements there are is asked when it transforms.
+    transformer = CompositionTransformer(table, stats=("mean", "std"), missing=missing)
+    return transformer.fit(np.zeros((1, N_ELEMENTS)))
 
 
 class BaseCrabNet(BaseCompositionNetwork):
@@ -46,6 +50,10 @@ class BaseCrabNet(BaseCompositionNetwork):
     _network_class = CrabNet
     _replaced: ClassVar[dict[str, str]] = {
         "head": "n_experts, 1 for one network that all targets share",
+        "N": "n_layers",
+        "heads": "crabsk.modules.CrabNet, which takes any number; here it is four",
+        "out_hidden": "architecture, which derives the widths from d_model; crabsk.modules.CrabNet "
+        "takes any",
         "n_heads": "crabsk.modules.CrabNet, which takes any number; here it is four",
         "dim_feedforward": "architecture, which derives it from d_model; crabsk.modules.CrabNet "
         "takes any",
@@ -85,8 +93,13 @@ class BaseCrabNet(BaseCompositionNetwork):
     def _with_features(self, table: CompositionTable) -> CompositionTable:
         if self._cbfv is None:
             return table
-        features = _descriptors(self._cbfv)._transform(table)
+        features = _descriptors(self._cbfv, self.missing)._transform(table)
         return CompositionTable(table.compositions, features)
+
+    def _check_covered(self, table: CompositionTable) -> None:
+        super()._check_covered(table)
+        if self._cbfv is not None:
+            load_embedding(self._cbfv).fill(table.compositions, self.missing)
 
     def _network_settings(self) -> dict[str, Any]:
         d, of_paper = self.d_model, self.architecture == "paper"

@@ -53,7 +53,7 @@ class CrabNetClassifier(CompositionClassifier, BaseCrabNet):
     cbfv : str or None, default=None
         Name of an element table, such as "magpie", of which the network sees a composition-based
         feature vector beside the elements: mean and standard deviation of each property over the
-        formula, as in `CompositionTransformer`. Elements that the table lacks count as its mean.
+        formula, as in `CompositionTransformer`.
 
     dropout : float, default=0.1
         Dropout rate in the encoder, rounded to a multiple of 1/256.
@@ -117,8 +117,8 @@ class CrabNetClassifier(CompositionClassifier, BaseCrabNet):
         and `nets_`. Not with `checkpoint`.
 
     missing : {"error", "mean", "zero"}, default="error"
-        What to do about elements that the embedding lacks: refuse them, or give them the mean
-        vector of the table, or zeros.
+        What to do about elements that a table lacks, that of `embedding` or of a `cbfv`: refuse
+        them, or give them the mean vector of the table, or zeros.
 
     device : str, default="auto"
         torch device to compute on. "auto" takes a CUDA GPU if there is one.

@@ -199,9 +199,16 @@ class TestExtraFeatures:
         assert model.n_features_in_ == 2
 
     def test_cbfv_of_an_element_without_properties(self, some_formulas):
+        """Refused, or filled as `missing` says, when fitted and when asked."""
         X, y = some_formulas
-        model = tiny_crabnet(cbfv="oliynyk", embedding="onehot").fit(X, y)
-        assert np.isfinite(model.predict(["OgO2"])).all()
+        refused = tiny_crabnet(cbfv="magpie", embedding="onehot").fit(X, y)
+        with pytest.raises(ValueError, match=r"embedding 'magpie' has no values for Og.*row 1"):
+            refused.predict(["NaCl", "OgO2"])
+        with pytest.raises(ValueError, match="embedding 'magpie' has no values for Og"):
+            refused.fit([*X, "OgO2"], [*y, 0.0])
+        for missing in ("mean", "zero"):
+            model = tiny_crabnet(cbfv="magpie", embedding="onehot", missing=missing)
+            assert np.isfinite(model.fit([*X, "OgO2"], [*y, 0.0]).predict(["OgO2"])).all()
 
     def test_position_is_fixed_at_fit_for_arrays(self, measured):
         X, y = measured

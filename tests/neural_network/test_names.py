@@ -43,10 +43,24 @@ def test_a_slip(cls, slip, meant):
         cls().set_params(**{slip: 1})
 
 
+def test_all_of_several_are_named_in_their_order():
+    """As who comes from crabnet passes them."""
+    with pytest.raises(TypeError, match=r"'epochs': take max_epochs; .*'N': take n_layers; .*'lr'"):
+        CrabNetRegressor(epochs=40, d_model=64, N=3, lr=1e-3)
+    with pytest.raises(ValueError, match=r"'epochs': take max_epochs; .*'zzz'$"):
+        CrabNetRegressor().set_params(epochs=40, zzz=3)
+
+
+@pytest.mark.parametrize("name", ["hidden_layer_sizes", "val", "loss_curve"])
+def test_no_advice_is_better_than_wrong_advice(name):
+    with pytest.raises(TypeError, match=f"no parameter '{name}'$"):
+        CrabNetRegressor(**{name: 1})
+
+
 def test_advice_is_for_the_kind_of_target():
     with pytest.raises(TypeError, match="take sklearn's CalibratedClassifierCV"):
         CrabNetClassifier(calibration=True)
-    with pytest.raises(TypeError, match="did you mean 'dropout'"):
+    with pytest.raises(TypeError, match=r"no parameter 'mc_dropout'"):
         CrabNetClassifier(mc_dropout=5)
 
 
