@@ -31,6 +31,7 @@ SEPARATORS = "·•*⋅∙‧・×"
 
 # Nanocrystals, nanosheets and others.
 _WORDS = frozenset(["NC", "NP", "NS", "NW", "NR", "NT", "NF", "BCC", "FCC", "HCP"])
+_BRACKETS = ("()", "[]", "{}")
 _BETWEEN_PARTS = re.compile(rf"[{SEPARATORS}-]|\.(?![0-9])|(?<![0-9])\.")
 
 # `Ti-6Al-4V` is in percent by weight, and leaves the amount of the first element out.
@@ -169,7 +170,9 @@ def refuse_spaced_words(text: Text) -> None:
         words = [word for word in part.split() if any(map(str.isupper, word))]
         *_, formula, word = ["", "", *words]
         spells_symbols = sum(map(str.isupper, word)) > 1
-        if formula and spells_symbols and not any(map(str.isdigit, word)):
+        # In `H (HH·H)2` the bracket goes on behind the point, and so does its amount.
+        is_whole = all(word.count(opening) == word.count(closing) for opening, closing in _BRACKETS)
+        if formula and spells_symbols and is_whole and not any(map(str.isdigit, word)):
             position = text.plain.rindex(word)
             # The same letters may be a compound: `Al2O3 MgO`.
             is_word = word.rstrip("s") in _WORDS

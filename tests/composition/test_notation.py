@@ -412,6 +412,9 @@ def test_words_behind_a_formula(formula, without):
         ("Li6.02P0.98Si0.02S5 Br", 5),
         ("(Li2O)16.6 (SiO2)83.4", 3),
         ("CuSO4 · H2O", 4),
+        # a bracket that goes on behind a separator
+        ("H (HH·H)1", 1),
+        ("Fe [CN·NH]2", 4),
     ],
 )
 def test_spaces_between_symbols(formula, n_elements):
