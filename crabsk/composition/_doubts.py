@@ -31,7 +31,7 @@ SEPARATORS = "·•*⋅∙‧・×"
 
 # Nanocrystals, nanosheets and others.
 _WORDS = frozenset(["NC", "NP", "NS", "NW", "NR", "NT", "NF", "BCC", "FCC", "HCP"])
-_BRACKETS = ("()", "[]", "{}")
+_BRACKETS = (("(", ")"), ("[", "]"), ("{", "}"))
 _BETWEEN_PARTS = re.compile(rf"[{SEPARATORS}-]|\.(?![0-9])|(?<![0-9])\.")
 
 # `Ti-6Al-4V` is in percent by weight, and leaves the amount of the first element out.
