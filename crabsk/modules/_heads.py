@@ -56,7 +56,9 @@ class SharedHead(nn.Module):
         """Read off. **Shape**: (N, d) -> (N, K) three times."""
         hidden = self.residual(x)
         k = self.out.out_features // 3
-        if not self.detach_uncertainty:
+        if not (self.detach_uncertainty and torch.is_grad_enabled()):
+            # At once, too, where nothing learns: a product with one column sums up otherwise at the
+            # end of a batch, and a prediction would depend on the rows before it.
             return ReadOff(*self.out(hidden).split(k, dim=1))
         return ReadOff(
             self.out(hidden, slice(0, k)),

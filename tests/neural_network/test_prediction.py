@@ -148,6 +148,17 @@ class TestPrediction:
             loaded = joblib.load(tmp_path / "model")
         assert np.array_equal(loaded.predict(X), estimator.predict(X))
 
+    @pytest.mark.parametrize("d_model", [8, 32, 64])
+    def test_order_and_company_change_no_bit(self, some_formulas, d_model):
+        """A product with one column is summed up otherwise at the end of a batch."""
+        X, y = some_formulas
+        model = tiny_crabnet(d_model=d_model).fit(X, y)
+        predicted = model.predict(X)
+        rng = np.random.default_rng(0)
+        for n_rows in (60, 60, 60, 31, 20, 7, 1):
+            rows = rng.permutation(60)[:n_rows]
+            assert np.array_equal(model.predict(X[rows]), predicted[rows])
+
     def test_no_steps_between_neighbouring_compositions(self, formation_enthalpy):
         """With the paper's table of 5000 rows, one of these fractions in two is a step."""
         X, y = formation_enthalpy
