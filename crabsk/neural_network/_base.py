@@ -19,8 +19,8 @@ from .._validation import (
 )
 from ..embeddings import MISSING
 from ._checkpoint import Run
-from ._names import unknown_names
 from ._net import CompositionNet
+from ._parameter_names import unknown_names
 from ._plan import MemberPlan, MemberPlanning
 from ._progress import ProgressBar, is_silent
 from ._samples import Samples

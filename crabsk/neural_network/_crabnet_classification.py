@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from ._classification import CompositionClassifier
 from ._crabnet import CONSTRAINTS, PRESETS, BaseCrabNet
-from ._names import explain_unknown_names
+from ._parameter_names import explain_unknown_names
 from ._saving import saveable
 
 

@@ -6,7 +6,7 @@ from sklearn.utils import Tags
 
 from ._classification import CompositionClassifier
 from ._elemnet import CONSTRAINTS, PAPER, WIDTHS, BaseElemNet
-from ._names import explain_unknown_names
+from ._parameter_names import explain_unknown_names
 from ._saving import saveable
 
 

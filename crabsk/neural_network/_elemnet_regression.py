@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from ._elemnet import CONSTRAINTS, PAPER, WIDTHS, BaseElemNet
-from ._names import explain_unknown_names
+from ._parameter_names import explain_unknown_names
 from ._regression import CompositionRegressor
 from ._saving import saveable
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from sklearn.utils import Tags
 
 from ._classification import CompositionClassifier
-from ._names import explain_unknown_names
+from ._parameter_names import explain_unknown_names
 from ._roost import CONSTRAINTS, PAPER, BaseRoost
 from ._saving import saveable
 

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from ._names import explain_unknown_names
+from ._parameter_names import explain_unknown_names
 from ._regression import CompositionRegressor
 from ._roost import CONSTRAINTS, PAPER, BaseRoost
 from ._saving import saveable
