@@ -29,7 +29,7 @@ class TableWarning(UserWarning):
 _SAID: set[tuple[str, str, int]] = set()
 
 
-def warn_of_table(message: str) -> None:
+def warn_of_table(message: str, category: type[Warning] = TableWarning) -> None:
     """Warn at the line of the user, who may have called crabsk through scikit-learn.
 
     Python shows a warning once a line by default, but forgets what it has shown when filters
@@ -39,16 +39,16 @@ def warn_of_table(message: str) -> None:
     while frame.f_back and frame.f_globals.get("__name__", "").startswith(_LIBRARIES):
         level, frame = level + 1, frame.f_back
     said = (message, frame.f_code.co_filename, frame.f_lineno)
-    if said in _SAID and _action(message) == "default":
+    if said in _SAID and _action(message, category) == "default":
         return
     _SAID.add(said)
-    warnings.warn(message, TableWarning, stacklevel=level + 1)
+    warnings.warn(message, category, stacklevel=level + 1)
 
 
-def _action(message: str) -> str:
+def _action(message: str, category: type[Warning]) -> str:
     """Return what the filters of warnings do about a message."""
-    for action, text, category, module, line in warnings.filters:
+    for action, text, filtered, module, line in warnings.filters:
         applies = text is None or text.match(message)
-        if applies and issubclass(TableWarning, category) and module is None and not line:
+        if applies and issubclass(category, filtered) and module is None and not line:
             return action
     return "default"

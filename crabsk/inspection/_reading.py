@@ -69,7 +69,7 @@ def _equal_lengths(
 ) -> Iterator[EqualLengths]:
     compositions = table.compositions
     packed = estimator._pack(table)
-    distinct, inverse = compositions.unique(table.extra)
+    distinct, inverse = estimator._distinct(table)
     lengths = compositions.lengths
     for n in np.unique(lengths):
         rows = np.flatnonzero(lengths == n)

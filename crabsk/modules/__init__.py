@@ -16,6 +16,7 @@ from ._heads import MixtureOfExpertsHead, SharedHead
 from ._layers import (
     Dropout,
     EncoderLayer,
+    FractionPowers,
     PackedSelfAttention,
     PreciseLinear,
     ResidualNetwork,
@@ -41,6 +42,7 @@ __all__ = [
     "Dropout",
     "ElemNet",
     "EncoderLayer",
+    "FractionPowers",
     "FractionStatistics",
     "FractionalEncoding",
     "Group",

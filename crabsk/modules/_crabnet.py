@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ._fractions import FractionalEncoding, FractionStatistics, StandardizedFractions
 from ._heads import MixtureOfExpertsHead, SharedHead
-from ._layers import EncoderLayer, PreciseLinear
+from ._layers import EncoderLayer, FractionPowers, PreciseLinear
 from ._network import LOG_SIGMA_BOUND, CompositionNetwork, Prediction
 from ._packing import PackedBatch, mean_over_elements, spread_to_tokens
 
@@ -19,7 +19,9 @@ class CrabNet(CompositionNetwork):
     says for every element its contribution to the property, the logarithm of its uncertainty and
     a gate; the property is the mean of the gated contributions over the elements.
 
-    The defaults are the paper's network.
+    The defaults are the paper's network. In it every element counts alike, however little there is
+    of it. With `weigh_fractions`, elements count by learnt powers of their fractions, as in Roost's
+    pooling [2]_, and a trace of an element changes next to nothing.
 
     Parameters
     ----------
@@ -46,6 +48,10 @@ class CrabNet(CompositionNetwork):
         Whether the encoder normalises before its blocks (pre-norm, trains faster) or after.
     head_widths : tuple of int, default=(1024, 512, 256, 128)
         Widths of the residual network that reads off the contributions.
+    weigh_fractions : bool, default=False
+        Whether elements count by learnt powers of their fractions: each head's attention, and the
+        mean of the contributions, which are multiplied by the number of elements and the
+        normalised power of the fraction before.
     n_experts : int, default=1
         Number of such networks. With 1, all targets share it. With more, each target mixes their
         outputs with weights of its own.
@@ -57,6 +63,8 @@ class CrabNet(CompositionNetwork):
     ----------
     .. [1] Wang, Kauwe, Murdock, Sparks, "Compositionally restricted attention-based network for
        materials property predictions", npj Comput. Mater. 7, 77 (2021).
+    .. [2] Goodall & Lee, "Predicting materials properties without crystal structure", Nat.
+       Commun. 11, 6280 (2020).
 
     Examples
     --------
@@ -86,6 +94,7 @@ class CrabNet(CompositionNetwork):
         dim_feedforward: int = 2048,
         dropout: float = 0.1,
         norm_first: bool = False,
+        weigh_fractions: bool = False,
         head_widths: tuple[int, ...] = (1024, 512, 256, 128),
         n_experts: int = 1,
         detach_uncertainty: bool = False,
@@ -108,11 +117,12 @@ class CrabNet(CompositionNetwork):
             else None
         )
         self.encoder = nn.ModuleList(
-            EncoderLayer(d_model, n_heads, dim_feedforward, dropout, norm_first)
+            EncoderLayer(d_model, n_heads, dim_feedforward, dropout, norm_first, weigh_fractions)
             for _ in range(n_layers)
         )
         # Pre-norm layers leave an unnormalised sum behind.
         self.encoder_norm = nn.LayerNorm(d_model) if norm_first else nn.Identity()
+        self.power = FractionPowers(1, initial=0.7) if weigh_fractions else None
         head = (d_model, head_widths, n_outputs, detach_uncertainty)
         self.head = MixtureOfExpertsHead(*head, n_experts) if n_experts > 1 else SharedHead(*head)
 
@@ -126,7 +136,7 @@ class CrabNet(CompositionNetwork):
 
     def encode(self, batch: PackedBatch) -> Tensor:
         """Return each composition's mean over its encoded elements. **Shape**: (B, d)."""
-        return mean_over_elements(self.encode_elements(batch), batch.groups)
+        return mean_over_elements(self._weigh(self.encode_elements(batch), batch), batch.groups)
 
     def encode_elements(
         self, batch: PackedBatch, weights: list[list[Tensor]] | None = None
@@ -150,9 +160,10 @@ class CrabNet(CompositionNetwork):
             x = x + self.standardized(self.element_vectors, batch.atomic_numbers, batch.fractions)
         if self.embed_extra is not None:
             x = x + spread_to_tokens(self.embed_extra(batch.extra), batch.groups)
+        log_fractions = batch.fractions.clamp_min(torch.finfo(torch.float32).tiny).log()
         for layer in self.encoder:
             layer_weights: list[Tensor] | None = None if weights is None else []
-            x = layer(x, batch.groups, layer_weights)
+            x = layer(x, batch.groups, layer_weights, log_fractions)
             if weights is not None and layer_weights is not None:
                 weights.append(layer_weights)
         return self.encoder_norm(x)
@@ -167,7 +178,15 @@ class CrabNet(CompositionNetwork):
         returns : (T, K), (T, K)
         """
         value, log_sigma, gate = self.head(self.encode_elements(batch))
-        return value * gate.sigmoid(), log_sigma
+        return self._weigh(value * gate.sigmoid(), batch), self._weigh(log_sigma, batch)
+
+    def _weigh(self, values: Tensor, batch: PackedBatch) -> Tensor:
+        """Multiply values so that their mean over elements is a weighted one. **Shape**: (T, K)."""
+        if self.power is None:
+            return values
+        weights = batch.fractions.unsqueeze(1) ** self.power()
+        means = mean_over_elements(weights, batch.groups)
+        return values * (weights / spread_to_tokens(means, batch.groups))
 
     def attention_weights(self, batch: PackedBatch) -> list[list[Tensor]]:
         """Return the attention weights of each layer and group.

@@ -1,8 +1,9 @@
 """Layers on packed tokens. Shape letters as in `_packing`; h attention heads."""
 
 import copy
+import math
 from collections.abc import Callable
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -97,6 +98,39 @@ class PreciseLinear(nn.Linear):
             return F.linear(x.to(self.weight.dtype), self.weight[outputs], bias)
 
 
+class FractionPowers(nn.Module):
+    """Learnt powers of atomic fractions, by which elements count.
+
+    None falls below a half, so that an element of which there is next to nothing counts for next
+    to nothing.
+
+    Parameters
+    ----------
+    n_powers : int
+        How many there are.
+    initial : float
+        What all are before the training; above a half.
+
+    Examples
+    --------
+    >>> from crabsk.modules import FractionPowers
+    >>> FractionPowers(2, initial=1.0)().tolist()
+    [1.0, 1.0]
+    """
+
+    least: ClassVar[float] = 0.5
+
+    def __init__(self, n_powers: int, initial: float) -> None:
+        super().__init__()
+        # softplus(raw) = initial - least
+        raw = math.log(math.expm1(initial - self.least))
+        self.raw = nn.Parameter(torch.full((n_powers,), raw))
+
+    def forward(self) -> Tensor:
+        """Return the powers. **Shape**: (n_powers,)."""
+        return self.least + F.softplus(self.raw)
+
+
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -145,6 +179,9 @@ class PackedSelfAttention(nn.Module):
         Model width.
     n_heads : int
         Number of heads. Each has the width ``d_model / n_heads``, rounded up.
+    weigh_fractions : bool, default=False
+        Whether each head multiplies the attention that an element gets by a learnt power of its
+        fraction, so that a trace gets next to none.
 
     Examples
     --------
@@ -160,12 +197,13 @@ class PackedSelfAttention(nn.Module):
     [(2, 2, 1, 1), (1, 2, 3, 3)]
     """
 
-    def __init__(self, d_model: int, n_heads: int) -> None:
+    def __init__(self, d_model: int, n_heads: int, weigh_fractions: bool = False) -> None:
         super().__init__()
         self.n_heads = n_heads
         self.head_width = -(-d_model // n_heads)
         self.query_key_value = nn.Linear(d_model, 3 * n_heads * self.head_width)
         self.out = nn.Linear(n_heads * self.head_width, d_model)
+        self.powers = FractionPowers(n_heads, initial=1.0) if weigh_fractions else None
         nn.init.xavier_uniform_(self.query_key_value.weight)
         nn.init.zeros_(self.query_key_value.bias)
         nn.init.zeros_(self.out.bias)
@@ -175,37 +213,50 @@ class PackedSelfAttention(nn.Module):
         return f"n_heads={self.n_heads}"
 
     def forward(
-        self, x: Tensor, groups: tuple[Group, ...], weights: list[Tensor] | None = None
+        self,
+        x: Tensor,
+        groups: tuple[Group, ...],
+        weights: list[Tensor] | None = None,
+        log_fractions: Tensor | None = None,
     ) -> Tensor:
-        """Attend within each composition. **Shape**: (T, d) -> (T, d).
+        """Attend within each composition. **Shape**: (T, d) and (T,) -> (T, d).
 
         Where a list is given as `weights`, the attention weights of each group are appended to
-        it, (n_compositions, h, n_elements, n_elements).
+        it, (n_compositions, h, n_elements, n_elements). The logarithms of the fractions are
+        needed with `weigh_fractions` only.
         """
-        width = self.n_heads * self.head_width
+        h, width = self.n_heads, self.head_width
         packed = self.query_key_value(x)
         # Products of so few elements take half precision twice as long.
-        packed = packed.to(torch.promote_types(packed.dtype, torch.float32))
+        packed = packed.to(torch.promote_types(packed.dtype, torch.float32)).view(-1, 3, h, width)
+        if self.powers is not None:
+            assert log_fractions is not None
+            # softmax(q k / sqrt(w) + p log f) without a mask, which torch's fused attention would
+            # take many times as long for: queries and keys get one more feature, whose product
+            # is p log f.
+            packed = F.pad(packed, (0, 1))
+            packed[:, 0, :, -1] = self.powers() * width**0.5
+            packed[:, 1, :, -1] = log_fractions.unsqueeze(1)
         mixed = []
         for (n, m), tokens in zip(groups, packed.split([n * m for n, m in groups]), strict=True):
             if n == 0:
                 continue
             if n == 1 and weights is None:
                 # A lone element attends to itself with weight one.
-                mixed.append(tokens[:, 2 * width :])
+                mixed.append(tokens[:, 2, :, :width].flatten(1))
                 continue
             query, key, value = (
-                tokens.view(m, n, 3, self.n_heads, self.head_width).permute(2, 0, 3, 1, 4).unbind(0)
+                tokens.view(m, n, 3, h, tokens.shape[-1]).permute(2, 0, 3, 1, 4).unbind(0)
             )
             if weights is None:
                 with torch.autocast(x.device.type, enabled=False):
-                    attended = F.scaled_dot_product_attention(query, key, value)
+                    attended = F.scaled_dot_product_attention(query, key, value, scale=width**-0.5)
             else:
-                scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
+                scores = query @ key.transpose(-1, -2) * width**-0.5
                 weights.append(scores.softmax(-1))
                 attended = weights[-1] @ value
-            mixed.append(attended.transpose(1, 2).reshape(n * m, width))
-        return self.out(torch.cat(mixed) if mixed else packed[:, :width])
+            mixed.append(attended[..., :width].transpose(1, 2).reshape(n * m, h * width))
+        return self.out(torch.cat(mixed) if mixed else packed[:, 0, :, :width].flatten(1))
 
 
 class EncoderLayer(nn.Module):
@@ -221,6 +272,8 @@ class EncoderLayer(nn.Module):
         Dropout rate of both blocks.
     norm_first : bool
         Whether layer normalisation stands before each block (pre-norm) or after the sum.
+    weigh_fractions : bool, default=False
+        As in `PackedSelfAttention`.
 
     Examples
     --------
@@ -232,11 +285,17 @@ class EncoderLayer(nn.Module):
     """
 
     def __init__(
-        self, d_model: int, n_heads: int, dim_feedforward: int, dropout: float, norm_first: bool
+        self,
+        d_model: int,
+        n_heads: int,
+        dim_feedforward: int,
+        dropout: float,
+        norm_first: bool,
+        weigh_fractions: bool = False,
     ) -> None:
         super().__init__()
         self.norm_first = norm_first
-        self.attention = PackedSelfAttention(d_model, n_heads)
+        self.attention = PackedSelfAttention(d_model, n_heads, weigh_fractions)
         self.widen = nn.Linear(d_model, dim_feedforward)
         self.narrow = nn.Linear(dim_feedforward, d_model)
         self.attention_norm = nn.LayerNorm(d_model)
@@ -251,13 +310,19 @@ class EncoderLayer(nn.Module):
         return f"norm_first={self.norm_first}"
 
     def forward(
-        self, x: Tensor, groups: tuple[Group, ...], weights: list[Tensor] | None = None
+        self,
+        x: Tensor,
+        groups: tuple[Group, ...],
+        weights: list[Tensor] | None = None,
+        log_fractions: Tensor | None = None,
     ) -> Tensor:
-        """Encode tokens. **Shape**: (T, d) -> (T, d)."""
+        """Encode tokens. **Shape**: (T, d) and (T,) -> (T, d)."""
         if self.norm_first:
-            x = x + self.attention_dropout(self.attention(self.attention_norm(x), groups, weights))
+            attended = self.attention(self.attention_norm(x), groups, weights, log_fractions)
+            x = x + self.attention_dropout(attended)
             return x + self._feedforward(self.feedforward_norm(x))
-        x = self.attention_norm(x + self.attention_dropout(self.attention(x, groups, weights)))
+        attended = self.attention(x, groups, weights, log_fractions)
+        x = self.attention_norm(x + self.attention_dropout(attended))
         return self.feedforward_norm(x + self._feedforward(x))
 
     def _feedforward(self, x: Tensor) -> Tensor:

@@ -5,17 +5,20 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 
 from .._validation import CompositionTable, Interval, StrOptions
 from ..composition import N_ELEMENTS
-from ..embeddings import embedding_names, load_embedding
+from ..embeddings import embedding_names
 from ..feature_extraction import CompositionTransformer
 from ..modules import CrabNet
 from ._base import BaseCompositionNetwork
 from ._net import CompositionNet
+from ._optimizer import MuonAdamW
 
 PAPER: dict[str, Any] = {
     "architecture": "paper",
+    "cbfv": None,
     "d_model": 512,
     "max_epochs": 300,
     "learning_rate": 3e-4,
@@ -38,9 +41,10 @@ CONSTRAINTS: dict[str, Any] = {
 
 
 @cache
-def _descriptors(table: str, missing: str) -> CompositionTransformer:
+def _descriptors(table: str) -> CompositionTransformer:
+    # An element without a property counts as average: the networks know it by its vector.
+    transformer = CompositionTransformer(table, stats=("mean", "std"), missing="mean")
     # Fitted to a matrix of nothing: which elements there are is asked when it transforms.
-    transformer = CompositionTransformer(table, stats=("mean", "std"), missing=missing)
     return transformer.fit(np.zeros((1, N_ELEMENTS)))
 
 
@@ -83,6 +87,9 @@ class BaseCrabNet(BaseCompositionNetwork):
         self.cbfv = cbfv
         self.dropout = dropout
 
+    def _optimizer(self) -> type[torch.optim.Optimizer]:
+        return torch.optim.AdamW if self.architecture == "paper" else MuonAdamW
+
     def _check_features(self, previous: list[CompositionNet]) -> None:
         if previous and self.cbfv != self._cbfv:
             raise ValueError(
@@ -91,15 +98,11 @@ class BaseCrabNet(BaseCompositionNetwork):
         self._cbfv = self.cbfv
 
     def _with_features(self, table: CompositionTable) -> CompositionTable:
+        table = super()._with_features(table)
         if self._cbfv is None:
             return table
-        features = _descriptors(self._cbfv, self.missing)._transform(table)
+        features = _descriptors(self._cbfv)._transform(table)
         return CompositionTable(table.compositions, features)
-
-    def _check_covered(self, table: CompositionTable) -> None:
-        super()._check_covered(table)
-        if self._cbfv is not None:
-            load_embedding(self._cbfv).fill(table.compositions, self.missing)
 
     def _network_settings(self) -> dict[str, Any]:
         d, of_paper = self.d_model, self.architecture == "paper"
@@ -114,6 +117,7 @@ class BaseCrabNet(BaseCompositionNetwork):
             "dim_feedforward": 4 * d if of_paper else 2 * d,
             "dropout": self.dropout,
             "norm_first": not of_paper,
+            "weigh_fractions": not of_paper,
             "head_widths": tuple(max(1, width) for width in widths),
             "n_experts": self.n_experts,
             "detach_uncertainty": self._detaches_uncertainty(),

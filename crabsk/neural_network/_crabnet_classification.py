@@ -50,10 +50,11 @@ class CrabNetClassifier(CompositionClassifier, BaseCrabNet):
         With more, each target mixes their outputs with weights of its own (multi-gate mixture of
         experts).
 
-    cbfv : str or None, default=None
-        Name of an element table, such as "magpie", of which the network sees a composition-based
-        feature vector beside the elements: mean and standard deviation of each property over the
-        formula, as in `CompositionTransformer`.
+    cbfv : str or None, default="magpie"
+        Name of an element table, of which the network sees a composition-based feature vector
+        beside the elements: mean and standard deviation of each property over the formula, as in
+        `CompositionTransformer`. An element without a property in the table has the mean over the
+        table's elements. None for no such vector.
 
     dropout : float, default=0.1
         Dropout rate in the encoder, rounded to a multiple of 1/256.
@@ -117,8 +118,8 @@ class CrabNetClassifier(CompositionClassifier, BaseCrabNet):
         and `nets_`. Not with `checkpoint`.
 
     missing : {"error", "mean", "zero"}, default="error"
-        What to do about elements that a table lacks, that of `embedding` or of a `cbfv`: refuse
-        them, or give them the mean vector of the table, or zeros.
+        What to do about elements that the table of `embedding` lacks: refuse them, or give them the
+        mean vector of the table, or zeros.
 
     device : str, default="auto"
         torch device to compute on. "auto" takes a CUDA GPU if there is one.
@@ -216,7 +217,7 @@ class CrabNetClassifier(CompositionClassifier, BaseCrabNet):
         n_layers: int = 3,
         architecture: str = "crabsk",
         n_experts: int = 1,
-        cbfv: str | None = None,
+        cbfv: str | None = "magpie",
         dropout: float = 0.1,
         class_weight: Any = None,
         max_epochs: int | str = "auto",

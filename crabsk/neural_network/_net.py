@@ -2,7 +2,7 @@
 
 import copy
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from skorch import NeuralNet
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from ..modules import Dropout, PackedBatch, PackedCompositions, Prediction
+from ..modules import Dropout, PackedBatch, PackedCompositions, PreciseLinear, Prediction
 from ._parts import BatchParts
 
 # The averaged weights forget over this share of the training's steps.
@@ -153,6 +153,11 @@ class CompositionNet(NeuralNet):
         super().initialize_module()
         self.online_ = copy.deepcopy(self.module_)
         self.module_.requires_grad_(False)
+        # Listing them takes as long as a layer; this is needed in each step.
+        self._weights: tuple[list[nn.Parameter], list[nn.Parameter]] = (
+            list(self.module_.parameters()),
+            list(self.online_.parameters()),
+        )
         self._parts: BatchParts | None = None
         replicas = [self.online_]
         if self.n_parts > 1 or self.precision == "bfloat16":
@@ -175,6 +180,22 @@ class CompositionNet(NeuralNet):
     def get_all_learnable_params(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Yield the weights that the optimiser moves."""
         yield from self.online_.named_parameters()
+
+    def get_params_for_optimizer(
+        self, prefix: str, named_parameters: Iterable[tuple[str, nn.Parameter]]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments of the optimiser; matrices within the network are a group."""
+        _, kwargs = super().get_params_for_optimizer(prefix, named_parameters)
+        within = {
+            f"{name}.weight"
+            for name, layer in self.online_.named_modules()
+            if isinstance(layer, nn.Linear) and not isinstance(layer, PreciseLinear)
+        }
+        groups: dict[bool, list[nn.Parameter]] = {False: [], True: []}
+        for name, weight in self.online_.named_parameters():
+            groups[name in within].append(weight)
+        marked = [{"params": its, "orthogonal": mark} for mark, its in groups.items() if its]
+        return (marked,), kwargs
 
     def get_iterator(self, dataset: Any, training: bool = False) -> _Batches:
         """Return the batches of a data set, without a DataLoader's copies."""
@@ -200,7 +221,7 @@ class CompositionNet(NeuralNet):
             raise RuntimeError("training was stopped because another member failed")
         step = super().train_step(batch, **fit_params)
         average = get_ema_multi_avg_fn(1 - 1 / max(1.0, AVERAGING_HORIZON * self.n_steps))
-        averaged, online = list(self.module_.parameters()), list(self.online_.parameters())
+        averaged, online = self._weights
 
         def move(share: list[int]) -> None:
             average([averaged[n] for n in share], [online[n] for n in share], 0)
@@ -225,11 +246,18 @@ class CompositionNet(NeuralNet):
         prediction = self._parts.backward(compositions.to(self.device), loss)
         return {"loss": self.get_loss(prediction, (values, weights)), "y_pred": prediction}
 
+    def _set_training(self, training: bool = True) -> None:
+        # skorch goes through all layers before each step, which small networks notice.
+        modules = (self.module_, self.online_, self.criterion_)
+        if any(module is not None and module.training != training for module in modules):
+            super()._set_training(training)
+
     def finish(self) -> None:
         """Drop what only training needs, so that a fitted net is its averaged weights."""
         self.trim_for_prediction()
         self.module: Any = type(self.module_)
         self.online_ = None
+        self._weights = [], []
         self._parts = None
         self.dropout_generators_ = []
         self.generator = None

@@ -20,9 +20,11 @@ from ._net import CompositionNet
 from ._samples import SamplePreparation, Samples
 from ._source import start_from
 
-# Passes over the training samples of a set of up to so many rows.
+# Passes over the training samples of a set of up to so many rows, and the fewest steps: small sets
+# are passed over more often.
 EPOCHS = 60
 FULL_LENGTH = 10_000
+FEWEST_STEPS = 600
 
 # torch draws initial weights from one generator of the whole process.
 _INITIALISING = threading.Lock()
@@ -36,8 +38,10 @@ class Recipe:
     ----------
     max_epochs, batch_size : int
         Most passes over the training samples, and compositions in a batch.
+    optimizer : type
+        What moves the weights.
     learning_rate, weight_decay : float
-        Peak of the one-cycle schedule, and decoupled weight decay of AdamW.
+        Peak of the one-cycle schedule, and the optimiser's decoupled weight decay.
     fraction_noise : float
         Standard deviation of the relative noise on atomic fractions.
     patience : int or None
@@ -48,6 +52,7 @@ class Recipe:
 
     max_epochs: int
     batch_size: int
+    optimizer: type[torch.optim.Optimizer]
     learning_rate: float
     weight_decay: float
     fraction_noise: float
@@ -134,6 +139,7 @@ class MemberPlanning(SamplePreparation):
         return Recipe(
             max_epochs=self._n_epochs(n_rows),
             batch_size=self._batch_size(n_rows),
+            optimizer=self._optimizer(),
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
             fraction_noise=self.fraction_noise,
@@ -142,13 +148,16 @@ class MemberPlanning(SamplePreparation):
             precision=self.precision,
         )
 
+    def _optimizer(self) -> type[torch.optim.Optimizer]:
+        return torch.optim.AdamW
+
     def _batch_size(self, n_rows: int) -> int:
         """Return the number of compositions in a batch."""
         if not isinstance(self.batch_size, str):
             return self.batch_size
-        # A power of two near n / 32: enough steps an epoch for small sets, enough arithmetic a
+        # A power of two near n / 16: enough steps an epoch for small sets, enough arithmetic a
         # step for large ones.
-        return int(np.clip(2 ** round(np.log2(n_rows) - 5), 32, 512))
+        return int(np.clip(2 ** round(np.log2(n_rows) - 4), 64, 512))
 
     def _n_epochs(self, n_rows: int) -> int:
         """Return the most passes over the training samples."""
@@ -156,7 +165,8 @@ class MemberPlanning(SamplePreparation):
             return self.max_epochs
         # Large sets are learnt in fewer passes: beyond FULL_LENGTH rows the number of steps grows
         # with the square root of n only.
-        return max(1, round(EPOCHS * min(1.0, (FULL_LENGTH / n_rows) ** 0.5)))
+        n_epochs = max(1, round(EPOCHS * min(1.0, (FULL_LENGTH / n_rows) ** 0.5)))
+        return max(n_epochs, -(-FEWEST_STEPS // -(-n_rows // self._batch_size(n_rows))))
 
     def _initial_network(
         self, seed: int, previous: list[CompositionNet], element_vectors: Tensor

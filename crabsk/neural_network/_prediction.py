@@ -18,9 +18,11 @@ from .._validation import (
 )
 from ..embeddings import ElementTable
 from ..modules import CompositionNetwork, PackedBatch, PackedCompositions
+from ._extra_columns import encode_ranges
 from ._net import CompositionNet
 from ._progress import is_silent, row_bar
 from ._threads import survive_fork
+from ._traces import Traces
 
 # Rows of X that are read at a time, and compositions in a batch of a prediction.
 READING_CHUNK = 65_536
@@ -51,6 +53,8 @@ class FittedNetworks(BaseEstimator):
     learning_rate: float
     progress: bool
     _element_table: ElementTable
+    _least_fraction: float
+    _extra_edges: np.ndarray
     _extra_mean: np.ndarray
     _extra_scale: np.ndarray
 
@@ -87,7 +91,7 @@ class FittedNetworks(BaseEstimator):
         network = self._networks()[member]
         vectors = []
         for rows, table in self._stream(X):
-            distinct, inverse = table.compositions.unique(table.extra)
+            distinct, inverse = self._distinct(table)
             encoded = torch.empty(len(distinct), network.n_features, dtype=torch.float32)
             with torch.inference_mode():
                 packed = self._pack(table)
@@ -104,6 +108,7 @@ class FittedNetworks(BaseEstimator):
 
     def _stream(self, X: Any) -> Iterator[tuple[slice, CompositionTable]]:
         """Yield rows of X, in order, and what stands in them."""
+        traces = Traces(self._least_fraction)
         with ExitStack() as stack:
             bar = None
             for rows, table in stream_compositions(self, X, READING_CHUNK):
@@ -115,9 +120,19 @@ class FittedNetworks(BaseEstimator):
                     # Raises for all rows that lack a vector, numbered as the user's are.
                     self._check_covered(validate_compositions(self, X, reset=False))
                     raise
+                traces.look(rows.start, table.compositions)
                 yield rows, self._with_features(table)
                 if bar is not None:
                     bar.update(rows.stop - rows.start)
+        traces.warn()
+
+    def _distinct(self, table: CompositionTable) -> tuple[np.ndarray, np.ndarray]:
+        """Return a row of each distinct sample, and which of them stands for each row.
+
+        Columns that are made of these, or of compositions, tell no samples apart.
+        """
+        n_made = table.extra.shape[1] - len(self._extra_edges)
+        return table.compositions.unique(table.extra[:, n_made:])
 
     def _batches(
         self, packed: PackedCompositions, rows: Tensor
@@ -141,7 +156,7 @@ class FittedNetworks(BaseEstimator):
         Memory is bounded by the chunks; in each, equal compositions are computed once.
         """
         for rows, table in self._stream(X):
-            distinct, inverse = table.compositions.unique(table.extra)
+            distinct, inverse = self._distinct(table)
             outputs = self._outputs(self._pack(table), torch.from_numpy(distinct), networks)
             mean = outputs.mean[:, inverse]
             self._check_finite(mean.swapaxes(0, 1), table.extra, np.arange(rows.start, rows.stop))
@@ -190,8 +205,11 @@ class FittedNetworks(BaseEstimator):
         return MemberOutputs(mean.numpy(), log_sigma.exp().numpy())
 
     def _with_features(self, table: CompositionTable) -> CompositionTable:
-        """Return a table with the features that this estimator makes of compositions itself."""
-        return table
+        """Return a table with the features that this estimator makes itself, before the others."""
+        if not len(self._extra_edges):
+            return table
+        ranges = encode_ranges(table.extra, self._extra_edges)
+        return CompositionTable(table.compositions, np.hstack([ranges, table.extra]))
 
     def _check_covered(self, table: CompositionTable) -> None:
         """Refuse elements without a vector, unless `missing` chose a fill."""

@@ -103,8 +103,8 @@ class RoostRegressor(CompositionRegressor, BaseRoost):
         and `nets_`. Not with `checkpoint`.
 
     missing : {"error", "mean", "zero"}, default="error"
-        What to do about elements that a table lacks, that of `embedding` or of a `cbfv`: refuse
-        them, or give them the mean vector of the table, or zeros.
+        What to do about elements that the table of `embedding` lacks: refuse them, or give them the
+        mean vector of the table, or zeros.
 
     device : str, default="auto"
         torch device to compute on. "auto" takes a CUDA GPU if there is one.

@@ -17,6 +17,7 @@ from .._validation import (
 from ..embeddings import load_embedding
 from ..modules import fraction_statistics
 from ._conflicts import warn_of_conflicts
+from ._extra_columns import range_edges
 from ._net import CompositionNet, LabelledCompositions, Targets
 from ._source import find_source, refuse_other_features, standardizes_fractions
 from ._state import ArraysAsState
@@ -97,7 +98,6 @@ class SamplePreparation(ArraysAsState):
         labels = np.where(weights[:, None] > 0, y, np.nan)
         warn_of_conflicts(table, labels)
         warn_of_target_among_features(self, table, labels)
-        table = self._with_features(table)
 
         groups = table.compositions.unique()[1]
         rows, held_out = np.flatnonzero(weights > 0), None
@@ -108,15 +108,22 @@ class SamplePreparation(ArraysAsState):
         source = None
         if len(previous) < self.n_estimators:
             source = find_source(self.init_from, self.freeze)
+        if not previous:
+            self._extra_edges = range_edges(table.extra[rows])
+            if source is not None and len(source._extra_mean):
+                refuse_other_features(self, source)
+                self._extra_edges = source._extra_edges
+        table = self._with_features(table)
         vectors = self._fit_inputs(table, rows, previous, source)
         packed = self._pack(table)
         self._learn_class_weights(y, _only(rows, weights))
         targets = self._encode_targets(y, _only(rows, weights), fit=not previous)
         training = LabelledCompositions(packed, targets, _labelled(rows, targets), groups)
+        seen = table.compositions.take(training.rows.numpy())
+        self._least_fraction = float(seen.fractions.min(initial=1.0))
         if not previous and source is not None and standardizes_fractions(source):
             self._fraction_statistics = source._fraction_statistics
         elif not previous:
-            seen = table.compositions.take(training.rows.numpy())
             self._fraction_statistics = fraction_statistics(
                 torch.from_numpy(seen.atomic_numbers),
                 torch.from_numpy(seen.fractions),

@@ -43,8 +43,9 @@ _PLAIN = (
     "_y_shape",
     "_multilabel",
     "_cbfv",
+    "_least_fraction",
 )
-_ARRAYS = ("_extra_mean", "_extra_scale", "_class_weights")
+_ARRAYS = ("_extra_edges", "_extra_mean", "_extra_scale", "_class_weights")
 _POSITIVE = ("_extra_scale", "target_scale")
 
 
@@ -241,6 +242,7 @@ def _restore_attributes(
         "n_features_in_": int,
         "formula_position_": int | None,
         "history_": list,
+        "_least_fraction": float,
     }
     if is_classifier(estimator):
         kinds |= {"classes_": np.ndarray, "_multilabel": bool}

@@ -1,4 +1,4 @@
-"""The third step of `fit`: one network fitted by AdamW in a one-cycle schedule."""
+"""The third step of `fit`: one network fitted in a one-cycle schedule."""
 
 import math
 import threading
@@ -44,7 +44,7 @@ def train_member(
     stop: threading.Event,
     threads: int,
 ) -> CompositionNet:
-    """Fit one network with AdamW and a one-cycle schedule, from where its checkpoint restores it.
+    """Fit one network in a one-cycle schedule, from where its checkpoint restores it.
 
     With a patience, training stops when the validation loss has not improved for so many epochs,
     and the weights of the best epoch are kept.
@@ -107,7 +107,7 @@ def train_member(
         net = CompositionNet(
             plan.network,
             criterion=plan.criterion,
-            optimizer=torch.optim.AdamW,
+            optimizer=recipe.optimizer,
             optimizer__fused=True,
             optimizer__weight_decay=recipe.weight_decay,
             lr=recipe.learning_rate,

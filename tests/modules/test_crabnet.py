@@ -350,3 +350,101 @@ def test_reference_count_is_that_of_the_formula():
     residual = sum(2 * a * b + b for a, b in itertools.pairwise(widths))
     assert embed + 3 * layer + residual + 3 * head[-1] + 3 + 3 == 11_987_206
     assert math.isclose(layer, 3_152_384)
+
+
+def test_elements_count_by_powers_of_their_fractions():
+    """Against a walk through one composition, written from the equations."""
+    network = make_network(weigh_fractions=True).double()
+    compositions = random_compositions(30, dtype=torch.float64)
+    mean, log_sigma = predict_all(network, compositions)
+    weights = network.attention_weights(next(compositions.batches(torch.arange(30), 30))[1])
+    assert len(weights) == N_LAYERS
+    for i, (start, end) in enumerate(itertools.pairwise(compositions.offsets.tolist())):
+        numbers = compositions.atomic_numbers[start:end]
+        fractions = compositions.fractions[start:end]
+        expected_mean, expected_log_sigma = walk(network, numbers, fractions)
+        torch.testing.assert_close(mean[i], expected_mean, atol=1e-10, rtol=1e-8)
+        torch.testing.assert_close(log_sigma[i], expected_log_sigma, atol=1e-10, rtol=1e-8)
+
+
+@torch.no_grad()
+def walk(network, numbers, fractions):
+    x = network.embed(network.element_vectors[numbers - 1]) * network.embedding_scale
+    x = x + torch.cat(
+        [
+            network.linear_encoding(fractions) * network.linear_scale,
+            network.log_encoding(fractions) * network.log_scale,
+        ],
+        dim=1,
+    )
+    for layer in network.encoder:
+        attention = layer.attention
+        query, key, value = attention.query_key_value(layer.attention_norm(x)).chunk(3, dim=1)
+        heads = []
+        for h, power in enumerate(attention.powers()):
+            part = slice(h * attention.head_width, (h + 1) * attention.head_width)
+            scores = (query[:, part] @ key[:, part].T / attention.head_width**0.5).exp()
+            scores = scores * fractions**power
+            heads.append(scores / scores.sum(1, keepdim=True) @ value[:, part])
+        x = x + attention.out(torch.cat(heads, dim=1))
+        x = x + layer.narrow(layer.widen(layer.feedforward_norm(x)).relu())
+    contribution, log_sigma, gate = network.head(network.encoder_norm(x))
+    weights = (fractions ** network.power() / (fractions ** network.power()).sum()).unsqueeze(1)
+    return (weights * contribution * gate.sigmoid()).sum(0), (weights * log_sigma).sum(0)
+
+
+def test_attention_weights_are_those_of_the_forward_pass():
+    network = make_network(weigh_fractions=True).double()
+    _rows, batch = next(random_compositions(30, dtype=torch.float64).batches(torch.arange(30), 30))
+    with torch.no_grad():
+        torch.testing.assert_close(
+            network.encode_elements(batch, weights=[]), network.encode_elements(batch)
+        )
+    for groups in network.attention_weights(batch):
+        for weights in groups:
+            torch.testing.assert_close(weights.sum(-1), torch.ones_like(weights[..., 0]))
+
+
+def test_a_trace_changes_next_to_nothing():
+    network = make_network(weigh_fractions=True).double()
+    host = PackedCompositions(
+        torch.tensor([26, 28, 24]), torch.tensor([0.7, 0.2, 0.1]).double(), torch.tensor([0, 3])
+    )
+    for z in range(1, 119):
+        if z in (24, 26, 28):
+            continue
+        for trace, tolerance in ((1e-9, 1e-3), (1e-30, 1e-12)):
+            fractions = torch.tensor([0.7, 0.2, 0.1 - trace, trace]).double()
+            doped = PackedCompositions(
+                torch.tensor([26, 28, 24, z]), fractions, torch.tensor([0, 4])
+            )
+            for got, expected in zip(
+                predict_all(network, doped), predict_all(network, host), strict=True
+            ):
+                torch.testing.assert_close(got, expected, atol=tolerance, rtol=0)
+
+
+def test_a_trace_changes_no_encoding():
+    network = make_network(weigh_fractions=True).double()
+    numbers, offsets = torch.tensor([26, 28, 7]), torch.tensor([0, 2, 5])
+    doped = PackedCompositions(
+        torch.cat([numbers[:2], numbers]),
+        torch.tensor([0.7, 0.3, 0.7, 0.3 - 1e-12, 1e-12]).double(),
+        offsets,
+    )
+    vectors = [network.encode(batch) for _, batch in doped.batches(torch.arange(2), batch_size=1)]
+    torch.testing.assert_close(vectors[0], vectors[1], atol=1e-4, rtol=0)
+
+
+def test_powers_are_learnt_and_stay_above_a_half():
+    network = make_network(weigh_fractions=True)
+    _rows, batch = next(random_compositions(30).batches(torch.arange(30), 30))
+    optimizer = torch.optim.SGD(network.parameters(), lr=1.0)
+    powers = [network.power, *(layer.attention.powers for layer in network.encoder)]
+    before = [power().detach().clone() for power in powers]
+    network(batch).mean.square().sum().backward()
+    optimizer.step()
+    for power, old in zip(powers, before, strict=True):
+        assert not torch.equal(power(), old)
+        power.raw.data.fill_(-50.0)
+        assert (power() >= 0.5).all()

@@ -11,7 +11,9 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 from tiny import tiny_crabnet
 
 from crabsk import CompositionTransformer
+from crabsk._validation import validate_compositions
 from crabsk.composition import FormulaError, TableWarning
+from crabsk.embeddings import load_embedding
 from crabsk.neural_network import ConflictingTargetsWarning
 
 
@@ -184,12 +186,14 @@ class TestExtraFeatures:
         )
         assert (informed.predict(X)[:60] != informed.predict(X)[60:]).all()
 
-    def test_cbfv_equals_its_columns_beside_the_formulas(self, some_formulas):
+    def test_cbfv_is_mean_and_std_of_the_elements(self, some_formulas):
         X, y = some_formulas
-        columns = CompositionTransformer("magpie", stats=["mean", "std"]).fit_transform(X)
-        table = np.column_stack([X, columns]).astype(object)
-        by_hand = tiny_crabnet().fit(table, y).predict(table)
-        assert np.array_equal(tiny_crabnet(cbfv="magpie").fit(X, y).predict(X), by_hand)
+        expected = CompositionTransformer("oliynyk", stats=["mean", "std"]).fit_transform(X)
+        model = tiny_crabnet(cbfv="oliynyk").fit(X, y)
+        features = model._with_features(validate_compositions(model, X, reset=False)).extra
+        assert np.array_equal(features, expected)
+        blind = tiny_crabnet(cbfv=None).fit(X, y)
+        assert not np.allclose(model.predict(X), blind.predict(X))
 
     def test_cbfv_stands_beside_other_features_and_validation(self, measured):
         X, y = measured
@@ -198,17 +202,16 @@ class TestExtraFeatures:
         assert (model.predict(X)[:60] != model.predict(X)[60:]).all()
         assert model.n_features_in_ == 2
 
-    def test_cbfv_of_an_element_without_properties(self, some_formulas):
-        """Refused, or filled as `missing` says, when fitted and when asked."""
+    @pytest.mark.parametrize("missing", ["error", "mean", "zero"])
+    def test_cbfv_of_an_element_without_properties(self, some_formulas, missing):
+        """It has the mean over the table's elements, which says nothing about it."""
         X, y = some_formulas
-        refused = tiny_crabnet(cbfv="magpie", embedding="onehot").fit(X, y)
-        with pytest.raises(ValueError, match=r"embedding 'magpie' has no values for Og.*row 1"):
-            refused.predict(["NaCl", "OgO2"])
-        with pytest.raises(ValueError, match="embedding 'magpie' has no values for Og"):
-            refused.fit([*X, "OgO2"], [*y, 0.0])
-        for missing in ("mean", "zero"):
-            model = tiny_crabnet(cbfv="magpie", embedding="onehot", missing=missing)
-            assert np.isfinite(model.fit([*X, "OgO2"], [*y, 0.0]).predict(["OgO2"])).all()
+        model = tiny_crabnet(cbfv="magpie", embedding="onehot", missing=missing)
+        assert np.isfinite(model.fit([*X, "OgO2"], [*y, 0.0]).predict(["OgO2"])).all()
+        features = model._with_features(validate_compositions(model, ["Og"], reset=False)).extra
+        means = np.nanmean(load_embedding("magpie").values, axis=0)
+        np.testing.assert_allclose(features[0, : len(means)], means)
+        np.testing.assert_allclose(features[0, len(means) :], 0)
 
     def test_position_is_fixed_at_fit_for_arrays(self, measured):
         X, y = measured
@@ -232,7 +235,7 @@ class TestExtraFeatures:
         X, y = some_formulas
         frame = pd.DataFrame({"formula": X, "T": value})
         estimator = tiny_crabnet().fit(frame, y)
-        assert estimator._extra_scale.tolist() == [1.0]
+        assert estimator._extra_scale[-1] == 1.0
         assert np.isfinite(estimator.predict(frame)).all()
 
     def test_missing_column_is_refused(self, measured):

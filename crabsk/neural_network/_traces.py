@@ -1,0 +1,66 @@
+"""Compositions with less of an element than any that was trained on."""
+
+import numpy as np
+
+from ..composition import ELEMENTS, Compositions, warn_of_table
+
+# Below this share of the least fraction in training, a fraction is far below it.
+FAR_BELOW = 0.1
+
+
+class TraceWarning(UserWarning):
+    """A composition holds far less of an element than any training composition did of any.
+
+    Nothing has taught the networks what such a trace does. CrabNet's prediction lies near that for
+    the composition without the element.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from crabsk import CrabNetRegressor
+    >>> from crabsk.neural_network import TraceWarning
+    >>> model = CrabNetRegressor(max_epochs=1, n_estimators=1, random_state=0)
+    >>> model = model.fit(["NiAl", "Ni3Al", "Fe3Al"], [-0.6, -0.4, -0.2])
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", TraceWarning)
+    ...     _ = model.predict(["Ni3AlB0.001"])
+    """
+
+
+class Traces:
+    """Looks for traces in compositions, chunk by chunk, and warns of them at the end.
+
+    Parameters
+    ----------
+    least : float
+        The least fraction of an element in the training compositions.
+    """
+
+    def __init__(self, least: float) -> None:
+        self.least = least
+        self.n_rows = 0
+        self.first = ""
+
+    def look(self, start: int, compositions: Compositions) -> None:
+        """Look at a chunk of X, whose first row has the number `start`."""
+        tokens = np.flatnonzero(compositions.fractions < FAR_BELOW * self.least)
+        if not len(tokens):
+            return
+        if not self.n_rows:
+            token = tokens[0]
+            symbol = ELEMENTS[compositions.atomic_numbers[token] - 1]
+            self.first = (
+                f"row {start + compositions.row_of_token[token]} holds "
+                f"{compositions.fractions[token]:.2g} of {symbol}"
+            )
+        self.n_rows += len(np.unique(compositions.row_of_token[tokens]))
+
+    def warn(self) -> None:
+        """Warn of what was found."""
+        if self.n_rows:
+            warn_of_table(
+                f"{self.n_rows} composition(s) hold far less of an element than any training "
+                f"composition, which held {self.least:.2g} or more: {self.first} (atomic "
+                "fractions). Nothing has taught the networks what such traces do",
+                TraceWarning,
+            )
