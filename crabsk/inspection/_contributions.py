@@ -21,9 +21,10 @@ def element_contributions(
 ) -> pd.DataFrame:
     r"""Return what each element of each formula contributes to the prediction of a CrabNet.
 
-    The plain mean of the contributions over the elements of a formula, not weighted by fractions,
-    is the prediction: a contribution is what the prediction would be if all elements were like
-    this one in its surroundings.
+    The mean of the contributions over the elements of a formula is the prediction. Each holds how
+    much there is of its element: it is the mean of the training labels plus what the network reads
+    off the element, times the number of elements and the element's weight, a learnt power of its
+    fraction. The weights of a formula add up to 1. In the paper's architecture all are equal.
 
     Parameters
     ----------

@@ -15,6 +15,7 @@ from ..modules import CrabNet
 from ._base import BaseCompositionNetwork
 from ._net import CompositionNet
 from ._optimizer import MuonAdamW
+from ._plan import batch_near
 
 PAPER: dict[str, Any] = {
     "architecture": "paper",
@@ -25,9 +26,9 @@ PAPER: dict[str, Any] = {
     "n_estimators": 1,
 }
 PRESETS: dict[str, dict[str, Any]] = {
-    "fast": {"d_model": 64, "n_estimators": 2, "max_epochs": 30, "learning_rate": 2e-3},
+    "fast": {"d_model": 64, "n_estimators": 2, "learning_rate": 3e-3},
     "default": {},
-    "accurate": {"n_estimators": 12, "cbfv": "magpie"},
+    "accurate": {"n_estimators": 12},
     "paper": PAPER,
 }
 CONSTRAINTS: dict[str, Any] = {
@@ -86,6 +87,12 @@ class BaseCrabNet(BaseCompositionNetwork):
         self.n_experts = n_experts
         self.cbfv = cbfv
         self.dropout = dropout
+
+    def _batch_size(self, n_rows: int) -> int:
+        if self.architecture == "paper" or not isinstance(self.batch_size, str):
+            return super()._batch_size(n_rows)
+        # Muon's steps bear twice the rows that AdamW's do.
+        return batch_near(n_rows / 16, least=64)
 
     def _optimizer(self) -> type[torch.optim.Optimizer]:
         return torch.optim.AdamW if self.architecture == "paper" else MuonAdamW

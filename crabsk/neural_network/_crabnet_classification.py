@@ -38,10 +38,12 @@ class CrabNetClassifier(CompositionClassifier, BaseCrabNet):
           one of once that width reads off each element's contribution. The network also sees atomic
           fractions relative to what their elements usually have in the training samples, where
           those vary little: the steels of a set, which differ by a percent, would look alike
-          without it.
+          without it. Elements count by learnt powers of their fractions, so that a trace changes
+          next to nothing. Matrices are trained by Muon, all else by AdamW [2]_.
         - "paper" is the network of [1]_. It normalises after the blocks. Feed-forward blocks are
           four times as wide as the encoder, and its residual network has 2, 1, 1/2 and 1/4 of the
-          encoder's width.
+          encoder's width. Every element counts alike, however little there is of it. AdamW trains
+          it.
 
         `crabsk.modules.CrabNet` takes any widths and heads.
 
@@ -69,19 +71,19 @@ class CrabNetClassifier(CompositionClassifier, BaseCrabNet):
         ``60 * sqrt(10_000 / n_samples)`` beyond.
 
     batch_size : int or "auto", default="auto"
-        Compositions in a batch. "auto" takes the power of two nearest to n_samples / 32, from 32
-        to 512.
+        Compositions in a batch. "auto" takes the power of two nearest to n_samples / 16, from 64
+        to 512; in the paper's architecture to n_samples / 32, from 32 to 512.
 
-    learning_rate : float, default=0.001
+    learning_rate : float, default=0.002
         Peak of the one-cycle schedule.
 
     weight_decay : float, default=0.01
-        Decoupled weight decay of AdamW.
+        Decoupled weight decay.
 
     fraction_noise : float, default=0.02
         Standard deviation of the relative noise put on atomic fractions in training.
 
-    n_estimators : int, default=8
+    n_estimators : int, default=6
         Number of networks in the ensemble. They train side by side, as many at a time as torch has
         threads. A large network (the paper's) shares out each batch to up to four threads.
 
@@ -190,6 +192,8 @@ class CrabNetClassifier(CompositionClassifier, BaseCrabNet):
     .. [1] Wang, A. Y.-T., Kauwe, S. K., Murdock, R. J. and Sparks, T. D., "Compositionally
        restricted attention-based network for materials property predictions", npj Computational
        Materials 7, 77 (2021). https://doi.org/10.1038/s41524-021-00545-1
+    .. [2] Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024.
+       https://kellerjordan.github.io/posts/muon/
 
     Examples
     --------
@@ -222,10 +226,10 @@ class CrabNetClassifier(CompositionClassifier, BaseCrabNet):
         class_weight: Any = None,
         max_epochs: int | str = "auto",
         batch_size: int | str = "auto",
-        learning_rate: float = 1e-3,
+        learning_rate: float = 2e-3,
         weight_decay: float = 0.01,
         fraction_noise: float = 0.02,
-        n_estimators: int = 8,
+        n_estimators: int = 6,
         validation_fraction: float = 0.1,
         n_iter_no_change: int | None = None,
         init_from: Any = None,

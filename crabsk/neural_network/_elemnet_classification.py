@@ -49,7 +49,7 @@ class ElemNetClassifier(CompositionClassifier, BaseElemNet):
         Peak of the one-cycle schedule.
 
     weight_decay : float, default=0.01
-        Decoupled weight decay of AdamW.
+        Decoupled weight decay.
 
     fraction_noise : float, default=0.02
         Standard deviation of the relative noise put on atomic fractions in training.

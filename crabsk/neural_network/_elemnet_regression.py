@@ -51,7 +51,7 @@ class ElemNetRegressor(CompositionRegressor, BaseElemNet):
         Peak of the one-cycle schedule.
 
     weight_decay : float, default=0.01
-        Decoupled weight decay of AdamW.
+        Decoupled weight decay.
 
     fraction_noise : float, default=0.02
         Standard deviation of the relative noise put on atomic fractions in training.

@@ -155,9 +155,7 @@ class MemberPlanning(SamplePreparation):
         """Return the number of compositions in a batch."""
         if not isinstance(self.batch_size, str):
             return self.batch_size
-        # A power of two near n / 16: enough steps an epoch for small sets, enough arithmetic a
-        # step for large ones.
-        return int(np.clip(2 ** round(np.log2(n_rows) - 4), 64, 512))
+        return batch_near(n_rows / 32, least=32)
 
     def _n_epochs(self, n_rows: int) -> int:
         """Return the most passes over the training samples."""
@@ -219,6 +217,15 @@ class MemberPlanning(SamplePreparation):
                 ],
             }
         )
+
+
+def batch_near(size: float, *, least: int) -> int:
+    """Return the nearest power of two, from `least` to 512.
+
+    As a share of the training samples: enough steps an epoch for small sets, enough arithmetic a
+    step for large ones.
+    """
+    return int(np.clip(2 ** round(np.log2(size)), least, 512))
 
 
 def _as_tuple(widths: Any) -> Any:

@@ -75,8 +75,8 @@ class FittedNetworks(BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_features), float32
-            The mean over a sample's encoded elements (CrabNet, with n_features `d_model`), its
-            pooled vector (Roost), or its last hidden layer (ElemNet).
+            The mean over a sample's encoded elements (CrabNet, with n_features `d_model`), weighted
+            as in its prediction; its pooled vector (Roost); or its last hidden layer (ElemNet).
 
         Raises
         ------

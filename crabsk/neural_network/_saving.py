@@ -22,6 +22,7 @@ from ..composition import ELEMENTS
 from ..embeddings import ElementTable, embedding_names, load_embedding
 from ..modules import FractionStatistics
 from ._devices import AbsentDeviceError, resolve_device
+from ._extra_columns import N_RANGES
 from ._net import CompositionNet
 from ._state import ArraysAsState
 from ._targets import TargetScaler
@@ -33,7 +34,7 @@ SAVEABLE: dict[str, type[ArraysAsState]] = {}
 
 # Parameters that training needs and prediction does not: code, or places on one machine.
 _NOT_SAVED = ("callbacks", "checkpoint", "init_from", "freeze")
-# Fitted attributes that are plain data, and those that are arrays of numbers.
+# Fitted attributes that are plain data, and those that are arrays of numbers, with their shapes.
 _PLAIN = (
     "n_features_in_",
     "feature_names_in_",
@@ -45,7 +46,12 @@ _PLAIN = (
     "_cbfv",
     "_least_fraction",
 )
-_ARRAYS = ("_extra_edges", "_extra_mean", "_extra_scale", "_class_weights")
+_ARRAYS: dict[str, tuple[int | None, ...]] = {
+    "_extra_edges": (None, N_RANGES + 1),
+    "_extra_mean": (None,),
+    "_extra_scale": (None,),
+    "_class_weights": (None,),
+}
 _POSITIVE = ("_extra_scale", "target_scale")
 
 
@@ -259,9 +265,11 @@ def _restore_attributes(
         or not all(isinstance(name, str) for name in names)
     ):
         raise TypeError("feature_names_in_ is no text for each column")
-    for name in _ARRAYS:
+    for name, shape in _ARRAYS.items():
         if name in tensors:
-            setattr(estimator, name, _array(tensors, name, (None,)))
+            setattr(estimator, name, _array(tensors, name, shape))
+    if len(estimator._extra_edges) != len(estimator._extra_names()):
+        raise ValueError("it has not as many ranges as extra features")
     estimator._fraction_statistics = FractionStatistics(
         *(tensors[f"fraction_statistics.{name}"] for name in FractionStatistics._fields)
     )

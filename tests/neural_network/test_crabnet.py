@@ -69,7 +69,7 @@ class TestParameters:
             ("d_model", 24),
             ("n_layers", 2),
             ("architecture", "paper"),
-            ("cbfv", "magpie"),
+            ("cbfv", None),
             ("dropout", 0.3),
             ("fraction_noise", 0.2),
             ("loss", "squared_error"),

@@ -14,7 +14,10 @@ from crabsk import CrabNetRegressor, ElemNetRegressor, RoostRegressor, load_mode
 from crabsk.embeddings import embedding_names
 
 # Parameters that mean something else in each network.
-OF_ONE_NETWORK = {"embedding", "n_layers", "n_heads", "head_widths", "dropout"}
+OF_ONE_NETWORK = {
+    *("embedding", "n_layers", "n_heads", "head_widths", "dropout"),
+    *("batch_size", "learning_rate", "n_estimators"),
+}
 
 
 def entries(cls, section):

@@ -188,7 +188,9 @@ class TestExtraFeatures:
 
     def test_cbfv_is_mean_and_std_of_the_elements(self, some_formulas):
         X, y = some_formulas
-        expected = CompositionTransformer("oliynyk", stats=["mean", "std"]).fit_transform(X)
+        expected = CompositionTransformer(
+            "oliynyk", stats=["mean", "std"], missing="mean"
+        ).fit_transform(X)
         model = tiny_crabnet(cbfv="oliynyk").fit(X, y)
         features = model._with_features(validate_compositions(model, X, reset=False)).extra
         assert np.array_equal(features, expected)

@@ -1,0 +1,86 @@
+"""A trace of an element changes next to nothing, and is named where nothing taught it."""
+
+import warnings
+
+import numpy as np
+import pytest
+from tiny import REGRESSORS, tiny, tiny_crabnet
+
+from crabsk import CrabNetRegressor, load_model, save_model
+from crabsk.composition import ELEMENTS
+from crabsk.neural_network import TraceWarning
+
+
+@pytest.fixture(scope="module")
+def fitted(formation_enthalpy):
+    X, y = formation_enthalpy
+    return CrabNetRegressor.from_preset("fast", max_epochs=20, random_state=0).fit(X[::4], y[::4])
+
+
+@pytest.mark.filterwarnings("ignore::crabsk.neural_network.TraceWarning")
+@pytest.mark.parametrize("z", range(1, 119))
+def test_a_trace_of_any_element_changes_nothing(fitted, formation_enthalpy, z):
+    _, y = formation_enthalpy
+    hosts = [{"Fe": 0.5, "Al": 0.5}, {"Mg": 0.5, "O": 0.5}, {"Si": 0.25, "C": 0.25, "O": 0.5}]
+    doped = [{**host, ELEMENTS[z - 1]: 1e-9} for host in hosts if ELEMENTS[z - 1] not in host]
+    clean = [host for host in hosts if ELEMENTS[z - 1] not in host]
+    change = np.abs(fitted.predict(doped) - fitted.predict(clean))
+    assert change.max() < 1e-3 * y.std()
+
+
+@pytest.mark.filterwarnings("ignore::crabsk.neural_network.TraceWarning")
+def test_predictions_have_no_jumps_along_a_line(fitted, formation_enthalpy):
+    _, y = formation_enthalpy
+    x = np.concatenate([[0], np.logspace(-12, -2, 60), np.linspace(0.011, 0.5, 400)])
+    line = fitted.predict([{"Ni": 1 - amount, "Al": amount} for amount in x])
+    assert np.abs(np.diff(line)).max() < 0.02 * y.std()
+
+
+def test_dopants_count():
+    """Of a permille of a dopant or none, or of another, a network learns the difference."""
+    rng = np.random.default_rng(0)
+    hosts = ["PbTe", "SnTe", "GeTe", "PbSe", "SnSe", "GeSe", "PbS", "SnS"]
+    dopants = ["", "Na0.004", "I0.004", "Ag0.004"]
+    formulas = [host + dopant for host in hosts for dopant in dopants for _ in range(4)]
+    effect = {"": 0.0, "Na0.004": 1.0, "I0.004": -1.0, "Ag0.004": 0.5}
+    y = np.array([effect[d] for _ in hosts for d in dopants for _ in range(4)])
+    y = y + 0.02 * rng.normal(size=len(y))
+    # The dopants of the last two hosts are asked for, and were never seen there.
+    held_out = np.arange(len(y)) >= 6 * 16
+    model = CrabNetRegressor.from_preset("fast", random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(np.array(formulas)[~held_out], y[~held_out])
+    error = np.abs(model.predict(np.array(formulas)[held_out]) - y[held_out])
+    print(error.mean(), np.abs(y-y.mean()).mean())
+    assert error.mean() < 0.3 * np.abs(y - y.mean()).mean()
+
+
+@pytest.mark.parametrize("cls", REGRESSORS)
+def test_a_trace_below_all_in_training_is_named(cls, some_formulas):
+    X, y = some_formulas
+    model = tiny(cls).fit([*X, "Al0.9Ni0.1"], [*y, 0.0])
+    with pytest.warns(TraceWarning, match=r"^2 composition\(s\).* row 1 holds 0.001 of N \(atomic"):
+        model.predict(["NaCl", "Al0.999N0.001", {"Fe": 0.998, "C": 1e-3, "N": 1e-3}][:3])
+
+
+def test_fractions_like_those_in_training_are_not_named(some_formulas):
+    X, y = some_formulas
+    model = tiny_crabnet().fit([*X, "Al0.99Ni0.01"], [*y, 0.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.predict(["Al0.995Ni0.005", "NaCl"])
+
+
+def test_what_is_not_trained_on_is_not_among_the_least(some_formulas):
+    X, y = some_formulas
+    weights = np.r_[np.ones(len(X)), 0]
+    model = tiny_crabnet().fit([*X, "Al0.999Ni0.001"], [*y, 0.0], sample_weight=weights)
+    with pytest.warns(TraceWarning, match="row 0 holds 0.001 of Ni"):
+        model.predict(["Al0.999Ni0.001"])
+
+
+def test_a_saved_model_names_them(some_formulas, tmp_path):
+    save_model(tiny_crabnet().fit(*some_formulas), tmp_path / "model.crabsk")
+    with pytest.warns(TraceWarning, match="row 0 holds 1e-05 of B"):
+        load_model(tmp_path / "model.crabsk").predict([{"Fe": 1, "B": 1e-5}])
