@@ -23,7 +23,7 @@ def element_contributions(
 
     The mean of the contributions over the elements of a formula is the prediction. Each holds how
     much there is of its element: it is the mean of the training labels plus what the network reads
-    off the element, times the number of elements and the element's weight, a learnt power of its
+    off the element, times the number of elements and the element's weight, which follows from its
     fraction. The weights of a formula add up to 1. In the paper's architecture all are equal.
 
     Parameters

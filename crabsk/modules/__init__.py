@@ -16,7 +16,7 @@ from ._heads import MixtureOfExpertsHead, SharedHead
 from ._layers import (
     Dropout,
     EncoderLayer,
-    FractionPowers,
+    FractionWeights,
     PackedSelfAttention,
     PreciseLinear,
     ResidualNetwork,
@@ -42,8 +42,8 @@ __all__ = [
     "Dropout",
     "ElemNet",
     "EncoderLayer",
-    "FractionPowers",
     "FractionStatistics",
+    "FractionWeights",
     "FractionalEncoding",
     "Group",
     "LogLoss",

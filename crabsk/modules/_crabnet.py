@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ._fractions import FractionalEncoding, FractionStatistics, StandardizedFractions
 from ._heads import MixtureOfExpertsHead, SharedHead
-from ._layers import EncoderLayer, FractionPowers, PreciseLinear
+from ._layers import EncoderLayer, FractionWeights, PreciseLinear
 from ._network import LOG_SIGMA_BOUND, CompositionNetwork, Prediction
 from ._packing import PackedBatch, mean_over_elements, spread_to_tokens
 
@@ -20,8 +20,8 @@ class CrabNet(CompositionNetwork):
     a gate; the property is the mean of the gated contributions over the elements.
 
     The defaults are the paper's network. In it every element counts alike, however little there is
-    of it. With `weigh_fractions`, elements count by learnt powers of their fractions, as in Roost's
-    pooling [2]_, and a trace of an element changes next to nothing.
+    of it. With `weigh_fractions`, elements count by learnt weights of their fractions, and a trace
+    of an element changes next to nothing.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ class CrabNet(CompositionNetwork):
     head_widths : tuple of int, default=(1024, 512, 256, 128)
         Widths of the residual network that reads off the contributions.
     weigh_fractions : bool, default=False
-        Whether elements count by learnt powers of their fractions: each head's attention, and the
-        mean of the contributions, which are multiplied by the number of elements and the
-        normalised power of the fraction before.
+        Whether elements count by learnt weights of their fractions (`FractionWeights`): in each
+        head's attention, and in the mean of the contributions, which are multiplied by the number
+        of elements and the normalised weight before.
     n_experts : int, default=1
         Number of such networks. With 1, all targets share it. With more, each target mixes their
         outputs with weights of its own.
@@ -63,8 +63,6 @@ class CrabNet(CompositionNetwork):
     ----------
     .. [1] Wang, Kauwe, Murdock, Sparks, "Compositionally restricted attention-based network for
        materials property predictions", npj Comput. Mater. 7, 77 (2021).
-    .. [2] Goodall & Lee, "Predicting materials properties without crystal structure", Nat.
-       Commun. 11, 6280 (2020).
 
     Examples
     --------
@@ -122,7 +120,7 @@ class CrabNet(CompositionNetwork):
         )
         # Pre-norm layers leave an unnormalised sum behind.
         self.encoder_norm = nn.LayerNorm(d_model) if norm_first else nn.Identity()
-        self.power = FractionPowers(1, initial=0.7) if weigh_fractions else None
+        self.fraction_weights = FractionWeights([0.3]) if weigh_fractions else None
         head = (d_model, head_widths, n_outputs, detach_uncertainty)
         self.head = MixtureOfExpertsHead(*head, n_experts) if n_experts > 1 else SharedHead(*head)
 
@@ -160,10 +158,9 @@ class CrabNet(CompositionNetwork):
             x = x + self.standardized(self.element_vectors, batch.atomic_numbers, batch.fractions)
         if self.embed_extra is not None:
             x = x + spread_to_tokens(self.embed_extra(batch.extra), batch.groups)
-        log_fractions = batch.fractions.clamp_min(torch.finfo(torch.float32).tiny).log()
         for layer in self.encoder:
             layer_weights: list[Tensor] | None = None if weights is None else []
-            x = layer(x, batch.groups, layer_weights, log_fractions)
+            x = layer(x, batch.groups, layer_weights, batch.fractions)
             if weights is not None and layer_weights is not None:
                 weights.append(layer_weights)
         return self.encoder_norm(x)
@@ -182,9 +179,9 @@ class CrabNet(CompositionNetwork):
 
     def _weigh(self, values: Tensor, batch: PackedBatch) -> Tensor:
         """Multiply values so that their mean over elements is a weighted one. **Shape**: (T, K)."""
-        if self.power is None:
+        if self.fraction_weights is None:
             return values
-        weights = batch.fractions.unsqueeze(1) ** self.power()
+        weights = self.fraction_weights(batch.fractions).exp()
         means = mean_over_elements(weights, batch.groups)
         return values * (weights / spread_to_tokens(means, batch.groups))
 

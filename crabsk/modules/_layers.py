@@ -1,8 +1,7 @@
 """Layers on packed tokens. Shape letters as in `_packing`; h attention heads."""
 
 import copy
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, TypeVar
 
 import torch
@@ -98,37 +97,46 @@ class PreciseLinear(nn.Linear):
             return F.linear(x.to(self.weight.dtype), self.weight[outputs], bias)
 
 
-class FractionPowers(nn.Module):
-    """Learnt powers of atomic fractions, by which elements count.
+class FractionWeights(nn.Module):
+    """Learnt weights by which elements count: f / (f + f0) of an atomic fraction f.
 
-    None falls below a half, so that an element of which there is next to nothing counts for next
-    to nothing.
+    An element of which there is much more than f0 counts in full, and one of which there is less
+    counts by its fraction, so that next to nothing of an element counts for next to nothing. (A
+    power of the fraction, as in Roost [1]_, has one slope for main elements and dopants.)
 
     Parameters
     ----------
-    n_powers : int
-        How many there are.
-    initial : float
-        What all are before the training; above a half.
+    initial : sequence of float
+        The f0 of each weight before the training, above 1e-4, below which none falls.
+
+    References
+    ----------
+    .. [1] Goodall & Lee, "Predicting materials properties without crystal structure", Nat.
+       Commun. 11, 6280 (2020).
 
     Examples
     --------
-    >>> from crabsk.modules import FractionPowers
-    >>> FractionPowers(2, initial=1.0)().tolist()
-    [1.0, 1.0]
+    >>> import torch
+    >>> from crabsk.modules import FractionWeights
+    >>> weights = FractionWeights([0.01])
+    >>> weights(torch.tensor([0.99, 0.01, 1e-6])).exp().flatten()  # of logarithms
+    tensor([9.9000e-01, 5.0000e-01, 9.9990e-05], grad_fn=<ViewBackward0>)
     """
 
-    least: ClassVar[float] = 0.5
+    least: ClassVar[float] = 1e-4
 
-    def __init__(self, n_powers: int, initial: float) -> None:
+    def __init__(self, initial: Sequence[float]) -> None:
         super().__init__()
-        # softplus(raw) = initial - least
-        raw = math.log(math.expm1(initial - self.least))
-        self.raw = nn.Parameter(torch.full((n_powers,), raw))
+        self.raw = nn.Parameter((torch.tensor(initial) - self.least).log())
 
-    def forward(self) -> Tensor:
-        """Return the powers. **Shape**: (n_powers,)."""
-        return self.least + F.softplus(self.raw)
+    def half(self) -> Tensor:
+        """Return f0, the fraction that counts half. **Shape**: (n_weights,)."""
+        return self.least + self.raw.exp()
+
+    def forward(self, fractions: Tensor) -> Tensor:
+        """Return logarithms of the weights. **Shape**: (T,) -> (T, n_weights)."""
+        f = fractions.clamp_min(torch.finfo(torch.float32).tiny).unsqueeze(1)
+        return f.log() - (f + self.half()).log()
 
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -180,8 +188,9 @@ class PackedSelfAttention(nn.Module):
     n_heads : int
         Number of heads. Each has the width ``d_model / n_heads``, rounded up.
     weigh_fractions : bool, default=False
-        Whether each head multiplies the attention that an element gets by a learnt power of its
-        fraction, so that a trace gets next to none.
+        Whether each head multiplies the attention that an element gets by a learnt weight of its
+        fraction, `FractionWeights`. The heads begin with different ones: the first looks at main
+        elements, the last at dopants as well.
 
     Examples
     --------
@@ -203,7 +212,9 @@ class PackedSelfAttention(nn.Module):
         self.head_width = -(-d_model // n_heads)
         self.query_key_value = nn.Linear(d_model, 3 * n_heads * self.head_width)
         self.out = nn.Linear(n_heads * self.head_width, d_model)
-        self.powers = FractionPowers(n_heads, initial=1.0) if weigh_fractions else None
+        # From 1 to 1/1000, evenly in the logarithm.
+        initial = [1000 ** (-k / max(1, n_heads - 1)) for k in range(n_heads)]
+        self.fraction_weights = FractionWeights(initial) if weigh_fractions else None
         nn.init.xavier_uniform_(self.query_key_value.weight)
         nn.init.zeros_(self.query_key_value.bias)
         nn.init.zeros_(self.out.bias)
@@ -217,26 +228,26 @@ class PackedSelfAttention(nn.Module):
         x: Tensor,
         groups: tuple[Group, ...],
         weights: list[Tensor] | None = None,
-        log_fractions: Tensor | None = None,
+        fractions: Tensor | None = None,
     ) -> Tensor:
         """Attend within each composition. **Shape**: (T, d) and (T,) -> (T, d).
 
         Where a list is given as `weights`, the attention weights of each group are appended to
-        it, (n_compositions, h, n_elements, n_elements). The logarithms of the fractions are
-        needed with `weigh_fractions` only.
+        it, (n_compositions, h, n_elements, n_elements). The fractions are needed with
+        `weigh_fractions` only.
         """
         h, width = self.n_heads, self.head_width
         packed = self.query_key_value(x)
         # Products of so few elements take half precision twice as long.
         packed = packed.to(torch.promote_types(packed.dtype, torch.float32)).view(-1, 3, h, width)
-        if self.powers is not None:
-            assert log_fractions is not None
-            # softmax(q k / sqrt(w) + p log f) without a mask, which torch's fused attention would
-            # take many times as long for: queries and keys get one more feature, whose product
-            # is p log f.
+        if self.fraction_weights is not None:
+            assert fractions is not None
+            # softmax(q k / sqrt(w) + log weight) without a mask, which torch's fused attention
+            # would take many times as long for: queries and keys get one more feature, whose
+            # product is the logarithm.
             packed = F.pad(packed, (0, 1))
-            packed[:, 0, :, -1] = self.powers() * width**0.5
-            packed[:, 1, :, -1] = log_fractions.unsqueeze(1)
+            packed[:, 0, :, -1] = width**0.5
+            packed[:, 1, :, -1] = self.fraction_weights(fractions)
         mixed = []
         for (n, m), tokens in zip(groups, packed.split([n * m for n, m in groups]), strict=True):
             if n == 0:
@@ -314,14 +325,14 @@ class EncoderLayer(nn.Module):
         x: Tensor,
         groups: tuple[Group, ...],
         weights: list[Tensor] | None = None,
-        log_fractions: Tensor | None = None,
+        fractions: Tensor | None = None,
     ) -> Tensor:
         """Encode tokens. **Shape**: (T, d) and (T,) -> (T, d)."""
         if self.norm_first:
-            attended = self.attention(self.attention_norm(x), groups, weights, log_fractions)
+            attended = self.attention(self.attention_norm(x), groups, weights, fractions)
             x = x + self.attention_dropout(attended)
             return x + self._feedforward(self.feedforward_norm(x))
-        attended = self.attention(x, groups, weights, log_fractions)
+        attended = self.attention(x, groups, weights, fractions)
         x = self.attention_norm(x + self.attention_dropout(attended))
         return self.feedforward_norm(x + self._feedforward(x))
 

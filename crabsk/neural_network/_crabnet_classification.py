@@ -38,7 +38,7 @@ class CrabNetClassifier(CompositionClassifier, BaseCrabNet):
           one of once that width reads off each element's contribution. The network also sees atomic
           fractions relative to what their elements usually have in the training samples, where
           those vary little: the steels of a set, which differ by a percent, would look alike
-          without it. Elements count by learnt powers of their fractions, so that a trace changes
+          without it. Elements count by learnt weights of their fractions, so that a trace changes
           next to nothing. Matrices are trained by Muon, all else by AdamW [2]_.
         - "paper" is the network of [1]_. It normalises after the blocks. Feed-forward blocks are
           four times as wide as the encoder, and its residual network has 2, 1, 1/2 and 1/4 of the

@@ -352,7 +352,7 @@ def test_reference_count_is_that_of_the_formula():
     assert math.isclose(layer, 3_152_384)
 
 
-def test_elements_count_by_powers_of_their_fractions():
+def test_elements_count_by_weights_of_their_fractions():
     """Against a walk through one composition, written from the equations."""
     network = make_network(weigh_fractions=True).double()
     compositions = random_compositions(30, dtype=torch.float64)
@@ -381,15 +381,16 @@ def walk(network, numbers, fractions):
         attention = layer.attention
         query, key, value = attention.query_key_value(layer.attention_norm(x)).chunk(3, dim=1)
         heads = []
-        for h, power in enumerate(attention.powers()):
+        for h, half in enumerate(attention.fraction_weights.half()):
             part = slice(h * attention.head_width, (h + 1) * attention.head_width)
             scores = (query[:, part] @ key[:, part].T / attention.head_width**0.5).exp()
-            scores = scores * fractions**power
+            scores = scores * fractions / (fractions + half)
             heads.append(scores / scores.sum(1, keepdim=True) @ value[:, part])
         x = x + attention.out(torch.cat(heads, dim=1))
         x = x + layer.narrow(layer.widen(layer.feedforward_norm(x)).relu())
     contribution, log_sigma, gate = network.head(network.encoder_norm(x))
-    weights = (fractions ** network.power() / (fractions ** network.power()).sum()).unsqueeze(1)
+    weights = fractions / (fractions + network.fraction_weights.half())
+    weights = (weights / weights.sum()).unsqueeze(1)
     return (weights * contribution * gate.sigmoid()).sum(0), (weights * log_sigma).sum(0)
 
 
@@ -436,15 +437,26 @@ def test_a_trace_changes_no_encoding():
     torch.testing.assert_close(vectors[0], vectors[1], atol=1e-4, rtol=0)
 
 
-def test_powers_are_learnt_and_stay_above_a_half():
+def test_weights_are_learnt_and_bounded():
     network = make_network(weigh_fractions=True)
     _rows, batch = next(random_compositions(30).batches(torch.arange(30), 30))
     optimizer = torch.optim.SGD(network.parameters(), lr=1.0)
-    powers = [network.power, *(layer.attention.powers for layer in network.encoder)]
-    before = [power().detach().clone() for power in powers]
+    parts = [
+        network.fraction_weights,
+        *(layer.attention.fraction_weights for layer in network.encoder),
+    ]
+    before = [part.half().detach().clone() for part in parts]
     network(batch).mean.square().sum().backward()
     optimizer.step()
-    for power, old in zip(powers, before, strict=True):
-        assert not torch.equal(power(), old)
-        power.raw.data.fill_(-50.0)
-        assert (power() >= 0.5).all()
+    for part, old in zip(parts, before, strict=True):
+        assert not torch.equal(part.half(), old)
+        part.raw.data.fill_(-50.0)
+        assert (part.half() >= 1e-4).all()
+
+
+def test_heads_begin_with_main_elements_and_end_with_dopants():
+    layer = CrabNet(torch.eye(118), d_model=16, weigh_fractions=True).encoder[0]
+    weights = layer.attention.fraction_weights(torch.tensor([0.5, 1e-3])).exp()
+    share = weights[1] / weights[0]
+    assert share[0] < 0.01
+    assert share[-1] > 0.4

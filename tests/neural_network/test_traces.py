@@ -37,23 +37,16 @@ def test_predictions_have_no_jumps_along_a_line(fitted, formation_enthalpy):
 
 
 def test_dopants_count():
-    """Of a permille of a dopant or none, or of another, a network learns the difference."""
-    rng = np.random.default_rng(0)
+    """A network learns what two permille of each dopant do, and knows it of other hosts."""
     hosts = ["PbTe", "SnTe", "GeTe", "PbSe", "SnSe", "GeSe", "PbS", "SnS"]
-    dopants = ["", "Na0.004", "I0.004", "Ag0.004"]
-    formulas = [host + dopant for host in hosts for dopant in dopants for _ in range(4)]
-    effect = {"": 0.0, "Na0.004": 1.0, "I0.004": -1.0, "Ag0.004": 0.5}
-    y = np.array([effect[d] for _ in hosts for d in dopants for _ in range(4)])
-    y = y + 0.02 * rng.normal(size=len(y))
-    # The dopants of the last two hosts are asked for, and were never seen there.
-    held_out = np.arange(len(y)) >= 6 * 16
-    model = CrabNetRegressor.from_preset("fast", random_state=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        model.fit(np.array(formulas)[~held_out], y[~held_out])
-    error = np.abs(model.predict(np.array(formulas)[held_out]) - y[held_out])
-    print(error.mean(), np.abs(y-y.mean()).mean())
-    assert error.mean() < 0.3 * np.abs(y - y.mean()).mean()
+    effects = {"": 0.0, "Na0.004": 1.0, "I0.004": -1.0, "Ag0.004": 0.5}
+    formulas = np.array([host + dopant for host in hosts for dopant in effects])
+    y = np.tile(list(effects.values()), len(hosts))
+    train = np.arange(len(y)) < 6 * len(effects)
+    model = CrabNetRegressor.from_preset("fast", cbfv=None, random_state=0)
+    model.fit(formulas[train], y[train])
+    assert np.abs(model.predict(formulas[train]) - y[train]).max() < 0.2
+    assert np.abs(model.predict(formulas[~train]) - y[~train]).mean() < 0.25
 
 
 @pytest.mark.parametrize("cls", REGRESSORS)
