@@ -55,9 +55,10 @@ CASES = {
     "CrabNet": (CrabNetRegressor(**CRABNET), X, Y),
     "CrabNet on steels": (CrabNetRegressor(**CRABNET), STEELS, STRENGTH),
     "CrabNet with a column": (CrabNetRegressor(**CRABNET), TABLE, Y),
-    "CrabNet with cbfv": (CrabNetRegressor(**CRABNET, cbfv="magpie"), X, Y),
+    "CrabNet without cbfv": (CrabNetRegressor(**CRABNET, cbfv=None), X, Y),
     "CrabNet of the paper": (
-        CrabNetRegressor(**CRABNET, architecture="paper", loss="robust_l1"), STEELS, STRENGTH,
+        CrabNetRegressor(**CRABNET, architecture="paper", cbfv=None, loss="robust_l1"),
+        STEELS, STRENGTH,
     ),
     "CrabNet with experts": (CrabNetRegressor(**CRABNET, n_experts=3), X, WITH_GAPS),
     "CrabNet stopped early": (
