@@ -21,10 +21,10 @@ def element_contributions(
 ) -> pd.DataFrame:
     r"""Return what each element of each formula contributes to the prediction of a CrabNet.
 
-    The mean of the contributions over the elements of a formula is the prediction. Each holds how
-    much there is of its element: it is the mean of the training labels plus what the network reads
-    off the element, times the number of elements and the element's weight, which follows from its
-    fraction. The weights of a formula add up to 1. In the paper's architecture all are equal.
+    The mean of the contributions over the elements of a formula is the prediction. A contribution
+    is the mean of the training labels plus n w o. Here n is the number of elements, w is the weight
+    of the element, which follows from its fraction, and o is what the network reads off it. The
+    weights of a formula add up to 1; in the paper's architecture they are equal.
 
     Parameters
     ----------

@@ -38,7 +38,8 @@ class AttentionRecorder(Callback):
         For each formula the attention weights, as in `attention_weights`.
     contributions_ : list of ndarray of shape (n_epochs, n_elements, n_outputs)
         For each formula what its elements contribute, in units of the standardised target (of a
-        classifier, logits); their mean over the elements is the member's prediction.
+        classifier, logits). Their mean over the elements is the member's prediction for the formula
+        with average features beside it: with a `cbfv`, not quite what the estimator predicts.
 
     See Also
     --------

@@ -50,8 +50,8 @@ class CrabNet(CompositionNetwork):
         Widths of the residual network that reads off the contributions.
     weigh_fractions : bool, default=False
         Whether elements count by learnt weights of their fractions (`FractionWeights`): in each
-        head's attention, and in the mean of the contributions, which are multiplied by the number
-        of elements and the normalised weight before.
+        head's attention, and in the mean of the contributions (each contribution holds the number
+        of elements times the element's share of the weights).
     n_experts : int, default=1
         Number of such networks. With 1, all targets share it. With more, each target mixes their
         outputs with weights of its own.
@@ -120,21 +120,26 @@ class CrabNet(CompositionNetwork):
         )
         # Pre-norm layers leave an unnormalised sum behind.
         self.encoder_norm = nn.LayerNorm(d_model) if norm_first else nn.Identity()
-        self.fraction_weights = FractionWeights([0.3]) if weigh_fractions else None
+        self.fraction_weights = FractionWeights(1) if weigh_fractions else None
         head = (d_model, head_widths, n_outputs, detach_uncertainty)
         self.head = MixtureOfExpertsHead(*head, n_experts) if n_experts > 1 else SharedHead(*head)
 
     def forward(self, batch: PackedBatch) -> Prediction:
         """Predict the properties of each composition. **Shape**: see `Prediction`."""
-        contributions, log_sigma = self.contributions(batch)
+        value, log_sigma, gate = self.head(self.encode_elements(batch))
+        weights = self._weights(batch)
+        # What teaches the uncertainty must not move the mean through the weights, either.
+        beside = weights.detach() if self.head.detach_uncertainty else weights
         return Prediction(
-            mean_over_elements(contributions, batch.groups),
-            mean_over_elements(log_sigma, batch.groups).clamp(-LOG_SIGMA_BOUND, LOG_SIGMA_BOUND),
+            mean_over_elements(value * gate.sigmoid() * weights, batch.groups),
+            mean_over_elements(log_sigma * beside, batch.groups).clamp(
+                -LOG_SIGMA_BOUND, LOG_SIGMA_BOUND
+            ),
         )
 
     def encode(self, batch: PackedBatch) -> Tensor:
         """Return each composition's mean over its encoded elements. **Shape**: (B, d)."""
-        return mean_over_elements(self._weigh(self.encode_elements(batch), batch), batch.groups)
+        return mean_over_elements(self.encode_elements(batch) * self._weights(batch), batch.groups)
 
     def encode_elements(
         self, batch: PackedBatch, weights: list[list[Tensor]] | None = None
@@ -166,7 +171,7 @@ class CrabNet(CompositionNetwork):
         return self.encoder_norm(x)
 
     def contributions(self, batch: PackedBatch) -> tuple[Tensor, Tensor]:
-        """Return what each element contributes to each target, and its log sigma.
+        """Return what each element contributes to each target, and its log standard deviation.
 
         The mean of the contributions over a composition's elements is its prediction.
 
@@ -175,15 +180,16 @@ class CrabNet(CompositionNetwork):
         returns : (T, K), (T, K)
         """
         value, log_sigma, gate = self.head(self.encode_elements(batch))
-        return self._weigh(value * gate.sigmoid(), batch), self._weigh(log_sigma, batch)
+        weights = self._weights(batch)
+        return value * gate.sigmoid() * weights, log_sigma + weights.log()
 
-    def _weigh(self, values: Tensor, batch: PackedBatch) -> Tensor:
-        """Multiply values so that their mean over elements is a weighted one. **Shape**: (T, K)."""
+    def _weights(self, batch: PackedBatch) -> Tensor:
+        """Return weights of elements; their mean in a composition is 1. **Shape**: (T, 1)."""
         if self.fraction_weights is None:
-            return values
+            return torch.ones_like(batch.fractions).unsqueeze(1)
         weights = self.fraction_weights(batch.fractions).exp()
         means = mean_over_elements(weights, batch.groups)
-        return values * (weights / spread_to_tokens(means, batch.groups))
+        return weights / spread_to_tokens(means, batch.groups)
 
     def attention_weights(self, batch: PackedBatch) -> list[list[Tensor]]:
         """Return the attention weights of each layer and group.

@@ -1,7 +1,7 @@
 """Layers on packed tokens. Shape letters as in `_packing`; h attention heads."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import ClassVar, TypeVar
 
 import torch
@@ -101,42 +101,37 @@ class FractionWeights(nn.Module):
     """Learnt weights by which elements count: f / (f + f0) of an atomic fraction f.
 
     An element of which there is much more than f0 counts in full, and one of which there is less
-    counts by its fraction, so that next to nothing of an element counts for next to nothing. (A
-    power of the fraction, as in Roost [1]_, has one slope for main elements and dopants.)
+    counts by its fraction, so that next to nothing of an element counts for next to nothing. Before
+    the training f0 is 1, and the weights are nearly proportional to the fractions.
 
     Parameters
     ----------
-    initial : sequence of float
-        The f0 of each weight before the training, above 1e-4, below which none falls.
-
-    References
-    ----------
-    .. [1] Goodall & Lee, "Predicting materials properties without crystal structure", Nat.
-       Commun. 11, 6280 (2020).
+    n_weights : int
+        How many there are, each with an f0 of its own. None falls below 1e-4.
 
     Examples
     --------
     >>> import torch
     >>> from crabsk.modules import FractionWeights
-    >>> weights = FractionWeights([0.01])
-    >>> weights(torch.tensor([0.99, 0.01, 1e-6])).exp().flatten()  # of logarithms
-    tensor([9.9000e-01, 5.0000e-01, 9.9990e-05], grad_fn=<ViewBackward0>)
+    >>> weights = FractionWeights(1)
+    >>> weights(torch.tensor([0.9, 0.1, 1e-6])).exp().flatten()  # of logarithms
+    tensor([4.7368e-01, 9.0909e-02, 1.0000e-06], grad_fn=<ViewBackward0>)
     """
 
     least: ClassVar[float] = 1e-4
 
-    def __init__(self, initial: Sequence[float]) -> None:
+    def __init__(self, n_weights: int) -> None:
         super().__init__()
-        self.raw = nn.Parameter((torch.tensor(initial) - self.least).log())
+        self.raw = nn.Parameter(torch.zeros(n_weights))
 
-    def half(self) -> Tensor:
+    def half_counted(self) -> Tensor:
         """Return f0, the fraction that counts half. **Shape**: (n_weights,)."""
         return self.least + self.raw.exp()
 
     def forward(self, fractions: Tensor) -> Tensor:
         """Return logarithms of the weights. **Shape**: (T,) -> (T, n_weights)."""
         f = fractions.clamp_min(torch.finfo(torch.float32).tiny).unsqueeze(1)
-        return f.log() - (f + self.half()).log()
+        return f.log() - (f + self.half_counted()).log()
 
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -189,8 +184,7 @@ class PackedSelfAttention(nn.Module):
         Number of heads. Each has the width ``d_model / n_heads``, rounded up.
     weigh_fractions : bool, default=False
         Whether each head multiplies the attention that an element gets by a learnt weight of its
-        fraction, `FractionWeights`. The heads begin with different ones: the first looks at main
-        elements, the last at dopants as well.
+        fraction, `FractionWeights`.
 
     Examples
     --------
@@ -212,9 +206,7 @@ class PackedSelfAttention(nn.Module):
         self.head_width = -(-d_model // n_heads)
         self.query_key_value = nn.Linear(d_model, 3 * n_heads * self.head_width)
         self.out = nn.Linear(n_heads * self.head_width, d_model)
-        # From 1 to 1/1000, evenly in the logarithm.
-        initial = [1000 ** (-k / max(1, n_heads - 1)) for k in range(n_heads)]
-        self.fraction_weights = FractionWeights(initial) if weigh_fractions else None
+        self.fraction_weights = FractionWeights(n_heads) if weigh_fractions else None
         nn.init.xavier_uniform_(self.query_key_value.weight)
         nn.init.zeros_(self.query_key_value.bias)
         nn.init.zeros_(self.out.bias)

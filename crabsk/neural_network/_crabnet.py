@@ -91,8 +91,9 @@ class BaseCrabNet(BaseCompositionNetwork):
     def _batch_size(self, n_rows: int) -> int:
         if self.architecture == "paper" or not isinstance(self.batch_size, str):
             return super()._batch_size(n_rows)
-        # Muon's steps bear twice the rows that AdamW's do.
-        return batch_near(n_rows / 16, least=64)
+        # Muon's steps bear twice the rows that AdamW's do. Small sets still get some eight steps a
+        # pass.
+        return batch_near(n_rows / 16, least=min(64, batch_near(n_rows / 8, least=4)))
 
     def _optimizer(self) -> type[torch.optim.Optimizer]:
         return torch.optim.AdamW if self.architecture == "paper" else MuonAdamW

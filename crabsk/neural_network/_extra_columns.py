@@ -6,13 +6,18 @@ are 50 N. Each column is therefore given to the networks by its value, and range
 
 import numpy as np
 
-# Ranges of a column. Eight, and not four or sixteen, by trials on inner splits of tables with a
-# temperature or a load.
+# Ranges of a column.
 N_RANGES = 8
+# Columns beyond which none is given range by range. Many columns are mostly descriptors, whose
+# ranges say little more than they do, and drown what matters.
+MOST_COLUMNS = 16
 
 
 def range_edges(columns: np.ndarray) -> np.ndarray:
-    """Return the edges of ranges that hold like shares of the samples.
+    """Return the edges of ranges that hold like shares of the distinct values.
+
+    Values, not samples: where most samples are at room temperature, the other temperatures would
+    share a range or two.
 
     Parameters
     ----------
@@ -22,9 +27,17 @@ def range_edges(columns: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_columns, N_RANGES + 1)
-        Rising; equal where a value has more than its share of the samples.
+        Rising. All equal, so that ranges say nothing, where a column has two values or fewer, or
+        where there are more than `MOST_COLUMNS`.
     """
-    return np.quantile(columns, np.linspace(0, 1, N_RANGES + 1), axis=0).T
+    edges = np.zeros((columns.shape[1], N_RANGES + 1))
+    if columns.shape[1] > MOST_COLUMNS:
+        return edges
+    for column, its in zip(columns.T, edges, strict=True):
+        values = np.unique(column)
+        if len(values) > 2:
+            its[:] = np.quantile(values, np.linspace(0, 1, N_RANGES + 1))
+    return edges
 
 
 def encode_ranges(columns: np.ndarray, edges: np.ndarray) -> np.ndarray:
@@ -42,7 +55,7 @@ def encode_ranges(columns: np.ndarray, edges: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_samples, n_columns * N_RANGES)
-        From 0 below a range to 1 above it, column by column.
+        From 0 below a range to 1 above it, column by column; none if no range has a width.
 
     References
     ----------
@@ -52,6 +65,8 @@ def encode_ranges(columns: np.ndarray, edges: np.ndarray) -> np.ndarray:
     lower, width = edges[:, :-1], np.diff(edges, axis=1)
     # Edges such as 1e308 and -1e308 have no finite width: such ranges say nothing either.
     usable = np.isfinite(width) & (width > 0)
+    if not usable.any():
+        return np.empty((len(columns), 0))
     with np.errstate(over="ignore"):
         risen = (columns[:, :, None] - lower) / np.where(usable, width, 1.0)
     return np.where(usable, risen.clip(0, 1), 0.0).reshape(len(columns), -1)

@@ -20,11 +20,9 @@ from ._net import CompositionNet
 from ._samples import SamplePreparation, Samples
 from ._source import start_from
 
-# Passes over the training samples of a set of up to so many rows, and the fewest steps: small sets
-# are passed over more often.
+# Passes over the training samples of a set of up to so many rows.
 EPOCHS = 60
 FULL_LENGTH = 10_000
-FEWEST_STEPS = 600
 
 # torch draws initial weights from one generator of the whole process.
 _INITIALISING = threading.Lock()
@@ -163,8 +161,7 @@ class MemberPlanning(SamplePreparation):
             return self.max_epochs
         # Large sets are learnt in fewer passes: beyond FULL_LENGTH rows the number of steps grows
         # with the square root of n only.
-        n_epochs = max(1, round(EPOCHS * min(1.0, (FULL_LENGTH / n_rows) ** 0.5)))
-        return max(n_epochs, -(-FEWEST_STEPS // -(-n_rows // self._batch_size(n_rows))))
+        return max(1, round(EPOCHS * min(1.0, (FULL_LENGTH / n_rows) ** 0.5)))
 
     def _initial_network(
         self, seed: int, previous: list[CompositionNet], element_vectors: Tensor

@@ -129,7 +129,7 @@ class FittedNetworks(BaseEstimator):
     def _distinct(self, table: CompositionTable) -> tuple[np.ndarray, np.ndarray]:
         """Return a row of each distinct sample, and which of them stands for each row.
 
-        Columns that are made of these, or of compositions, tell no samples apart.
+        The user's own columns and the composition tell samples apart; features made of them do not.
         """
         n_made = table.extra.shape[1] - len(self._extra_edges)
         return table.compositions.unique(table.extra[:, n_made:])

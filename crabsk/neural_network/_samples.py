@@ -17,7 +17,7 @@ from .._validation import (
 from ..embeddings import load_embedding
 from ..modules import fraction_statistics
 from ._conflicts import warn_of_conflicts
-from ._extra_columns import range_edges
+from ._extra_columns import N_RANGES, encode_ranges, range_edges
 from ._net import CompositionNet, LabelledCompositions, Targets
 from ._source import find_source, refuse_other_features, standardizes_fractions
 from ._state import ArraysAsState
@@ -207,6 +207,11 @@ class SamplePreparation(ArraysAsState):
             self._extra_mean, self._extra_scale = mean_and_scale(
                 table.extra[rows], np.ones((len(rows), table.extra.shape[1]))
             )
+            # The ranges of a column together weigh as much as the column.
+            n_own = len(self._extra_edges)
+            n_ranges = encode_ranges(np.zeros((1, n_own)), self._extra_edges).shape[1]
+            first = table.extra.shape[1] - n_own - n_ranges
+            self._extra_scale[first : first + n_ranges] *= N_RANGES**0.5
         if source is not None and len(source._extra_mean):
             refuse_other_features(self, source)
             given = (source._extra_mean, source._extra_scale)

@@ -49,18 +49,17 @@ class Traces:
         if not self.n_rows:
             token = tokens[0]
             symbol = ELEMENTS[compositions.atomic_numbers[token] - 1]
-            self.first = (
-                f"row {start + compositions.row_of_token[token]} holds "
-                f"{compositions.fractions[token]:.2g} of {symbol}"
-            )
+            row = start + compositions.row_of_token[token]
+            amount = f"{compositions.fractions[token]:.2g}"
+            self.first = f"the atomic fraction of {symbol} in row {row} is {amount}"
         self.n_rows += len(np.unique(compositions.row_of_token[tokens]))
 
     def warn(self) -> None:
         """Warn of what was found."""
         if self.n_rows:
             warn_of_table(
-                f"{self.n_rows} composition(s) hold far less of an element than any training "
-                f"composition, which held {self.least:.2g} or more: {self.first} (atomic "
-                "fractions). Nothing has taught the networks what such traces do",
+                f"{self.n_rows} composition(s) hold far less of an element than any that was "
+                f"trained on: {self.first}, and the least in training was {self.least:.2g}. "
+                "Nothing has taught the networks what such traces do",
                 TraceWarning,
             )

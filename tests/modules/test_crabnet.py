@@ -299,8 +299,9 @@ def test_extra_features_interact_with_the_composition():
     assert effect.std() > 0.1 * effect.mean().abs()
 
 
-def test_uncertainty_sends_no_gradient_into_the_mean():
-    network = make_network(detach_uncertainty=True)
+@pytest.mark.parametrize("weigh_fractions", [False, True])
+def test_uncertainty_sends_no_gradient_into_the_mean(weigh_fractions):
+    network = make_network(detach_uncertainty=True, weigh_fractions=weigh_fractions)
     _, batch = next(random_compositions(10).batches(torch.arange(10), 10))
     network(batch).log_sigma.sum().backward()
     moved = {name for name, p in network.named_parameters() if p.grad is not None and p.grad.any()}
@@ -381,7 +382,7 @@ def walk(network, numbers, fractions):
         attention = layer.attention
         query, key, value = attention.query_key_value(layer.attention_norm(x)).chunk(3, dim=1)
         heads = []
-        for h, half in enumerate(attention.fraction_weights.half()):
+        for h, half in enumerate(attention.fraction_weights.half_counted()):
             part = slice(h * attention.head_width, (h + 1) * attention.head_width)
             scores = (query[:, part] @ key[:, part].T / attention.head_width**0.5).exp()
             scores = scores * fractions / (fractions + half)
@@ -389,7 +390,7 @@ def walk(network, numbers, fractions):
         x = x + attention.out(torch.cat(heads, dim=1))
         x = x + layer.narrow(layer.widen(layer.feedforward_norm(x)).relu())
     contribution, log_sigma, gate = network.head(network.encoder_norm(x))
-    weights = fractions / (fractions + network.fraction_weights.half())
+    weights = fractions / (fractions + network.fraction_weights.half_counted())
     weights = (weights / weights.sum()).unsqueeze(1)
     return (weights * contribution * gate.sigmoid()).sum(0), (weights * log_sigma).sum(0)
 
@@ -445,18 +446,27 @@ def test_weights_are_learnt_and_bounded():
         network.fraction_weights,
         *(layer.attention.fraction_weights for layer in network.encoder),
     ]
-    before = [part.half().detach().clone() for part in parts]
+    before = [part.half_counted().detach().clone() for part in parts]
     network(batch).mean.square().sum().backward()
     optimizer.step()
     for part, old in zip(parts, before, strict=True):
-        assert not torch.equal(part.half(), old)
+        assert not torch.equal(part.half_counted(), old)
         part.raw.data.fill_(-50.0)
-        assert (part.half() >= 1e-4).all()
+        assert (part.half_counted() >= 1e-4).all()
 
 
-def test_heads_begin_with_main_elements_and_end_with_dopants():
-    layer = CrabNet(torch.eye(118), d_model=16, weigh_fractions=True).encoder[0]
-    weights = layer.attention.fraction_weights(torch.tensor([0.5, 1e-3])).exp()
-    share = weights[1] / weights[0]
-    assert share[0] < 0.01
-    assert share[-1] > 0.4
+def test_deviations_of_contributions_are_weighed_as_they_are():
+    """A trace has next to none, and changes that of others no more than their contributions."""
+    network = make_network(weigh_fractions=True).double()
+    numbers = torch.tensor([26, 28, 26, 28, 7])
+    fractions = torch.tensor([0.7, 0.3, 0.7, 0.3 - 1e-9, 1e-9]).double()
+    compositions = PackedCompositions(numbers, fractions, torch.tensor([0, 2, 5]))
+    with torch.no_grad():
+        (clean, clean_sigma), (doped, doped_sigma) = (
+            network.contributions(batch)
+            for _, batch in compositions.batches(torch.arange(2), batch_size=1)
+        )
+    # Of three elements each contributes three halves of what it did as one of two.
+    torch.testing.assert_close(doped[:2], 1.5 * clean, atol=1e-4, rtol=0)
+    torch.testing.assert_close(doped_sigma[:2].exp(), 1.5 * clean_sigma.exp(), atol=1e-4, rtol=0)
+    assert doped_sigma[2].exp().max() < 1e-4

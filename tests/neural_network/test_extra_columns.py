@@ -9,12 +9,26 @@ from hypothesis.extra.numpy import arrays
 from tiny import REGRESSORS, tiny, tiny_crabnet
 
 from crabsk.composition import parse_formulas
-from crabsk.neural_network._extra_columns import N_RANGES, encode_ranges, range_edges
+from crabsk.neural_network._extra_columns import MOST_COLUMNS, N_RANGES, encode_ranges, range_edges
 
 
-def test_ranges_hold_like_shares():
+def test_ranges_hold_like_shares_of_the_values():
     column = np.arange(0, 81.0)[:, None] ** 3
-    assert range_edges(column)[0].tolist() == [(10.0 * k) ** 3 for k in range(N_RANGES + 1)]
+    expected = [(10.0 * k) ** 3 for k in range(N_RANGES + 1)]
+    assert range_edges(column)[0].tolist() == expected
+    mostly_one = np.r_[column, np.full((1000, 1), 27.0)]
+    assert range_edges(mostly_one)[0].tolist() == expected
+
+
+def test_two_values_need_no_ranges():
+    assert not range_edges(np.array([[0.0], [1.0], [1.0]])).any()
+
+
+def test_many_columns_have_no_ranges():
+    columns = np.random.default_rng(0).normal(size=(50, MOST_COLUMNS + 1))
+    assert range_edges(columns[:, 1:]).any()
+    assert not range_edges(columns).any()
+    assert encode_ranges(columns, range_edges(columns)).shape == (50, 0)
 
 
 def test_a_value_has_come_through_the_ranges_below_it():
@@ -36,8 +50,10 @@ def test_beyond_the_edges_is_at_the_edge():
 
 @pytest.mark.parametrize("value", [0.0, -3.5, 1e300])
 def test_a_constant_column_says_nothing(value):
-    column = np.full((12, 1), value)
-    assert (encode_ranges(column, range_edges(column)) == 0).all()
+    columns = np.column_stack([np.full(12, value), np.arange(12.0)])
+    encoded = encode_ranges(columns, range_edges(columns))
+    assert not encoded[:, :N_RANGES].any()
+    assert encoded[:, N_RANGES:].any()
 
 
 def test_columns_stand_side_by_side():

@@ -53,7 +53,9 @@ def test_dopants_count():
 def test_a_trace_below_all_in_training_is_named(cls, some_formulas):
     X, y = some_formulas
     model = tiny(cls).fit([*X, "Al0.9Ni0.1"], [*y, 0.0])
-    with pytest.warns(TraceWarning, match=r"^2 composition\(s\).* row 1 holds 0.001 of N \(atomic"):
+    with pytest.warns(
+        TraceWarning, match=r"^2 composition\(s\).* fraction of N in row 1 is 0.001, and"
+    ):
         model.predict(["NaCl", "Al0.999N0.001", {"Fe": 0.998, "C": 1e-3, "N": 1e-3}][:3])
 
 
@@ -69,11 +71,11 @@ def test_what_is_not_trained_on_is_not_among_the_least(some_formulas):
     X, y = some_formulas
     weights = np.r_[np.ones(len(X)), 0]
     model = tiny_crabnet().fit([*X, "Al0.999Ni0.001"], [*y, 0.0], sample_weight=weights)
-    with pytest.warns(TraceWarning, match="row 0 holds 0.001 of Ni"):
+    with pytest.warns(TraceWarning, match="fraction of Ni in row 0 is 0.001"):
         model.predict(["Al0.999Ni0.001"])
 
 
 def test_a_saved_model_names_them(some_formulas, tmp_path):
     save_model(tiny_crabnet().fit(*some_formulas), tmp_path / "model.crabsk")
-    with pytest.warns(TraceWarning, match="row 0 holds 1e-05 of B"):
+    with pytest.warns(TraceWarning, match="fraction of B in row 0 is 1e-05"):
         load_model(tmp_path / "model.crabsk").predict([{"Fe": 1, "B": 1e-5}])
