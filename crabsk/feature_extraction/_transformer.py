@@ -344,7 +344,12 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
 
         blocks = list(cut_into_blocks(compositions, max(widths, default=1)))
         n_jobs = effective_n_jobs(self.n_jobs)
-        Parallel(n_jobs=n_jobs, require="sharedmem")(
-            delayed(describe)(blocks[i::n_jobs]) for i in range(n_jobs)
-        )
+        if n_jobs == 1:
+            # Not by Parallel, which sets the process's filters of warnings for a while: the
+            # networks that call this predict in several threads.
+            describe(blocks)
+        else:
+            Parallel(n_jobs=n_jobs, require="sharedmem")(
+                delayed(describe)(blocks[i::n_jobs]) for i in range(n_jobs)
+            )
         return features

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from skorch.callbacks import Callback
 
+from .._validation import CompositionTable
 from ..composition import ELEMENTS, parse_formulas, reduced_formula
 from ..modules import CrabNet, PackedBatch, PackedCompositions
 from ._attention import FormulaAttention, attention_of
@@ -27,8 +28,8 @@ class AttentionRecorder(Callback):
     Parameters
     ----------
     formulas : sequence of str or mapping
-        What to watch. Where the estimator is fitted with extra features or a `cbfv`, these are held
-        at their mean over the training samples.
+        What to watch. Where the estimator is fitted with extra features, these are held at their
+        mean over the training samples.
 
     Attributes
     ----------
@@ -38,8 +39,7 @@ class AttentionRecorder(Callback):
         For each formula the attention weights, as in `attention_weights`.
     contributions_ : list of ndarray of shape (n_epochs, n_elements, n_outputs)
         For each formula what its elements contribute, in units of the standardised target (of a
-        classifier, logits). Their mean over the elements is the member's prediction for the formula
-        with average features beside it: with a `cbfv`, not quite what the estimator predicts.
+        classifier, logits); their mean over the elements is the member's prediction.
 
     See Also
     --------
@@ -68,8 +68,22 @@ class AttentionRecorder(Callback):
     def __init__(self, formulas: Any) -> None:
         self.formulas = formulas
 
+    def read_formulas(self, estimator: Any) -> None:
+        """Read the formulas as an estimator does. Its `fit` calls this when it knows its scales."""
+        compositions = parse_formulas(self.formulas)
+        bounds = compositions.offsets.tolist()
+        self.symbols_ = [
+            tuple(ELEMENTS[z - 1] for z in compositions.atomic_numbers[start:end].tolist())
+            for start, end in pairwise(bounds)
+        ]
+        means = estimator._extra_mean
+        own = means[len(means) - len(estimator._extra_edges) :]
+        at_mean = np.tile(own, (len(compositions), 1))
+        table = estimator._with_features(CompositionTable(compositions, at_mean))
+        self._packed: PackedCompositions = estimator._pack(table)
+
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
-        """Read the formulas."""
+        """Begin the records."""
         network = net.module_
         if not isinstance(network, CrabNet):
             raise TypeError(
@@ -78,20 +92,7 @@ class AttentionRecorder(Callback):
             )
         if not len(network.encoder):
             raise ValueError("the network has no encoder layer (n_layers=0), and so no attention")
-        compositions = parse_formulas(self.formulas)
-        bounds = compositions.offsets.tolist()
-        self.symbols_ = [
-            tuple(ELEMENTS[z - 1] for z in compositions.atomic_numbers[start:end].tolist())
-            for start, end in pairwise(bounds)
-        ]
-        extra = network.embed_extra
-        n_extra = 0 if extra is None else int(extra[0].in_features)  # type: ignore[arg-type]
-        packed = PackedCompositions(
-            torch.from_numpy(compositions.atomic_numbers),
-            torch.from_numpy(compositions.fractions.astype(np.float32)),
-            torch.from_numpy(compositions.offsets),
-            torch.zeros(len(compositions), n_extra),
-        )
+        packed = self._packed
         self._batches: list[PackedBatch] = [
             batch.to(net.device)
             for row in range(len(packed))

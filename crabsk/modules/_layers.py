@@ -1,6 +1,7 @@
 """Layers on packed tokens. Shape letters as in `_packing`; h attention heads."""
 
 import copy
+import math
 from collections.abc import Callable
 from typing import ClassVar, TypeVar
 
@@ -122,7 +123,7 @@ class FractionWeights(nn.Module):
 
     def __init__(self, n_weights: int) -> None:
         super().__init__()
-        self.raw = nn.Parameter(torch.zeros(n_weights))
+        self.raw = nn.Parameter(torch.full((n_weights,), math.log(1 - self.least)))
 
     def half_counted(self) -> Tensor:
         """Return f0, the fraction that counts half. **Shape**: (n_weights,)."""

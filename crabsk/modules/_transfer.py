@@ -3,6 +3,7 @@
 from itertools import zip_longest
 
 import torch
+from torch import Tensor
 
 from ._network import CompositionNetwork
 
@@ -18,6 +19,7 @@ def copy_encoder(source: CompositionNetwork, network: CompositionNetwork) -> lis
 
     An encoding of what the source's data lacked (extra features, fractions of narrow range) stays
     as it is, too. What the source knows of the usual range of fractions is copied with its weights.
+    Of a network with more extra features, the first are the source's.
 
     Parameters
     ----------
@@ -56,7 +58,7 @@ def copy_encoder(source: CompositionNetwork, network: CompositionNetwork) -> lis
             raise ValueError(f"the source encodes {what}, and this one does not")
     fresh = {*network.heads, *lacking}
     for name, module in network.named_children():
-        if name not in fresh and repr(module) != repr(getattr(source, name)):
+        if name not in {*fresh, "embed_extra"} and repr(module) != repr(getattr(source, name)):
             there, here = _first_difference(repr(getattr(source, name)), repr(module))
             raise ValueError(f"the encoders differ in {name}: {there} there, {here} here")
     given = source.state_dict()
@@ -67,6 +69,10 @@ def copy_encoder(source: CompositionNetwork, network: CompositionNetwork) -> lis
             part = name.partition(".")[0]
             if part in fresh or name == "element_vectors":
                 continue
+            if part == "embed_extra" and _is_narrower(given[name], value):
+                # Not among those that may be frozen: its other columns are fresh.
+                value[:, : given[name].shape[1]] = given[name]
+                continue
             # A weight of its own shows in no module's text, and one of length 1 would be spread.
             if given[name].shape != value.shape:
                 raise ValueError(f"the encoders differ in {name}")
@@ -74,6 +80,10 @@ def copy_encoder(source: CompositionNetwork, network: CompositionNetwork) -> lis
             if name in parameters:
                 copied.append(name)
     return copied
+
+
+def _is_narrower(given: Tensor, own: Tensor) -> bool:
+    return given.ndim == 2 and len(given) == len(own) and given.shape[1] < own.shape[1]
 
 
 def _first_difference(there: str, here: str) -> tuple[str, str]:

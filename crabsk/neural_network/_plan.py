@@ -121,6 +121,10 @@ class MemberPlanning(SamplePreparation):
                 source = samples.source[k % len(samples.source)]
                 freezers = start_from(source, network, self.freeze)
             callbacks = member_callbacks(self.callbacks, k, len(seeds))
+            for item in callbacks:
+                callback = item[1] if isinstance(item, tuple) else item
+                if hasattr(callback, "read_formulas"):
+                    callback.read_formulas(self)
             checkpoint = None if run is None else run.member(k)
             plans.append(
                 MemberPlan(

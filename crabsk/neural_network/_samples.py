@@ -108,17 +108,19 @@ class SamplePreparation(ArraysAsState):
         source = None
         if len(previous) < self.n_estimators:
             source = find_source(self.init_from, self.freeze)
-        if not previous:
-            self._extra_edges = range_edges(table.extra[rows])
-            if source is not None and len(source._extra_mean):
-                refuse_other_features(self, source)
-                self._extra_edges = source._extra_edges
-        table = self._with_features(table)
-        vectors = self._fit_inputs(table, rows, previous, source)
-        packed = self._pack(table)
         self._learn_class_weights(y, _only(rows, weights))
         targets = self._encode_targets(y, _only(rows, weights), fit=not previous)
-        training = LabelledCompositions(packed, targets, _labelled(rows, targets), groups)
+        trained = _labelled(rows, targets)
+        if not previous:
+            self._extra_edges = range_edges(table.extra[trained.numpy()])
+            if source is not None and len(source._extra_mean):
+                refuse_other_features(self, source)
+                if len(source._extra_edges):
+                    self._extra_edges = source._extra_edges
+        table = self._with_features(table)
+        vectors = self._fit_inputs(table, trained.numpy(), previous, source)
+        packed = self._pack(table)
+        training = LabelledCompositions(packed, targets, trained, groups)
         seen = table.compositions.take(training.rows.numpy())
         self._least_fraction = float(seen.fractions.min(initial=1.0))
         if not previous and source is not None and standardizes_fractions(source):
@@ -214,13 +216,16 @@ class SamplePreparation(ArraysAsState):
             self._extra_scale[first : first + n_ranges] *= N_RANGES**0.5
         if source is not None and len(source._extra_mean):
             refuse_other_features(self, source)
+            # Those of a cbfv stand first.
+            n_given = len(source._extra_mean)
             given = (source._extra_mean, source._extra_scale)
-            if previous and not np.array_equal(given, (self._extra_mean, self._extra_scale)):
+            own = (self._extra_mean[:n_given], self._extra_scale[:n_given])
+            if previous and not np.array_equal(given, own):
                 raise ValueError(
                     "warm_start=True adds members, and these cannot start from init_from: its "
                     "extra features are scaled otherwise than those of the fit before"
                 )
-            self._extra_mean, self._extra_scale = given
+            own[0][:], own[1][:] = given
         self._element_table = element_table
         return vectors
 

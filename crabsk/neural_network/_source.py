@@ -38,12 +38,21 @@ def find_source(init_from: Any, freeze: int) -> ArraysAsState | None:
 
 
 def refuse_other_features(estimator: ArraysAsState, source: ArraysAsState) -> None:
-    """Refuse a source whose encoder reads other extra features: its weights mean those."""
+    """Refuse a source whose encoder reads other extra features: its weights mean those.
+
+    One that reads a `cbfv` only, or nothing, leaves the receiver free to have columns.
+    """
+    classes = source._network_class.__name__, estimator._network_class.__name__
+    if len(set(classes)) > 1:
+        raise ValueError(
+            f"init_from has another network: {classes[0]} gives nothing to {classes[1]}"
+        )
     own, given = estimator._extra_names(), source._extra_names()
     # Columns of an array have numbers for names.
     named = all(isinstance(name, str) for name in (*own, *given))
     cbfv, given_cbfv = (getattr(its, "_cbfv", None) for its in (estimator, source))
-    if cbfv == given_cbfv and (own == given if named else len(own) == len(given)):
+    same = own == given if named else len(own) == len(given)
+    if cbfv == given_cbfv and (same or not given):
         return
     raise ValueError(
         f"init_from was fitted with the extra features {given} and cbfv={given_cbfv!r}, and "

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from tiny import REGRESSORS, tiny, tiny_crabnet
@@ -65,7 +66,8 @@ class TestWeights:
         model.predict(["Al2O3"])
         hook.remove()
         query, key, _ = seen[0].view(2, 3, 4, 4).permute(1, 2, 0, 3)
-        expected = (query @ key.transpose(1, 2) / 4**0.5).softmax(-1)
+        weights = attention.fraction_weights(torch.tensor([0.6, 0.4])).detach()  # O, Al
+        expected = (query @ key.transpose(1, 2) / 4**0.5 + weights.T.unsqueeze(1)).softmax(-1)
         np.testing.assert_allclose(entry.weights[0], expected, atol=1e-6)
 
     def test_classifier(self, classifier, formulas):

@@ -75,7 +75,7 @@ class TestParameters:
             ("loss", "squared_error"),
             ("target_transform", "yeo-johnson"),
             ("max_epochs", 4),
-            ("batch_size", 8),
+            ("batch_size", 16),
             ("learning_rate", 1e-3),
             ("weight_decay", 0.5),
             ("n_estimators", 2),

@@ -172,7 +172,7 @@ class TestTraining:
             lambda X, y: ({"target_transform": "yeo-johnson"}, X, y),
             lambda X, y: ({"embedding": "onehot"}, X, y),
             lambda X, y: ({"d_model": 32}, X, y),
-            lambda X, y: ({"cbfv": "magpie"}, X, y),
+            lambda X, y: ({"cbfv": None}, X, y),
             lambda X, y: ({"n_iter_no_change": 10}, X, y),
         ],
     )

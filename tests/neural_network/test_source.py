@@ -14,6 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 from tiny import CLASSIFIERS, REGRESSORS, tiny, tiny_crabnet
 
 from crabsk import CrabNetClassifier, RoostRegressor
+from crabsk.neural_network._extra_columns import N_RANGES
 
 
 @pytest.fixture
@@ -48,6 +49,7 @@ class TestInitFrom:
         model = tiny_crabnet(init_from=first, freeze=3).fit(narrow, y)
         assert np.array_equal(model.encode(wide), first.encode(wide))
 
+    @pytest.mark.filterwarnings("ignore::crabsk.neural_network.TraceWarning")
     def test_given_encoders_read_fractions_as_the_source_did(self):
         """In alloys with other shares of carbon, or in compounds, where no element is narrow."""
         steels = [
@@ -78,8 +80,8 @@ class TestInitFrom:
         elif beside == "more":
             frame["p"] = 1.0
         else:
-            model.set_params(cbfv="magpie")
-        with pytest.raises(ValueError, match=r"extra features \['T'\] and cbfv=None.* here they"):
+            model.set_params(cbfv=None)
+        with pytest.raises(ValueError, match=r"features \['T'\] and cbfv='magpie'.* here they"):
             model.fit(frame, y)
 
     def test_added_members_of_a_warm_start(self, source, some_formulas):
@@ -141,7 +143,15 @@ class TestInitFrom:
         hot = np.column_stack([X, np.linspace(0, 1, 60)]).astype(object)
         model = tiny_crabnet(init_from=source, freeze=3).fit(hot, np.column_stack([y, -y]))
         given, learnt = (encoder(m.nets_[0].module_) for m in (source, model))
+        reading = given.pop("embed_extra.0.weight")
         assert all(torch.equal(given[name], learnt[name]) for name in given)
+        assert learnt["embed_extra.0.weight"].shape[1] == reading.shape[1] + N_RANGES + 1
+        n_given = reading.shape[1]
+        assert np.array_equal(model._extra_mean[:n_given], source._extra_mean)
+        assert np.array_equal(model._extra_scale[:n_given], source._extra_scale)
+        unmoved = tiny_crabnet(init_from=source, learning_rate=1e-12, max_epochs=1).fit(hot, y)
+        start = encoder(unmoved.nets_[0].module_)["embed_extra.0.weight"][:, :n_given]
+        torch.testing.assert_close(start, reading)
 
     def test_helps(self, formation_enthalpy):
         """A target that was learnt from many samples is learnt again from few."""

@@ -37,16 +37,24 @@ def test_predictions_have_no_jumps_along_a_line(fitted, formation_enthalpy):
 
 
 def test_dopants_count():
-    """A network learns what two permille of each dopant do, and knows it of other hosts."""
+    """A network learns what some permille of a dopant do, and knows it of hosts without it."""
     hosts = ["PbTe", "SnTe", "GeTe", "PbSe", "SnSe", "GeSe", "PbS", "SnS"]
-    effects = {"": 0.0, "Na0.004": 1.0, "I0.004": -1.0, "Ag0.004": 0.5}
-    formulas = np.array([host + dopant for host in hosts for dopant in effects])
-    y = np.tile(list(effects.values()), len(hosts))
-    train = np.arange(len(y)) < 6 * len(effects)
+    effects = {"Na": 1.0, "I": -1.0, "Ag": 0.5}
+    doped = [(0.002, 0.5), (0.004, 0.75), (0.008, 1.0)]
+    formulas, y = [], []
+    for host in hosts:
+        formulas.append(host)
+        y.append(0.0)
+        for dopant, effect in effects.items():
+            formulas += [f"{host}{dopant}{amount}" for amount, _ in doped]
+            y += [effect * share for _, share in doped]
+    formulas, y = np.array(formulas), np.array(y)
+    train = np.arange(80) < 60
     model = CrabNetRegressor.from_preset("fast", cbfv=None, random_state=0)
-    model.fit(formulas[train], y[train])
-    assert np.abs(model.predict(formulas[train]) - y[train]).max() < 0.2
-    assert np.abs(model.predict(formulas[~train]) - y[~train]).mean() < 0.25
+    error = np.abs(model.fit(formulas[train], y[train]).predict(formulas) - y)
+    # The mean of all labels would miss by 0.54 on average.
+    assert error[train].mean() < 0.12
+    assert error[~train].mean() < 0.27
 
 
 @pytest.mark.parametrize("cls", REGRESSORS)

@@ -102,7 +102,7 @@ class ElementContributionDisplay:
     >>> display = ElementContributionDisplay.from_estimator(model, X, unit="eV/atom")
     >>> display.colorbar_[0].ax.get_ylabel()
     'mean contribution (eV/atom)'
-    >>> line = binary_compositions("Si", "O")
+    >>> line = binary_compositions("Si", "O", 21)
     >>> display = ElementContributionDisplay.from_estimator(model, line, kind="binary")
     >>> display.ax_.get_xlabel()
     'x in Si$_{1-x}$O$_x$'
