@@ -1,14 +1,19 @@
 """A trace of an element changes next to nothing, and is named where nothing taught it."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from pymatgen.core import Composition
 from tiny import REGRESSORS, tiny, tiny_crabnet
 
 from crabsk import CrabNetRegressor, load_model, save_model
 from crabsk.composition import ELEMENTS
 from crabsk.neural_network import TraceWarning
+
+STEELS = Path(__file__).parents[3] / "shared" / "data" / "matbench" / "steels.csv.gz"
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +30,22 @@ def test_a_trace_of_any_element_changes_nothing(fitted, formation_enthalpy, z):
     doped = [{**host, ELEMENTS[z - 1]: 1e-9} for host in hosts if ELEMENTS[z - 1] not in host]
     clean = [host for host in hosts if ELEMENTS[z - 1] not in host]
     change = np.abs(fitted.predict(doped) - fitted.predict(clean))
+    assert change.max() < 1e-3 * y.std()
+
+
+@pytest.mark.filterwarnings("ignore::crabsk.neural_network.TraceWarning")
+@pytest.mark.skipif(not STEELS.exists(), reason="the data sets are not at hand")
+def test_a_trace_of_any_element_changes_no_steel():
+    table = pd.read_csv(STEELS, keep_default_na=False)
+    X, y = table["formula"].to_numpy(object), table["target"].to_numpy()
+    model = CrabNetRegressor.from_preset("fast", max_epochs=20, random_state=0).fit(X, y)
+    some = [dict(Composition(formula).as_dict()) for formula in X[::20]]
+    clean, doped = [], []
+    for symbol in ELEMENTS:
+        hosts = [steel for steel in some if symbol not in steel]
+        clean += hosts
+        doped += [{**steel, symbol: 1e-9 * sum(steel.values())} for steel in hosts]
+    change = np.abs(model.predict(doped) - model.predict(clean))
     assert change.max() < 1e-3 * y.std()
 
 
