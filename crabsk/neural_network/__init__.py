@@ -17,7 +17,7 @@ from ._roost_regression import RoostRegressor
 from ._saving import SAVEABLE as SAVEABLE
 from ._saving import read_estimator as read_estimator
 from ._saving import write_estimator as write_estimator
-from ._traces import TraceWarning
+from ._trace_warning import TraceWarning
 from ._training import one_cycle as one_cycle
 
 __all__ = [

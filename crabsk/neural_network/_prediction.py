@@ -22,7 +22,7 @@ from ._extra_columns import encode_ranges
 from ._net import CompositionNet
 from ._progress import is_silent, row_bar
 from ._threads import survive_fork
-from ._traces import Traces
+from ._trace_warning import Traces
 
 # Rows of X that are read at a time, and compositions in a batch of a prediction.
 READING_CHUNK = 65_536
