@@ -36,10 +36,12 @@ from _results import (
     read_table,
     stands_for,
 )
+from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from tqdm import tqdm
 
 from crabsk import CompositionTransformer
+from crabsk.composition import reduced_formula
 from crabsk.datasets import fetch_matbench, matbench_folds
 from crabsk.neural_network import ConflictingTargetsWarning
 
@@ -87,12 +89,16 @@ class Data(NamedTuple):
 # ----------------------------------------------------------------------------------------- models
 
 
-def on_magpie(trees: type, random_state: int) -> Pipeline:
-    # As many threads as torch has, so that one number in a result holds for every model.
-    return make_pipeline(
-        CompositionTransformer("magpie", missing="mean"),
-        trees(500, n_jobs=torch.get_num_threads(), random_state=random_state),
-    )
+def on_magpie(trees: type, random_state: int, *, fractions: bool = False) -> Pipeline:
+    """Return trees on the Magpie statistics of a formula, and on its atomic fractions if wanted."""
+    features = CompositionTransformer("magpie", missing="mean")
+    if fractions:
+        features.set_params(stats=(*features.stats, "fraction"))
+    settings: dict[str, Any] = {"random_state": random_state}
+    if "n_jobs" in trees().get_params():
+        # As many threads as torch has, so that one number in a result holds for every model.
+        settings |= {"n_estimators": 500, "n_jobs": torch.get_num_threads()}
+    return make_pipeline(features, trees(**settings))
 
 
 def make_model(model: Model, seed: int, *, trial: bool) -> Any:
@@ -123,6 +129,16 @@ def load_matbench(name: str, options: argparse.Namespace) -> Data:
     else:
         X, y = columns(read_data_set(options.data, f"matbench/{name}"))
     return Data(X, y, list(matbench_folds(name).split(X, y)))
+
+
+def load_table(name: str, options: argparse.Namespace) -> Data:
+    """Read a table with columns beside the formula; no composition stands in two folds."""
+    path = options.data / f"tables/{name}.csv.gz"
+    frame = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    X = frame.drop(columns="target").to_numpy(object)
+    folds = GroupKFold(5, shuffle=True, random_state=0)
+    groups = reduced_formula(frame["formula"])
+    return Data(X, frame["target"].to_numpy(float), list(folds.split(X, groups=groups)))
 
 
 def read_published(data: Path, metric: str) -> pd.DataFrame:

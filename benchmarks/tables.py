@@ -13,16 +13,15 @@ A run is one data set, model, fold and seed. A benchmark that is interrupted goe
 import argparse
 import time
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from _runs import (
-    Data,
     FoldRun,
     Model,
+    load_table,
+    on_magpie,
     parse_options,
     plan_folds,
     read_fold_results,
@@ -40,11 +39,8 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 from sklearn.metrics import mean_absolute_error
-from sklearn.model_selection import GroupKFold
-from sklearn.pipeline import Pipeline, make_pipeline
 
-from crabsk import CompositionTransformer, CrabNetRegressor
-from crabsk.composition import reduced_formula
+from crabsk import CrabNetRegressor
 
 N_FOLDS = 5
 UNITS = {
@@ -53,18 +49,6 @@ UNITS = {
     "obelix_log10_conductivity": "log10 S/cm",
     "liion_log10_conductivity": "log10 S/cm",
 }
-MAGPIE = ("mean", "std", "min", "max", "range", "mode")
-FEATURES = {"magpie": MAGPIE, "fractions": (*MAGPIE, "fraction")}
-
-
-def trees(kind: type, features: str, random_state: int) -> Pipeline:
-    settings: dict[str, Any] = {"random_state": random_state}
-    if kind is not HistGradientBoostingRegressor:
-        settings |= {"n_estimators": 500, "n_jobs": torch.get_num_threads()}
-    transformer = CompositionTransformer("magpie", stats=FEATURES[features], missing="mean")
-    return make_pipeline(transformer, kind(**settings))
-
-
 TREES = {
     "random_forest": ("random forest", RandomForestRegressor),
     "extra_trees": ("extra trees", ExtraTreesRegressor),
@@ -78,11 +62,11 @@ MODELS = {
     **{
         f"{name}_{features}": Model(
             f"{title}, Magpie{' and fractions' if features == 'fractions' else ''}",
-            partial(trees, kind, features),
+            partial(on_magpie, kind, fractions=features == "fractions"),
             2e-5,
         )
         for name, (title, kind) in TREES.items()
-        for features in FEATURES
+        for features in ("magpie", "fractions")
     },
 }
 # What CrabNet has to beat.
@@ -90,15 +74,6 @@ FORESTS = [name for name in MODELS if name.startswith(("random_forest", "extra_t
 
 
 # ------------------------------------------------------------------------------------------- runs
-
-
-@lru_cache
-def read(folder: Path, name: str) -> Data:
-    frame = pd.read_csv(folder / f"tables/{name}.csv.gz", keep_default_na=False, na_values=[""])
-    X = frame.drop(columns="target").to_numpy(object)
-    folds = GroupKFold(N_FOLDS, shuffle=True, random_state=0)
-    groups = reduced_formula(frame["formula"])
-    return Data(X, frame["target"].to_numpy(float), list(folds.split(X, groups=groups)))
 
 
 def score(model: Any, X: np.ndarray, y: np.ndarray) -> dict:
@@ -111,6 +86,7 @@ def score(model: Any, X: np.ndarray, y: np.ndarray) -> dict:
 
 
 def measure_what_is_missing(results: pd.DataFrame, options: argparse.Namespace) -> None:
+    load = lru_cache(lambda suite, name: load_table(name, options))
     wanted = [
         FoldRun("tables", name, model, fold, seed)
         for name in options.data_sets
@@ -123,11 +99,11 @@ def measure_what_is_missing(results: pd.DataFrame, options: argparse.Namespace) 
             wanted,
             results,
             MODELS,
-            lambda suite, name: len(read(options.data, name).y) * (N_FOLDS - 1) // N_FOLDS,
+            lambda suite, name: len(load(suite, name).y) * (N_FOLDS - 1) // N_FOLDS,
             options,
         ),
         MODELS,
-        lambda suite, name: read(options.data, name),
+        load,
         score,
         lambda result: f"MAE {result['mae']:.4g}",
         options,
