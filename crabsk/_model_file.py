@@ -20,7 +20,7 @@ from torch import Tensor
 from ._files import write_whole
 from ._version import __version__
 
-FORMAT = 4
+FORMAT = 5
 """Version of what a file means; raised when another crabsk would read it otherwise."""
 
 # What unsound contents raise, on their way to a ValueError.

@@ -99,16 +99,16 @@ class PreciseLinear(nn.Linear):
 
 
 class FractionWeights(nn.Module):
-    """Learnt weights by which elements count: f / (f + f0) of an atomic fraction f.
+    """Learnt weights by which elements count: powers f**p of an atomic fraction f.
 
-    An element of which there is much more than f0 counts in full, and one of which there is less
-    counts by its fraction, so that next to nothing of an element counts for next to nothing. Before
-    the training f0 is 1, and the weights are nearly proportional to the fractions.
+    The power p lies between 0 and 1, and is 0.7 before the training. Far below f0 = 1e-4, the
+    weight is proportional to the fraction: it is f * (f + f0)**(p - 1). So next to nothing of an
+    element counts for next to nothing, and the weight has a slope at zero.
 
     Parameters
     ----------
     n_weights : int
-        How many there are, each with an f0 of its own. None falls below 1e-4.
+        How many there are, each with a power of its own.
 
     Examples
     --------
@@ -116,23 +116,23 @@ class FractionWeights(nn.Module):
     >>> from crabsk.modules import FractionWeights
     >>> weights = FractionWeights(1)
     >>> weights(torch.tensor([0.9, 0.1, 1e-6])).exp().flatten()  # of logarithms
-    tensor([4.7368e-01, 9.0909e-02, 1.0000e-06], grad_fn=<ViewBackward0>)
+    tensor([9.2887e-01, 1.9947e-01, 1.5802e-05], grad_fn=<ViewBackward0>)
     """
 
-    least: ClassVar[float] = 1e-4
+    f0: ClassVar[float] = 1e-4
 
     def __init__(self, n_weights: int) -> None:
         super().__init__()
-        self.raw = nn.Parameter(torch.full((n_weights,), math.log(1 - self.least)))
+        self.raw = nn.Parameter(torch.full((n_weights,), math.log(0.7 / 0.3)))
 
-    def half_counted(self) -> Tensor:
-        """Return f0, the fraction that counts half. **Shape**: (n_weights,)."""
-        return self.least + self.raw.exp()
+    def powers(self) -> Tensor:
+        """Return p. **Shape**: (n_weights,)."""
+        return self.raw.sigmoid()
 
     def forward(self, fractions: Tensor) -> Tensor:
         """Return logarithms of the weights. **Shape**: (T,) -> (T, n_weights)."""
         f = fractions.clamp_min(torch.finfo(torch.float32).tiny).unsqueeze(1)
-        return f.log() - (f + self.half_counted()).log()
+        return f.log() + (self.powers() - 1) * (f + self.f0).log()
 
 
 Network = TypeVar("Network", bound=nn.Module)

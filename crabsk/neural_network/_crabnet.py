@@ -92,8 +92,9 @@ class BaseCrabNet(BaseCompositionNetwork):
         if self.architecture == "paper" or not isinstance(self.batch_size, str):
             return super()._batch_size(n_rows)
         # Muon's steps bear twice the rows that AdamW's do. Small sets still get some eight steps a
-        # pass.
-        return batch_near(n_rows / 16, least=min(64, batch_near(n_rows / 8, least=4)))
+        # pass, and large ones as many as precise labels need.
+        least = min(64, batch_near(n_rows / 8, least=4))
+        return batch_near(n_rows / 16, least=least, most=256)
 
     def _optimizer(self) -> type[torch.optim.Optimizer]:
         return torch.optim.AdamW if self.architecture == "paper" else MuonAdamW

@@ -75,7 +75,7 @@ class CrabNetRegressor(CompositionRegressor, BaseCrabNet):
 
     batch_size : int or "auto", default="auto"
         Compositions in a batch. "auto" takes the power of two nearest to n_samples / 16, from 64
-        to 512; below 512 samples, that nearest to n_samples / 8. In the paper's architecture it is
+        to 256; below 512 samples, that nearest to n_samples / 8. In the paper's architecture it is
         n_samples / 32, from 32 to 512.
 
     learning_rate : float, default=0.002

@@ -220,13 +220,13 @@ class MemberPlanning(SamplePreparation):
         )
 
 
-def batch_near(size: float, *, least: int) -> int:
-    """Return the nearest power of two, from `least` to 512.
+def batch_near(size: float, *, least: int, most: int = 512) -> int:
+    """Return the nearest power of two, from `least` to `most`.
 
     As a share of the training samples: enough steps an epoch for small sets, enough arithmetic a
     step for large ones.
     """
-    return int(np.clip(2 ** round(np.log2(size)), least, 512))
+    return int(np.clip(2 ** round(np.log2(size)), least, most))
 
 
 def _as_tuple(widths: Any) -> Any:

@@ -99,7 +99,7 @@ class TestParameters:
 
     def test_batches_grow_with_the_number_of_samples(self):
         for model, sizes in (
-            (CrabNetRegressor(), [4, 32, 64, 64, 256, 512]),
+            (CrabNetRegressor(), [4, 32, 64, 64, 256, 256]),
             (CrabNetRegressor(architecture="paper"), [32, 32, 32, 32, 128, 512]),
         ):
             numbers = (5, 250, 600, 1000, 4000, 50_000)
