@@ -163,9 +163,10 @@ class CrabNet(CompositionNetwork):
             x = x + self.standardized(self.element_vectors, batch.atomic_numbers, batch.fractions)
         if self.embed_extra is not None:
             x = x + spread_to_tokens(self.embed_extra(batch.extra), batch.groups)
+        amounts = self._amounts(batch)
         for layer in self.encoder:
             layer_weights: list[Tensor] | None = None if weights is None else []
-            x = layer(x, batch.groups, layer_weights, batch.fractions)
+            x = layer(x, batch.groups, layer_weights, amounts)
             if weights is not None and layer_weights is not None:
                 weights.append(layer_weights)
         return self.encoder_norm(x)
@@ -187,9 +188,15 @@ class CrabNet(CompositionNetwork):
         """Return weights of elements; their mean in a composition is 1. **Shape**: (T, 1)."""
         if self.fraction_weights is None:
             return torch.ones_like(batch.fractions).unsqueeze(1)
-        weights = self.fraction_weights(batch.fractions).exp()
+        weights = self.fraction_weights(self._amounts(batch)).exp()
         means = mean_over_elements(weights, batch.groups)
         return weights / spread_to_tokens(means, batch.groups)
+
+    def _amounts(self, batch: PackedBatch) -> Tensor:
+        """Return how much there is of each element, by which it counts. **Shape**: (T,)."""
+        if self.standardized is None:
+            return batch.fractions
+        return self.standardized.in_usual_amounts(batch.atomic_numbers, batch.fractions)
 
     def attention_weights(self, batch: PackedBatch) -> list[list[Tensor]]:
         """Return the attention weights of each layer and group.

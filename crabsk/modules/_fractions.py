@@ -141,6 +141,14 @@ class StandardizedFractions(nn.Module):
             self.register_buffer(name, values.clone())
         self.directions = PreciseLinear(n_features, 2 * dim, bias=False)
 
+    def in_usual_amounts(self, atomic_numbers: Tensor, fractions: Tensor) -> Tensor:
+        """Return fractions in units of what is usual, the more so the narrower an element is.
+
+        **Shape**: (T,), (T,) -> (T,). That of an element that is not narrow stays as it is.
+        """
+        usual = self.mean[:, 0] ** self.narrowness
+        return fractions / usual[atomic_numbers - 1]
+
     def forward(self, element_vectors: Tensor, atomic_numbers: Tensor, fractions: Tensor) -> Tensor:
         """Encode. **Shape**: (118, n_features), (T,), (T,) -> (T, dim)."""
         element = atomic_numbers - 1

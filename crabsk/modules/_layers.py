@@ -99,16 +99,18 @@ class PreciseLinear(nn.Linear):
 
 
 class FractionWeights(nn.Module):
-    """Learnt weights by which elements count: powers f**p of an atomic fraction f.
+    """Learnt weights by which elements count: a / (a + a0) of an amount a.
 
-    The power p lies between 0 and 1, and is 0.7 before the training. Far below f0 = 1e-4, the
-    weight is proportional to the fraction: it is f * (f + f0)**(p - 1). So next to nothing of an
-    element counts for next to nothing, and the weight has a slope at zero.
+    The amount is the atomic fraction, or, of an element whose fraction varies little in the data,
+    the fraction in units of what is usual (`StandardizedFractions.in_usual_amounts`). An element of
+    which there is much more than a0 counts in full, and one of which there is less counts by its
+    amount, so that next to nothing of an element counts for next to nothing. Before the training a0
+    is 1.
 
     Parameters
     ----------
     n_weights : int
-        How many there are, each with a power of its own.
+        How many there are, each with an a0 of its own. None falls below 1e-4.
 
     Examples
     --------
@@ -116,23 +118,23 @@ class FractionWeights(nn.Module):
     >>> from crabsk.modules import FractionWeights
     >>> weights = FractionWeights(1)
     >>> weights(torch.tensor([0.9, 0.1, 1e-6])).exp().flatten()  # of logarithms
-    tensor([9.2887e-01, 1.9947e-01, 1.5802e-05], grad_fn=<ViewBackward0>)
+    tensor([4.7368e-01, 9.0909e-02, 1.0000e-06], grad_fn=<ViewBackward0>)
     """
 
-    f0: ClassVar[float] = 1e-4
+    least: ClassVar[float] = 1e-4
 
     def __init__(self, n_weights: int) -> None:
         super().__init__()
-        self.raw = nn.Parameter(torch.full((n_weights,), math.log(0.7 / 0.3)))
+        self.raw = nn.Parameter(torch.full((n_weights,), math.log(1 - self.least)))
 
-    def powers(self) -> Tensor:
-        """Return p. **Shape**: (n_weights,)."""
-        return self.raw.sigmoid()
+    def half_counted(self) -> Tensor:
+        """Return a0, the amount that counts half. **Shape**: (n_weights,)."""
+        return self.least + self.raw.exp()
 
-    def forward(self, fractions: Tensor) -> Tensor:
+    def forward(self, amounts: Tensor) -> Tensor:
         """Return logarithms of the weights. **Shape**: (T,) -> (T, n_weights)."""
-        f = fractions.clamp_min(torch.finfo(torch.float32).tiny).unsqueeze(1)
-        return f.log() + (self.powers() - 1) * (f + self.f0).log()
+        a = amounts.clamp_min(torch.finfo(torch.float32).tiny).unsqueeze(1)
+        return a.log() - (a + self.half_counted()).log()
 
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -221,12 +223,12 @@ class PackedSelfAttention(nn.Module):
         x: Tensor,
         groups: tuple[Group, ...],
         weights: list[Tensor] | None = None,
-        fractions: Tensor | None = None,
+        amounts: Tensor | None = None,
     ) -> Tensor:
         """Attend within each composition. **Shape**: (T, d) and (T,) -> (T, d).
 
         Where a list is given as `weights`, the attention weights of each group are appended to
-        it, (n_compositions, h, n_elements, n_elements). The fractions are needed with
+        it, (n_compositions, h, n_elements, n_elements). The amounts are needed with
         `weigh_fractions` only.
         """
         h, width = self.n_heads, self.head_width
@@ -234,13 +236,13 @@ class PackedSelfAttention(nn.Module):
         # Products of so few elements take half precision twice as long.
         packed = packed.to(torch.promote_types(packed.dtype, torch.float32)).view(-1, 3, h, width)
         if self.fraction_weights is not None:
-            assert fractions is not None
+            assert amounts is not None
             # softmax(q k / sqrt(w) + log weight) without a mask, which torch's fused attention
             # would take many times as long for: queries and keys get one more feature, whose
             # product is the logarithm.
             packed = F.pad(packed, (0, 1))
             packed[:, 0, :, -1] = width**0.5
-            packed[:, 1, :, -1] = self.fraction_weights(fractions)
+            packed[:, 1, :, -1] = self.fraction_weights(amounts)
         mixed = []
         for (n, m), tokens in zip(groups, packed.split([n * m for n, m in groups]), strict=True):
             if n == 0:
@@ -318,14 +320,14 @@ class EncoderLayer(nn.Module):
         x: Tensor,
         groups: tuple[Group, ...],
         weights: list[Tensor] | None = None,
-        fractions: Tensor | None = None,
+        amounts: Tensor | None = None,
     ) -> Tensor:
         """Encode tokens. **Shape**: (T, d) and (T,) -> (T, d)."""
         if self.norm_first:
-            attended = self.attention(self.attention_norm(x), groups, weights, fractions)
+            attended = self.attention(self.attention_norm(x), groups, weights, amounts)
             x = x + self.attention_dropout(attended)
             return x + self._feedforward(self.feedforward_norm(x))
-        attended = self.attention(x, groups, weights, fractions)
+        attended = self.attention(x, groups, weights, amounts)
         x = self.attention_norm(x + self.attention_dropout(attended))
         return self.feedforward_norm(x + self._feedforward(x))
 
