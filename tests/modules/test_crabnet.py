@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from crabsk.modules import CrabNet, PackedBatch, PackedCompositions
+from crabsk.modules import CrabNet, FractionStatistics, PackedBatch, PackedCompositions
 
 D_MODEL, N_HEADS, N_LAYERS = 32, 4, 3
 FEEDFORWARD, HEAD = 48, (40, 40, 16)
@@ -353,9 +353,16 @@ def test_reference_count_is_that_of_the_formula():
     assert math.isclose(layer, 3_152_384)
 
 
-def test_elements_count_by_weights_of_their_fractions():
+def narrow_statistics() -> FractionStatistics:
+    generator = torch.Generator().manual_seed(0)
+    mean, std, narrowness = (torch.rand(size, generator=generator) for size in (118, 118, 118))
+    return FractionStatistics(mean.repeat(2, 1).T, std.repeat(2, 1).T + 0.1, narrowness)
+
+
+@pytest.mark.parametrize("statistics", [None, narrow_statistics()])
+def test_elements_count_by_weights_of_their_fractions(statistics):
     """Against a walk through one composition, written from the equations."""
-    network = make_network(weigh_fractions=True).double()
+    network = make_network(weigh_fractions=True, fraction_statistics=statistics).double()
     compositions = random_compositions(30, dtype=torch.float64)
     mean, log_sigma = predict_all(network, compositions)
     weights = network.attention_weights(next(compositions.batches(torch.arange(30), 30))[1])
@@ -378,6 +385,11 @@ def walk(network, numbers, fractions):
         ],
         dim=1,
     )
+    amounts = fractions
+    if network.standardized is not None:
+        x = x + network.standardized(network.element_vectors, numbers, fractions)
+        usual, narrowness = network.standardized.mean[:, 0], network.standardized.narrowness
+        amounts = fractions / usual[numbers - 1] ** narrowness[numbers - 1]
     for layer in network.encoder:
         attention = layer.attention
         query, key, value = attention.query_key_value(layer.attention_norm(x)).chunk(3, dim=1)
@@ -385,12 +397,12 @@ def walk(network, numbers, fractions):
         for h, half in enumerate(attention.fraction_weights.half_counted()):
             part = slice(h * attention.head_width, (h + 1) * attention.head_width)
             scores = (query[:, part] @ key[:, part].T / attention.head_width**0.5).exp()
-            scores = scores * fractions / (fractions + half)
+            scores = scores * amounts / (amounts + half)
             heads.append(scores / scores.sum(1, keepdim=True) @ value[:, part])
         x = x + attention.out(torch.cat(heads, dim=1))
         x = x + layer.narrow(layer.widen(layer.feedforward_norm(x)).relu())
     contribution, log_sigma, gate = network.head(network.encoder_norm(x))
-    weights = fractions / (fractions + network.fraction_weights.half_counted())
+    weights = amounts / (amounts + network.fraction_weights.half_counted())
     weights = (weights / weights.sum()).unsqueeze(1)
     return (weights * contribution * gate.sigmoid()).sum(0), (weights * log_sigma).sum(0)
 

@@ -155,6 +155,18 @@ class TestStandardizedFractions:
         copper = layer(vectors, torch.tensor([29, 29]), fractions).diff(dim=0)[0]
         assert torch.cosine_similarity(iron, copper, dim=0).abs() < 0.9
 
+    def test_usual_amounts_of_narrow_elements_are_near_one(self):
+        layer = self.make()
+        numbers = torch.tensor([26, 6, 6, 29])
+        iron, carbon, twice, copper = layer.in_usual_amounts(
+            numbers, torch.tensor([0.99, 0.01, 0.02, 0.01])
+        ).tolist()
+        assert iron == pytest.approx(1, abs=0.02)
+        assert 0.2 < carbon < 1.1
+        assert twice == pytest.approx(2 * carbon)
+        # The data have none of it, so that nothing is usual.
+        assert copper == pytest.approx(0.01)
+
     def test_the_statistics_travel_with_the_weights(self):
         layer = self.make()
         other = StandardizedFractions(5, 8, fraction_statistics(torch.tensor([1]), torch.ones(1)))
