@@ -202,8 +202,8 @@ def read_options() -> argparse.Namespace:
     )
     options = parse_options(parser)
     there = {path.name for path in (options.data / "matbench").glob("*.csv.gz")}
-    absent = [name for name in options.data_sets if f"{name}.csv.gz" not in there]
-    absent = [name for name in absent if name in CLASSIFICATION]
+    of_matbench = [name for name in options.data_sets if name in CLASSIFICATION]
+    absent = [name for name in of_matbench if f"{name}.csv.gz" not in there]
     if absent and not (options.fetch or options.table_only):
         parser.error(f"no {', '.join(absent)} in {options.data}: say --data or --fetch")
     return options
