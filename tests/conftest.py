@@ -5,6 +5,8 @@ import os
 # Before scipy is imported: without it scikit-learn skips its check of array API input.
 os.environ["SCIPY_ARRAY_API"] = "1"
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -34,3 +36,13 @@ def some_formulas(formation_enthalpy):
 def _one_thread():
     """Leave the cores to the processes that run the tests side by side."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def peer():
+    """Return elementembeddings with all that it defines."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import elementembeddings.composition
+        import elementembeddings.core
+    return elementembeddings

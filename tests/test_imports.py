@@ -15,10 +15,9 @@ LAYERS = [
     {"_version", "_text", "_files"},
     {"composition", "modules", "metrics", "datasets"},
     {"_model_file", "embeddings"},
-    {"_validation"},
-    {"feature_extraction"},
+    {"_validation", "_descriptors"},
     {"neural_network"},
-    {"inspection", "persistence", "calibration"},
+    {"feature_extraction", "inspection", "persistence", "calibration"},
 ]
 
 PLOTTING = {"umap", "openTSNE", "numba", "matplotlib"}

@@ -9,9 +9,15 @@ import pandas as pd
 from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
+from .._descriptors import (
+    NOT_OF_NEGATIVES,
+    STATISTICS,
+    count_features,
+    describe,
+    sorted_by_kind,
+)
 from .._text import few
 from .._validation import (
     CompositionTable,
@@ -23,9 +29,8 @@ from .._validation import (
     validate_compositions,
     warn_of_target_among_features,
 )
-from ..composition import ELEMENTS, N_ELEMENTS, Compositions
+from ..composition import ELEMENTS, Compositions
 from ..embeddings import MISSING, load_embedding
-from ._statistics import NOT_OF_NEGATIVES, STATISTICS, Block, cut_into_blocks, sorted_by_kind
 
 # XGBoost refuses [ ] < in the names of features; LightGBM refuses [ ] { } " , :
 _REFUSED_IN_NAMES = '[]<{}",:'
@@ -317,39 +322,10 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
 
     def _transform(self, table: CompositionTable) -> np.ndarray:
         compositions = table.compositions
-        descriptors, matrices = sorted_by_kind(self.stats_)
         vectors = [t.fill(compositions, self.missing) for t in self.tables_]
-        widths = [v.shape[1] for v in vectors]
-        n_features = len(descriptors) * sum(widths) + len(matrices) * N_ELEMENTS
+        n_features = count_features(vectors, self.stats_)
         features = np.empty((len(compositions), n_features + table.extra.shape[1]))
         features[:, n_features:] = table.extra
-        features[compositions.lengths == 0, :n_features] = 0
-        fractions = compositions.fractions
-
-        def describe(blocks: list[tuple[np.ndarray, np.ndarray]]) -> None:
-            for rows, tokens in blocks:
-                columns = compositions.atomic_numbers[tokens] - 1
-                weights = {"amount": compositions.amounts[tokens], "fraction": fractions[tokens]}
-                start = 0
-                for v in vectors:
-                    block = Block(v[columns], weights["amount"], weights["fraction"])
-                    for stat in descriptors:
-                        end = start + v.shape[1]
-                        features[rows, start:end] = getattr(block, stat)
-                        start = end
-                for stat in matrices:
-                    features[rows, start : start + N_ELEMENTS] = 0
-                    features[rows, start + columns] = weights[stat]
-                    start += N_ELEMENTS
-
-        blocks = list(cut_into_blocks(compositions, max(widths, default=1)))
         n_jobs = effective_n_jobs(self.n_jobs)
-        if n_jobs == 1:
-            # Not by Parallel, which sets the process's filters of warnings for a while: the
-            # networks that call this predict in several threads.
-            describe(blocks)
-        else:
-            Parallel(n_jobs=n_jobs, require="sharedmem")(
-                delayed(describe)(blocks[i::n_jobs]) for i in range(n_jobs)
-            )
+        describe(compositions, vectors, self.stats_, features[:, :n_features], n_jobs)
         return features

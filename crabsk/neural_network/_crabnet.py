@@ -1,21 +1,22 @@
 """What the CrabNet estimators share: their network, its parameters and presets."""
 
-from functools import cache
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
+from .._descriptors import count_features, describe
 from .._validation import CompositionTable, Interval, StrOptions
-from ..composition import N_ELEMENTS
-from ..embeddings import embedding_names
-from ..feature_extraction import CompositionTransformer
+from ..embeddings import embedding_names, load_embedding
 from ..modules import CrabNet
 from ._base import BaseCompositionNetwork
 from ._net import CompositionNet
 from ._optimizer import MuonAdamW
 from ._plan import batch_near
+
+# Statistics of a composition-based feature vector that a network sees.
+CBFV_STATS = ["mean", "std"]
 
 PAPER: dict[str, Any] = {
     "architecture": "paper",
@@ -39,14 +40,6 @@ CONSTRAINTS: dict[str, Any] = {
     "cbfv": [StrOptions(set(embedding_names())), None],
     "dropout": [Interval(Real, 0, 1, closed="left")],
 }
-
-
-@cache
-def _descriptors(table: str) -> CompositionTransformer:
-    # An element without a property counts as average: the networks know it by its vector.
-    transformer = CompositionTransformer(table, stats=("mean", "std"), missing="mean")
-    # Fitted to a matrix of nothing: which elements there are is asked when it transforms.
-    return transformer.fit(np.zeros((1, N_ELEMENTS)))
 
 
 class BaseCrabNet(BaseCompositionNetwork):
@@ -110,8 +103,12 @@ class BaseCrabNet(BaseCompositionNetwork):
         table = super()._with_features(table)
         if self._cbfv is None:
             return table
-        features = _descriptors(self._cbfv)._transform(table)
-        return CompositionTable(table.compositions, features)
+        compositions = table.compositions
+        # An element without a property counts as average: the networks know it by its vector.
+        vectors = [load_embedding(self._cbfv).fill(compositions, "mean")]
+        features = np.empty((len(compositions), count_features(vectors, CBFV_STATS)))
+        describe(compositions, vectors, CBFV_STATS, features)
+        return CompositionTable(compositions, np.hstack([features, table.extra]))
 
     def _network_settings(self) -> dict[str, Any]:
         d, of_paper = self.d_model, self.architecture == "paper"

@@ -29,10 +29,10 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
+from crabsk._descriptors import STATISTICS
 from crabsk.composition import ELEMENTS, TableWarning, parse_formulas, read_compositions
 from crabsk.embeddings import embedding_names, load_embedding
 from crabsk.feature_extraction import CompositionTransformer, _transformer
-from crabsk.feature_extraction._statistics import STATISTICS
 
 TARGETS = np.random.default_rng(0).normal(size=len(FORMULAS))
 

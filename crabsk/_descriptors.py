@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
+from sklearn.utils.parallel import Parallel, delayed
 
-from ..composition import Compositions
+from .composition import N_ELEMENTS, Compositions
 
 # Statistics of an element table, and the matrices of the elements themselves.
 DESCRIPTORS = (
@@ -138,3 +139,63 @@ def cut_into_blocks(
 def sorted_by_kind(stats: list[str]) -> tuple[list[str], list[str]]:
     """Divide statistics into those of a table and those of the elements themselves."""
     return [s for s in stats if s in DESCRIPTORS], [s for s in stats if s in MATRICES]
+
+
+def count_features(vectors: list[np.ndarray], stats: list[str]) -> int:
+    """Return how many features `describe` works out."""
+    descriptors, matrices = sorted_by_kind(stats)
+    return len(descriptors) * sum(v.shape[1] for v in vectors) + len(matrices) * N_ELEMENTS
+
+
+def describe(
+    compositions: Compositions,
+    vectors: list[np.ndarray],
+    stats: list[str],
+    features: np.ndarray,
+    n_jobs: int = 1,
+) -> None:
+    """Work out the features of compositions.
+
+    Parameters
+    ----------
+    compositions : Compositions
+        The compositions; of an empty one all features are 0.
+    vectors : list of ndarray of shape (118, n_properties)
+        Element tables.
+    stats : list of str
+        Some of `STATISTICS`.
+    features : ndarray of shape (n_compositions, n_features)
+        Where they are written: for each table each descriptor of each property, then the matrices.
+    n_jobs : int, default=1
+        Number of threads.
+    """
+    descriptors, matrices = sorted_by_kind(stats)
+    fractions = compositions.fractions
+    features[compositions.lengths == 0] = 0
+
+    def fill(blocks: list[tuple[np.ndarray, np.ndarray]]) -> None:
+        for rows, tokens in blocks:
+            columns = compositions.atomic_numbers[tokens] - 1
+            weights = {"amount": compositions.amounts[tokens], "fraction": fractions[tokens]}
+            start = 0
+            for v in vectors:
+                block = Block(v[columns], weights["amount"], weights["fraction"])
+                for stat in descriptors:
+                    end = start + v.shape[1]
+                    features[rows, start:end] = getattr(block, stat)
+                    start = end
+            for stat in matrices:
+                features[rows, start : start + N_ELEMENTS] = 0
+                features[rows, start + columns] = weights[stat]
+                start += N_ELEMENTS
+
+    widest = max((v.shape[1] for v in vectors), default=1)
+    blocks = list(cut_into_blocks(compositions, widest))
+    if n_jobs == 1:
+        # Not by Parallel, which sets the process's filters of warnings for a while: networks
+        # that call this predict in several threads.
+        fill(blocks)
+    else:
+        Parallel(n_jobs=n_jobs, require="sharedmem")(
+            delayed(fill)(blocks[i::n_jobs]) for i in range(n_jobs)
+        )

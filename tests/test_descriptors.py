@@ -10,9 +10,10 @@ from features import FORMULAS, TOY, transformed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crabsk import _descriptors
 from crabsk.composition import ELEMENTS
 from crabsk.embeddings import load_embedding
-from crabsk.feature_extraction import CompositionTransformer, _statistics
+from crabsk.feature_extraction import CompositionTransformer
 
 WHOLE = np.array(ELEMENTS)[~np.isnan(load_embedding("magpie").values).any(axis=1)].tolist()
 
@@ -144,5 +145,5 @@ def test_rows_do_not_depend_on_each_other():
 def test_blocks_and_threads_change_nothing(monkeypatch, n_jobs, block_size):
     stats = ["mean", "std", "mode", "amount"]
     expected = transformed(FORMULAS[:60], stats=stats)
-    monkeypatch.setattr(_statistics, "_BLOCK_SIZE", block_size)
+    monkeypatch.setattr(_descriptors, "_BLOCK_SIZE", block_size)
     np.testing.assert_array_equal(transformed(FORMULAS[:60], stats=stats, n_jobs=n_jobs), expected)
