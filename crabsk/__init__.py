@@ -11,7 +11,7 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .calibration import CalibratedRegressorCV
-    from .feature_extraction import CompositionTransformer
+    from .feature_extraction import CompositionTransformer, PretrainedTransformer
     from .neural_network import (
         CrabNetClassifier,
         CrabNetRegressor,
@@ -29,6 +29,7 @@ _HOME = {
     "CrabNetRegressor": "neural_network",
     "ElemNetClassifier": "neural_network",
     "ElemNetRegressor": "neural_network",
+    "PretrainedTransformer": "feature_extraction",
     "RoostClassifier": "neural_network",
     "RoostRegressor": "neural_network",
     "load_model": "persistence",
@@ -45,6 +46,7 @@ _SUBPACKAGES = (
     "modules",
     "neural_network",
     "persistence",
+    "pretrained",
 )
 
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
     "CrabNetRegressor",
     "ElemNetClassifier",
     "ElemNetRegressor",
+    "PretrainedTransformer",
     "RoostClassifier",
     "RoostRegressor",
     "__version__",

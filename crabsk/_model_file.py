@@ -37,7 +37,7 @@ UNSOUND = (
 _KEY = "crabsk"
 _PACKAGES = ("numpy", "scikit-learn", "skorch", "torch")
 # What the numbers of a file may be.
-_TENSOR_TYPES = (torch.float32, torch.float64, torch.int64, torch.bool)
+_TENSOR_TYPES = (torch.bfloat16, torch.float32, torch.float64, torch.int64, torch.bool)
 # Types that the arrays of the JSON may have. Of texts, numpy finds the length.
 _DTYPES = {
     name: np.dtype(name)

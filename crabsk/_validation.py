@@ -6,6 +6,7 @@ one place where scikit-learn's private helpers are imported, so that a new relea
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,6 +38,7 @@ __all__ = [
     "_check_feature_names_in",
     "_fit_context",
     "extra_feature_columns",
+    "numeric_target",
     "stream_compositions",
     "validate_compositions",
     "warn_of_target_among_features",
@@ -211,6 +213,19 @@ def extra_feature_columns(estimator: BaseEstimator) -> list[int]:
         return [j for j in range(n_columns) if j != position]
     names = getattr(estimator, "feature_names_in_", None)
     return np.flatnonzero(element_columns(names, n_columns) == 0).tolist()
+
+
+def numeric_target(y: Any, n_samples: int) -> np.ndarray | None:
+    """Return the y of a transformer as (n_samples, n_targets), or None if it is not numbers.
+
+    A transformer learns nothing from y, so that any y will do.
+    """
+    if not (getattr(y, "ndim", 0) or isinstance(y, list | tuple)):
+        return None
+    target = np.array(y, dtype=object)
+    if len(target) != n_samples or not all(isinstance(t, Real) for t in target.flat):
+        return None
+    return target.astype(np.float64).reshape(n_samples, -1)
 
 
 def warn_of_target_among_features(

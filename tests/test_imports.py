@@ -16,6 +16,7 @@ LAYERS = [
     {"composition", "modules", "metrics", "datasets"},
     {"_model_file", "embeddings"},
     {"_validation", "_descriptors"},
+    {"pretrained"},
     {"neural_network"},
     {"feature_extraction", "inspection", "persistence", "calibration"},
 ]

@@ -1,7 +1,7 @@
 """Composition-based feature vectors: statistics of element properties over a formula."""
 
 from collections.abc import Mapping
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,6 +26,7 @@ from .._validation import (
     _check_feature_names_in,
     _fit_context,
     extra_feature_columns,
+    numeric_target,
     validate_compositions,
     warn_of_target_among_features,
 )
@@ -273,10 +274,9 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
 
     def _fit(self, X: Any, y: Any) -> CompositionTable:
         table = validate_compositions(self, X, reset=True)
-        if getattr(y, "ndim", 0) or isinstance(y, list | tuple):
-            target = np.array(y, dtype=object)
-            if len(target) == len(table.extra) and all(isinstance(t, Real) for t in target.flat):
-                warn_of_target_among_features(self, table, target.astype(np.float64))
+        target = numeric_target(y, len(table.compositions))
+        if target is not None:
+            warn_of_target_among_features(self, table, target)
         self.stats_ = [self.stats] if isinstance(self.stats, str) else list(self.stats)
         unknown = [stat for stat in self.stats_ if stat not in STATISTICS]
         if unknown or not self.stats_:

@@ -77,6 +77,7 @@ class CrabNet(CompositionNetwork):
     """
 
     heads: ClassVar[tuple[str, ...]] = ("head",)
+    readers: ClassVar[tuple[str, ...]] = ("head.out.", "head.gates.", "head.towers.")
 
     def __init__(
         self,

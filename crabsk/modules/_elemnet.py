@@ -56,6 +56,7 @@ class ElemNet(CompositionNetwork):
     """
 
     heads: ClassVar[tuple[str, ...]] = ("mean", "log_sigma")
+    readers: ClassVar[tuple[str, ...]] = ("mean.", "log_sigma.")
 
     def __init__(
         self,

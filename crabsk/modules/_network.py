@@ -49,6 +49,9 @@ class CompositionNetwork(nn.Module, ABC):
     ----------
     heads : tuple of str
         Names of the submodules that read off the targets; all others are the encoder.
+    readers : tuple of str
+        Prefixes of the weights in the heads that belong to the targets; what lies before them a
+        network can take over from another with other targets.
     settings : dict
         What an estimator made the network from, beside the element vectors. Set by estimators.
 
@@ -60,6 +63,7 @@ class CompositionNetwork(nn.Module, ABC):
     """
 
     heads: ClassVar[tuple[str, ...]]
+    readers: ClassVar[tuple[str, ...]]
     element_vectors: Tensor
     settings: dict[str, Any]
 

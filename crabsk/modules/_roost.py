@@ -196,6 +196,7 @@ class Roost(CompositionNetwork):
     """
 
     heads: ClassVar[tuple[str, ...]] = ("trunk", "trunk_out", "head", "mean", "log_sigma")
+    readers: ClassVar[tuple[str, ...]] = ("mean.", "log_sigma.")
 
     def __init__(
         self,

@@ -15,16 +15,17 @@ OPTIONAL = {
 
 
 def copy_encoder(source: CompositionNetwork, network: CompositionNetwork) -> list[str]:
-    """Give a network the weights of another's encoder; its head stays as it is.
+    """Give a network the weights of another, up to the layers that read off the targets.
 
-    An encoding of what the source's data lacked (extra features, fractions of narrow range) stays
-    as it is, too. What the source knows of the usual range of fractions is copied with its weights.
-    Of a network with more extra features, the first are the source's.
+    These stay as they are; so does the whole head if it has other widths or experts. An encoding of
+    what the source's data lacked (extra features, fractions of narrow range) stays as it is, too.
+    What the source knows of the usual range of fractions is copied with its weights. Of a network
+    with more extra features, the first are the source's.
 
     Parameters
     ----------
     source, network : CompositionNetwork
-        Networks of one class. Its `heads` are the submodules that are no part of the encoder.
+        Networks of one class. Its `readers` are what reads off the targets.
 
     Returns
     -------
@@ -56,18 +57,22 @@ def copy_encoder(source: CompositionNetwork, network: CompositionNetwork) -> lis
     for name, what in OPTIONAL.items():
         if name not in lacking and getattr(network, name, None) is None:
             raise ValueError(f"the source encodes {what}, and this one does not")
-    fresh = {*network.heads, *lacking}
     for name, module in network.named_children():
-        if name not in {*fresh, "embed_extra"} and repr(module) != repr(getattr(source, name)):
+        if name not in {*network.heads, *lacking, "embed_extra"} and repr(module) != repr(
+            getattr(source, name)
+        ):
             there, here = _first_difference(repr(getattr(source, name)), repr(module))
             raise ValueError(f"the encoders differ in {name}: {there} there, {here} here")
     given = source.state_dict()
+    gives_heads = _shapes_before_readers(source) == _shapes_before_readers(network)
     parameters = dict(network.named_parameters())
     copied = []
     with torch.no_grad():
         for name, value in network.state_dict(keep_vars=True).items():
             part = name.partition(".")[0]
-            if part in fresh or name == "element_vectors":
+            if part in network.heads and (not gives_heads or name.startswith(network.readers)):
+                continue
+            if part in lacking or name == "element_vectors":
                 continue
             if part == "embed_extra" and _is_narrower(given[name], value):
                 # Not among those that may be frozen: its other columns are fresh.
@@ -80,6 +85,15 @@ def copy_encoder(source: CompositionNetwork, network: CompositionNetwork) -> lis
             if name in parameters:
                 copied.append(name)
     return copied
+
+
+def _shapes_before_readers(network: CompositionNetwork) -> dict[str, torch.Size]:
+    """Return the shapes of the weights of the heads, but for those that belong to the targets."""
+    return {
+        name: value.shape
+        for name, value in network.state_dict().items()
+        if name.partition(".")[0] in network.heads and not name.startswith(network.readers)
+    }
 
 
 def _is_narrower(given: Tensor, own: Tensor) -> bool:

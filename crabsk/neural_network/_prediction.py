@@ -91,15 +91,19 @@ class FittedNetworks(BaseEstimator):
         network = self._networks()[member]
         vectors = []
         for rows, table in self._stream(X):
-            distinct, inverse = self._distinct(table)
-            encoded = torch.empty(len(distinct), network.n_features, dtype=torch.float32)
-            with torch.inference_mode():
-                packed = self._pack(table)
-                for where, batch in self._batches(packed, torch.from_numpy(distinct)):
-                    encoded[where] = network.encode(batch).cpu()
-            vectors.append(encoded.numpy()[inverse])
+            vectors.append(self._vectors(table, network))
             self._check_finite(vectors[-1], table.extra, np.arange(rows.start, rows.stop))
         return np.concatenate(vectors)
+
+    def _vectors(self, table: CompositionTable, network: CompositionNetwork) -> np.ndarray:
+        """Return each row as a vector; equal compositions are computed once."""
+        distinct, inverse = self._distinct(table)
+        encoded = torch.empty(len(distinct), network.n_features, dtype=torch.float32)
+        with torch.inference_mode():
+            packed = self._pack(table)
+            for where, batch in self._batches(packed, torch.from_numpy(distinct)):
+                encoded[where] = network.encode(batch).cpu()
+        return encoded.numpy()[inverse]
 
     def _networks(self) -> list[CompositionNetwork]:
         """Return the members' networks, ready to predict."""
@@ -153,14 +157,14 @@ class FittedNetworks(BaseEstimator):
     ) -> Iterator[tuple[slice, MemberOutputs]]:
         """Yield rows of X, in order, and what the networks say of them.
 
-        Memory is bounded by the chunks; in each, equal compositions are computed once.
+        Memory is bounded by the chunks.
         """
         for rows, table in self._stream(X):
-            distinct, inverse = self._distinct(table)
-            outputs = self._outputs(self._pack(table), torch.from_numpy(distinct), networks)
-            mean = outputs.mean[:, inverse]
-            self._check_finite(mean.swapaxes(0, 1), table.extra, np.arange(rows.start, rows.stop))
-            yield rows, MemberOutputs(mean, outputs.sigma[:, inverse])
+            outputs = self._answers(table, networks)
+            self._check_finite(
+                outputs.mean.swapaxes(0, 1), table.extra, np.arange(rows.start, rows.stop)
+            )
+            yield rows, outputs
 
     def _check_finite(self, values: np.ndarray, extra: np.ndarray, rows: np.ndarray) -> None:
         """Refuse rows that overflow in a network, as a temperature of 1e30 does.
@@ -190,19 +194,21 @@ class FittedNetworks(BaseEstimator):
             f"learning_rate below {self.learning_rate}"
         )
 
-    def _outputs(
-        self, packed: PackedCompositions, rows: Tensor, networks: list[CompositionNetwork]
+    def _answers(
+        self, table: CompositionTable, networks: list[CompositionNetwork]
     ) -> MemberOutputs:
-        """Return what networks say of some rows."""
-        mean = torch.empty(len(networks), len(rows), networks[0].n_outputs, dtype=torch.float64)
+        """Return what networks say of each row; equal compositions are computed once."""
+        distinct, inverse = self._distinct(table)
+        packed = self._pack(table)
+        mean = torch.empty(len(networks), len(distinct), networks[0].n_outputs, dtype=torch.float64)
         log_sigma = torch.empty_like(mean)
         with torch.inference_mode():
-            for where, batch in self._batches(packed, rows):
+            for where, batch in self._batches(packed, torch.from_numpy(distinct)):
                 for k, network in enumerate(networks):
                     output = network(batch)
                     mean[k, where] = output.mean.double().cpu()
                     log_sigma[k, where] = output.log_sigma.double().cpu()
-        return MemberOutputs(mean.numpy(), log_sigma.exp().numpy())
+        return MemberOutputs(mean.numpy()[:, inverse], log_sigma.exp().numpy()[:, inverse])
 
     def _with_features(self, table: CompositionTable) -> CompositionTable:
         """Return a table with the features that this estimator makes itself, before the others."""

@@ -81,10 +81,10 @@ class RoostRegressor(CompositionRegressor, BaseRoost):
 
     init_from : estimator or path, default=None
         A fitted estimator of the same network, for regression or classification, or the path of one
-        that `crabsk.save_model` wrote. The members start from its encoders; the heads that read off
-        the target start afresh. Extra features must be those of the source, and keep its scale,
-        unless it has none. In a warm start, this applies only to the members that are added. Clones
-        of the estimator keep it.
+        that `crabsk.save_model` wrote. The members start from its networks; only the layers that
+        read off the target start afresh. Extra features must be those of the source, and keep its
+        scale, unless it has none. In a warm start, this applies only to the members that are added.
+        Clones of the estimator keep it.
 
     freeze : int, default=0
         Number of first epochs in which only what `init_from` did not give is trained.

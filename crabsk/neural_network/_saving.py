@@ -21,6 +21,7 @@ from .._version import __version__
 from ..composition import ELEMENTS
 from ..embeddings import ElementTable, embedding_names, load_embedding
 from ..modules import FractionStatistics
+from ..pretrained import is_name, versioned
 from ._devices import AbsentDeviceError, resolve_device
 from ._extra_columns import N_RANGES
 from ._net import CompositionNet
@@ -61,10 +62,23 @@ def saveable(cls: type[AnEstimator]) -> type[AnEstimator]:
     return cls
 
 
-def write_estimator(estimator: Any, path: str | os.PathLike) -> None:
-    """Write a fitted estimator to a file; see `crabsk.save_model`."""
+def write_estimator(
+    estimator: Any,
+    path: str | os.PathLike,
+    *,
+    weights: torch.dtype = torch.float32,
+    **about: Any,
+) -> None:
+    """Write a fitted estimator to a file; see `crabsk.save_model`.
+
+    Networks may be written in bfloat16, which halves the file. `about` stands in its content and
+    means nothing to `read_estimator`.
+    """
     _refuse_changed_parameters(estimator)
     tensors = _tensors(estimator)
+    for k, net in enumerate(estimator.nets_):
+        for name, _ in net.module_.named_parameters():
+            tensors[f"nets.{k}.{name}"] = tensors[f"nets.{k}.{name}"].to(weights)
     content = {
         "estimator": type(estimator).__name__,
         "parameters": _parameters(estimator),
@@ -74,6 +88,7 @@ def write_estimator(estimator: Any, path: str | os.PathLike) -> None:
             "features": list(estimator._element_table.feature_names),
         },
         "transformer_lambdas": _lambdas(estimator),
+        **about,
     }
     write_model_file(Path(path), content, tensors)
 
@@ -107,7 +122,11 @@ def read_estimator(path: str | os.PathLike, device: str | None, *, stacklevel: i
 
 def _parameters(estimator: Any) -> dict[str, Any]:
     parameters = estimator.get_params(deep=False)
-    dropped = [name for name in _NOT_SAVED if parameters.pop(name) not in (None, 0)]
+    # A name means the same everywhere.
+    named = {"init_from", "freeze"} if is_name(parameters["init_from"]) else set()
+    dropped = [
+        name for name in _NOT_SAVED if name not in named and parameters.pop(name) not in (None, 0)
+    ]
     if isinstance(parameters["random_state"], np.random.RandomState):
         dropped.append("random_state")
         parameters["random_state"] = None
@@ -117,6 +136,8 @@ def _parameters(estimator: Any) -> dict[str, Any]:
             UserWarning,
             stacklevel=4,
         )
+    if named:
+        parameters["init_from"] = versioned(parameters["init_from"])
     if not isinstance(parameters["embedding"], str):
         parameters["embedding"] = None  # the table itself is saved
     return parameters
@@ -177,7 +198,8 @@ def _lambdas(estimator: Any) -> list[float] | None:
 
 def _restore(content: dict[str, Any], tensors: dict[str, Tensor], device: str | None) -> Any:
     parameters = content["parameters"]
-    if unwanted := set(parameters) & set(_NOT_SAVED):
+    named = {"init_from", "freeze"} if is_name(parameters.get("init_from")) else set()
+    if unwanted := (set(parameters) & set(_NOT_SAVED)) - named:
         raise ValueError(f"it has parameters that are never saved: {sorted(unwanted)}")
     for name in _POSITIVE:
         if name in tensors and not (tensors[name] > 0).all():
@@ -297,7 +319,7 @@ def _restore_nets(
     for k in range(n_nets):
         prefix = f"nets.{k}."
         weights = {
-            name.removeprefix(prefix): tensor
+            name.removeprefix(prefix): tensor.float() if tensor.is_floating_point() else tensor
             for name, tensor in tensors.items()
             if name.startswith(prefix)
         }

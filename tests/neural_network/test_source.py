@@ -114,15 +114,30 @@ class TestInitFrom:
         for k, given in enumerate([0, 1, 0]):
             assert np.array_equal(model.encode(X, member=k), source.encode(X, member=given))
 
-    def test_head_starts_afresh(self, source, some_formulas):
+    def test_what_reads_off_the_targets_starts_afresh(self, source, some_formulas):
         X, y = some_formulas
         settings = {"max_epochs": 1, "learning_rate": 1e-9}
         started, fresh = (
             tiny_crabnet(init_from=start, **settings).fit(X, y).nets_[0].module_
             for start in (source, None)
         )
-        torch.testing.assert_close(started.head.state_dict(), fresh.head.state_dict())
+        torch.testing.assert_close(started.head.out.state_dict(), fresh.head.out.state_dict())
         assert not torch.equal(started.embed.weight, fresh.embed.weight)
+
+    @pytest.mark.parametrize("cls", [*REGRESSORS, *CLASSIFIERS])
+    def test_all_that_lies_before_is_given(self, cls, some_formulas):
+        X, y = some_formulas
+        first = tiny(REGRESSORS[(REGRESSORS + CLASSIFIERS).index(cls) % 3], max_epochs=1).fit(X, y)
+        model = tiny(cls, init_from=first, max_epochs=1, freeze=1).fit(X, y < -0.5)
+        given, own = (dict(m.nets_[0].module_.named_parameters()) for m in (first, model))
+        same = {name for name in own if torch.equal(given[name], own[name])}
+        readers = first.nets_[0].module_.readers
+        assert same == {name for name in own if not name.startswith(readers)}
+
+    def test_a_head_with_experts_starts_afresh_as_a_whole(self, source, some_formulas):
+        X, y = some_formulas
+        model = tiny_crabnet(init_from=source, n_experts=2, max_epochs=1, freeze=1).fit(X, y)
+        assert np.array_equal(model.encode(X), source.encode(X))
 
     def test_the_source_is_left_alone(self, source, some_formulas):
         X, y = some_formulas

@@ -1,0 +1,222 @@
+"""Features of formulas from networks that have learnt computed properties."""
+
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import _num_samples, check_is_fitted
+
+from .._validation import (
+    CompositionTable,
+    StrOptions,
+    _check_feature_names_in,
+    _fit_context,
+    extra_feature_columns,
+    numeric_target,
+    stream_compositions,
+    validate_compositions,
+    warn_of_target_among_features,
+)
+from ..neural_network import CrabNetRegressor, read_estimator
+from ..pretrained import (
+    properties,
+    versioned,
+    warn_of_known_targets,
+    warn_of_unlearnt_elements,
+    weights_path,
+)
+
+# Rows of X that are read at a time.
+_CHUNK = 65_536
+
+
+@lru_cache(maxsize=2)
+def _model(weights: str) -> CrabNetRegressor:
+    return read_estimator(weights_path(weights), "cpu", stacklevel=2)
+
+
+class PretrainedTransformer(TransformerMixin, BaseEstimator):
+    """Turn chemical formulas into what pretrained networks know of them.
+
+    The networks have learnt computed properties of 400,000 compositions (`crabsk.pretrained`). They
+    ship with the package. Beside the statistics of `CompositionTransformer`, their predictions
+    help other models: a random forest that knows an estimate of the formation energy need not
+    learn it from some hundred rows.
+
+    Parameters
+    ----------
+    output : {"properties", "encoding", "both"}, default="properties"
+        What to return: the predicted properties, in their units; the vector that the first
+        network's head reads them from; or the properties and then the vector.
+
+    weights : str, default="pretrained"
+        Name of the weights. "pretrained" is the latest in this version of crabsk; a name with a
+        version, such as "pretrained-1", stays the same in later ones.
+
+    Attributes
+    ----------
+    weights_ : str
+        Name of the weights, with its version.
+
+    n_features_in_ : int
+        Number of columns of X seen by `fit`; 1 for a sequence of formulas.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns of X, if X was a DataFrame whose column names are all strings.
+
+    formula_position_ : int or None
+        Position of the column of formulas; None for a matrix of element amounts.
+
+    See Also
+    --------
+    CompositionTransformer : Statistics of element properties.
+    crabsk.pretrained.properties : Names, units, sources and errors of the properties.
+    crabsk.pretrained.seen : Which compositions the networks were trained on.
+
+    Examples
+    --------
+    >>> from crabsk.feature_extraction import PretrainedTransformer
+    >>> transformer = PretrainedTransformer().set_output(transform="pandas")
+    >>> predicted = transformer.fit_transform(["NaCl", "SrTiO3", "Cu3Au"])
+    >>> predicted["band_gap_mp_eV"].round().tolist()
+    [5.0, 2.0, 0.0]
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "output": [StrOptions({"properties", "encoding", "both"})],
+        "weights": [str],
+    }
+
+    def __init__(self, output: str = "properties", weights: str = "pretrained") -> None:
+        self.output = output
+        self.weights = weights
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None) -> "PretrainedTransformer":
+        """Fix the form of X; nothing is learnt.
+
+        Parameters
+        ----------
+        X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
+            Formulas, alone or beside numeric columns; or amounts of elements, of shape
+            (n_samples, n_elements).
+        y : array-like, optional
+            Targets, which only serve to warn if the networks have learnt them, or if they stand
+            among the columns of X.
+
+        Returns
+        -------
+        self : PretrainedTransformer
+
+        Raises
+        ------
+        ValueError
+            If X cannot be read, or there are no such weights.
+
+        Warns
+        -----
+        KnownTargetWarning
+            If y is a property that the networks have learnt of compositions of X.
+        """
+        table = validate_compositions(self, X, reset=True)
+        self.weights_ = versioned(self.weights)
+        target = numeric_target(y, len(table.compositions))
+        if target is not None:
+            warn_of_target_among_features(self, table, target)
+            warn_of_known_targets(self.weights_, table.compositions, target)
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Ask the networks.
+
+        Parameters
+        ----------
+        X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
+            Rows, in the form that X had in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features_out), float64
+            The properties, the vector, then the numeric columns beside the formulas as they are;
+            a DataFrame after ``set_output(transform="pandas")`` or ``"polars"``. A row of zeros in
+            a matrix of amounts, a composition of nothing, has 0 in all features.
+
+        Raises
+        ------
+        ValueError
+            If X cannot be read, or differs in form from the X of `fit`.
+
+        Warns
+        -----
+        UnlearntElementWarning
+            If X holds elements that were in no composition of the pretraining.
+        """
+        check_is_fitted(self)
+        features = np.zeros((_num_samples(X), len(self.get_feature_names_out())))
+        for rows, table in stream_compositions(self, X, _CHUNK):
+            warn_of_unlearnt_elements(self.weights_, table.compositions)
+            n_made = features.shape[1] - table.extra.shape[1]
+            features[rows, :n_made] = self._ask(table, n_made)
+            features[rows, n_made:] = table.extra
+        return features
+
+    def _ask(self, table: CompositionTable, n_features: int) -> np.ndarray:
+        """Return what the networks say; 0 of a composition of nothing."""
+        model = _model(self.weights_)
+        features = np.zeros((len(table.compositions), n_features))
+        rows = np.flatnonzero(table.compositions.lengths)
+        asked = model._with_features(
+            CompositionTable(table.compositions.take(rows), table.extra[rows, :0])
+        )
+        if not len(rows):
+            return features
+        networks = model._networks()
+        parts = []
+        if self.output != "encoding":
+            mean = model._answers(asked, networks).mean.mean(axis=0)
+            parts.append(model._scaler.inverse(mean)[0])
+        if self.output != "properties":
+            parts.append(model._vectors(asked, networks[0]))
+        features[rows] = np.hstack(parts)
+        return features
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Return the names of the output features.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the columns of X, for those beside the formulas; by default
+            `feature_names_in_`, or else ``x0``, ``x1``, ... by position.
+
+        Returns
+        -------
+        ndarray of shape (n_features_out,), dtype object
+            Names of the properties with their units; ``encoding_0``, ``encoding_1``, ...; then the
+            names of the columns beside the formulas.
+
+        Raises
+        ------
+        ValueError
+            If `input_features` are not those of `fit`.
+        """
+        check_is_fitted(self)
+        names_in = _check_feature_names_in(self, input_features)
+        names = []
+        if self.output != "encoding":
+            names += properties(self.weights_).index.tolist()
+        if self.output != "properties":
+            names += [f"encoding_{k}" for k in range(_model(self.weights_).d_model)]
+        names += names_in[extra_feature_columns(self)].tolist()
+        return np.array(names, dtype=object)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.positive_only = True
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "weights_")

@@ -1,0 +1,14 @@
+"""Weights that have learnt computed properties of 400,000 compositions, and what they have seen.
+
+They ship with the package; nothing is downloaded.
+"""
+
+from ._knowledge import Knowledge as Knowledge
+from ._seen import KnownTargetWarning, UnlearntElementWarning, properties, seen
+from ._seen import warn_of_known_targets as warn_of_known_targets
+from ._seen import warn_of_unlearnt_elements as warn_of_unlearnt_elements
+from ._weights import is_name as is_name
+from ._weights import versioned as versioned
+from ._weights import weights_path as weights_path
+
+__all__ = ["KnownTargetWarning", "UnlearntElementWarning", "properties", "seen"]

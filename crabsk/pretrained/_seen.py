@@ -1,0 +1,131 @@
+"""What pretrained weights were trained on, for the user's own compositions and targets."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..composition import ELEMENTS, Compositions, read_compositions, warn_of_table
+from ._weights import read_about, read_knowledge, versioned
+
+
+class KnownTargetWarning(UserWarning):
+    """The target is a property that the pretrained weights have learnt, of the same compositions.
+
+    A score on these compositions says nothing of new ones.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from crabsk.pretrained import KnownTargetWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", KnownTargetWarning)
+    """
+
+
+class UnlearntElementWarning(UserWarning):
+    """A composition holds an element that was in no composition of the pretraining.
+
+    The networks know its vector in the element table, and nothing else.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from crabsk import PretrainedTransformer
+    >>> from crabsk.pretrained import UnlearntElementWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", UnlearntElementWarning)
+    ...     _ = PretrainedTransformer().fit_transform(["PoO2"])
+    """
+
+
+def seen(X: Any, weights: str = "pretrained") -> pd.DataFrame:
+    """Say which properties of which compositions pretrained weights were trained on.
+
+    Parameters
+    ----------
+    X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
+        Rows, in any form that crabsk's estimators take; or `Compositions`.
+    weights : str, default="pretrained"
+        Name of the weights.
+
+    Returns
+    -------
+    DataFrame of shape (n_samples, n_properties), bool
+        A column for each property, named as in `properties`; the index is that of X, if
+        pandas made it. Multiples of a formula are the same composition. The package holds hashes
+        of compositions: one that was not seen is taken for a seen one in less than one of a
+        million cases.
+
+    Raises
+    ------
+    ValueError
+        If X cannot be read, or there are no such weights.
+
+    Examples
+    --------
+    >>> from crabsk.pretrained import seen
+    >>> known = seen(["SrTiO3", "Sr0.93La0.07Ti0.9Nb0.1O3"])
+    >>> known.any(axis=1).tolist()
+    [True, False]
+    """
+    knowledge = read_knowledge(versioned(weights))
+    ranks = knowledge.ranks_of(read_compositions(X))
+    index = X.index if isinstance(X, pd.DataFrame | pd.Series) else None
+    return pd.DataFrame(ranks > 0, columns=knowledge.properties, index=index)
+
+
+def properties(weights: str = "pretrained") -> pd.DataFrame:
+    """Return the properties that pretrained weights have learnt.
+
+    Parameters
+    ----------
+    weights : str, default="pretrained"
+        Name of the weights.
+
+    Returns
+    -------
+    DataFrame
+        A row for each property, indexed by its name, in the order in which they are predicted;
+        columns "title", "unit", "n_compositions" (of training), "error" (mean absolute error on
+        compositions left out of a training of the same kind), "source" and "licence".
+
+    Raises
+    ------
+    ValueError
+        If there are no such weights.
+
+    Examples
+    --------
+    >>> from crabsk.pretrained import properties
+    >>> properties().loc["band_gap_mp_eV", "unit"]
+    'eV'
+    """
+    return pd.DataFrame(read_about(versioned(weights))["properties"]).set_index("name")
+
+
+def warn_of_known_targets(weights: str, X: Compositions, y: np.ndarray) -> None:
+    """Warn of targets (n_samples, n_targets) that weights have learnt."""
+    for k, name in read_knowledge(versioned(weights)).known_targets(X, y).items():
+        target = "the target" if y.shape[1] == 1 else f"target {k}"
+        # No figures: a cross-validation, whose folds differ in them, is to warn once.
+        warn_of_table(
+            f"{target} is, or is in the same order as, {name}, which the weights "
+            f"{versioned(weights)!r} have learnt of compositions in X: scores on these say "
+            "nothing of new ones. crabsk.pretrained.seen says which they are",
+            KnownTargetWarning,
+        )
+
+
+def warn_of_unlearnt_elements(weights: str, X: Compositions) -> None:
+    """Warn of elements that were in no composition of the pretraining."""
+    learnt = set(read_about(versioned(weights))["elements"])
+    unlearnt = [
+        ELEMENTS[z - 1] for z in np.unique(X.atomic_numbers) if ELEMENTS[z - 1] not in learnt
+    ]
+    if unlearnt:
+        warn_of_table(
+            f"X holds {', '.join(unlearnt)}, which the weights {versioned(weights)!r} have learnt "
+            "nothing of: what they say of these compositions is a guess by the element's vector",
+            UnlearntElementWarning,
+        )
