@@ -1,6 +1,8 @@
 """Features of formulas from networks that have learnt computed properties."""
 
+import os
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,11 +23,11 @@ from .._validation import (
 )
 from ..neural_network import CrabNetRegressor, read_estimator
 from ..pretrained import (
+    is_name,
     properties,
-    versioned,
+    resolve,
     warn_of_known_targets,
     warn_of_unlearnt_elements,
-    weights_path,
 )
 
 # Rows of X that are read at a time.
@@ -33,8 +35,8 @@ _CHUNK = 65_536
 
 
 @lru_cache(maxsize=2)
-def _model(weights: str) -> CrabNetRegressor:
-    return read_estimator(weights_path(weights), "cpu", stacklevel=2)
+def _model(path: Path) -> CrabNetRegressor:
+    return read_estimator(path, "cpu", stacklevel=2)
 
 
 class PretrainedTransformer(TransformerMixin, BaseEstimator):
@@ -51,14 +53,14 @@ class PretrainedTransformer(TransformerMixin, BaseEstimator):
         What to return: the predicted properties, in their units; the vector that the first
         network's head reads them from; or the properties and then the vector.
 
-    weights : str, default="pretrained"
-        Name of the weights. "pretrained" is the latest in this version of crabsk; a name with a
-        version, such as "pretrained-1", stays the same in later ones.
+    weights : str or path, default="pretrained"
+        Name of the weights, or their file. "pretrained" are the latest in this version of crabsk; a
+        name with a version, such as "pretrained-1", means the same in later ones.
 
     Attributes
     ----------
-    weights_ : str
-        Name of the weights, with its version.
+    weights_ : str or path
+        Name of the weights, with its version, or their file.
 
     n_features_in_ : int
         Number of columns of X seen by `fit`; 1 for a sequence of formulas.
@@ -86,10 +88,12 @@ class PretrainedTransformer(TransformerMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict] = {
         "output": [StrOptions({"properties", "encoding", "both"})],
-        "weights": [str],
+        "weights": [str, os.PathLike],
     }
 
-    def __init__(self, output: str = "properties", weights: str = "pretrained") -> None:
+    def __init__(
+        self, output: str = "properties", weights: str | os.PathLike = "pretrained"
+    ) -> None:
         self.output = output
         self.weights = weights
 
@@ -121,11 +125,13 @@ class PretrainedTransformer(TransformerMixin, BaseEstimator):
             If y is a property that the networks have learnt of compositions of X.
         """
         table = validate_compositions(self, X, reset=True)
-        self.weights_ = versioned(self.weights)
+        file = resolve(self.weights)
+        # A later crabsk, which may have other latest weights, is to know which these were.
+        self.weights_ = file.stem if is_name(self.weights) else self.weights
         target = numeric_target(y, len(table.compositions))
         if target is not None:
             warn_of_target_among_features(self, table, target)
-            warn_of_known_targets(self.weights_, table.compositions, target)
+            warn_of_known_targets(file, table.compositions, target)
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -156,7 +162,7 @@ class PretrainedTransformer(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         features = np.zeros((_num_samples(X), len(self.get_feature_names_out())))
         for rows, table in stream_compositions(self, X, _CHUNK):
-            warn_of_unlearnt_elements(self.weights_, table.compositions)
+            warn_of_unlearnt_elements(resolve(self.weights_), table.compositions)
             n_made = features.shape[1] - table.extra.shape[1]
             features[rows, :n_made] = self._ask(table, n_made)
             features[rows, n_made:] = table.extra
@@ -164,7 +170,7 @@ class PretrainedTransformer(TransformerMixin, BaseEstimator):
 
     def _ask(self, table: CompositionTable, n_features: int) -> np.ndarray:
         """Return what the networks say; 0 of a composition of nothing."""
-        model = _model(self.weights_)
+        model = _model(resolve(self.weights_))
         features = np.zeros((len(table.compositions), n_features))
         rows = np.flatnonzero(table.compositions.lengths)
         asked = model._with_features(
@@ -208,7 +214,7 @@ class PretrainedTransformer(TransformerMixin, BaseEstimator):
         if self.output != "encoding":
             names += properties(self.weights_).index.tolist()
         if self.output != "properties":
-            names += [f"encoding_{k}" for k in range(_model(self.weights_).d_model)]
+            names += [f"encoding_{k}" for k in range(_model(resolve(self.weights_)).d_model)]
         names += names_in[extra_feature_columns(self)].tolist()
         return np.array(names, dtype=object)
 

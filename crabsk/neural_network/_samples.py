@@ -16,7 +16,7 @@ from .._validation import (
 )
 from ..embeddings import load_embedding
 from ..modules import fraction_statistics
-from ..pretrained import is_name, warn_of_known_targets
+from ..pretrained import is_name, resolve, warn_of_known_targets
 from ._conflicts import warn_of_conflicts
 from ._extra_columns import N_RANGES, encode_ranges, range_edges
 from ._net import CompositionNet, LabelledCompositions, Targets
@@ -110,7 +110,7 @@ class SamplePreparation(ArraysAsState):
         if len(previous) < self.n_estimators:
             source = find_source(self.init_from, self.freeze)
         if is_name(self.init_from):
-            warn_of_known_targets(self.init_from, table.compositions, labels)
+            warn_of_known_targets(resolve(self.init_from), table.compositions, labels)
         self._learn_class_weights(y, _only(rows, weights))
         targets = self._encode_targets(y, _only(rows, weights), fit=not previous)
         trained = _labelled(rows, targets)

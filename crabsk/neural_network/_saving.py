@@ -21,7 +21,7 @@ from .._version import __version__
 from ..composition import ELEMENTS
 from ..embeddings import ElementTable, embedding_names, load_embedding
 from ..modules import FractionStatistics
-from ..pretrained import is_name, versioned
+from ..pretrained import is_name, resolve
 from ._devices import AbsentDeviceError, resolve_device
 from ._extra_columns import N_RANGES
 from ._net import CompositionNet
@@ -137,7 +137,7 @@ def _parameters(estimator: Any) -> dict[str, Any]:
             stacklevel=4,
         )
     if named:
-        parameters["init_from"] = versioned(parameters["init_from"])
+        parameters["init_from"] = resolve(parameters["init_from"]).stem
     if not isinstance(parameters["embedding"], str):
         parameters["embedding"] = None  # the table itself is saved
     return parameters

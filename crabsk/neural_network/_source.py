@@ -10,7 +10,7 @@ from skorch.callbacks import Callback, ParamMapper
 from skorch.utils import freeze_parameter, unfreeze_parameter
 
 from ..modules import CompositionNetwork, copy_encoder
-from ..pretrained import is_name, weights_path
+from ..pretrained import is_name, resolve
 from ._net import CompositionNet
 from ._saving import read_estimator
 from ._state import ArraysAsState
@@ -22,7 +22,7 @@ def find_source(init_from: Any, freeze: int) -> ArraysAsState | None:
         if freeze:
             raise ValueError(f"freeze={freeze} needs init_from: there is nothing else to freeze")
         return None
-    source = weights_path(init_from) if is_name(init_from) else init_from
+    source = resolve(init_from) if is_name(init_from) else init_from
     if isinstance(source, str | os.PathLike):
         # From here up: _prepare, fit, what scikit-learn wraps it in, and the user.
         source = read_estimator(source, None, stacklevel=6)

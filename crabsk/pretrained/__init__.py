@@ -8,7 +8,6 @@ from ._seen import KnownTargetWarning, UnlearntElementWarning, properties, seen
 from ._seen import warn_of_known_targets as warn_of_known_targets
 from ._seen import warn_of_unlearnt_elements as warn_of_unlearnt_elements
 from ._weights import is_name as is_name
-from ._weights import versioned as versioned
-from ._weights import weights_path as weights_path
+from ._weights import resolve as resolve
 
 __all__ = ["KnownTargetWarning", "UnlearntElementWarning", "properties", "seen"]

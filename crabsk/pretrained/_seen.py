@@ -1,12 +1,14 @@
 """What pretrained weights were trained on, for the user's own compositions and targets."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..composition import ELEMENTS, Compositions, read_compositions, warn_of_table
-from ._weights import read_about, read_knowledge, versioned
+from ._weights import read_about, read_knowledge, resolve
 
 
 class KnownTargetWarning(UserWarning):
@@ -39,15 +41,15 @@ class UnlearntElementWarning(UserWarning):
     """
 
 
-def seen(X: Any, weights: str = "pretrained") -> pd.DataFrame:
+def seen(X: Any, weights: str | os.PathLike = "pretrained") -> pd.DataFrame:
     """Say which properties of which compositions pretrained weights were trained on.
 
     Parameters
     ----------
     X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
         Rows, in any form that crabsk's estimators take; or `Compositions`.
-    weights : str, default="pretrained"
-        Name of the weights.
+    weights : str or path, default="pretrained"
+        Name of the weights, or their file.
 
     Returns
     -------
@@ -69,19 +71,19 @@ def seen(X: Any, weights: str = "pretrained") -> pd.DataFrame:
     >>> known.any(axis=1).tolist()
     [True, False]
     """
-    knowledge = read_knowledge(versioned(weights))
+    knowledge = read_knowledge(resolve(weights))
     ranks = knowledge.ranks_of(read_compositions(X))
     index = X.index if isinstance(X, pd.DataFrame | pd.Series) else None
     return pd.DataFrame(ranks > 0, columns=knowledge.properties, index=index)
 
 
-def properties(weights: str = "pretrained") -> pd.DataFrame:
+def properties(weights: str | os.PathLike = "pretrained") -> pd.DataFrame:
     """Return the properties that pretrained weights have learnt.
 
     Parameters
     ----------
-    weights : str, default="pretrained"
-        Name of the weights.
+    weights : str or path, default="pretrained"
+        Name of the weights, or their file.
 
     Returns
     -------
@@ -101,31 +103,31 @@ def properties(weights: str = "pretrained") -> pd.DataFrame:
     >>> properties().loc["band_gap_mp_eV", "unit"]
     'eV'
     """
-    return pd.DataFrame(read_about(versioned(weights))["properties"]).set_index("name")
+    return pd.DataFrame(read_about(resolve(weights))["properties"]).set_index("name")
 
 
-def warn_of_known_targets(weights: str, X: Compositions, y: np.ndarray) -> None:
+def warn_of_known_targets(path: Path, X: Compositions, y: np.ndarray) -> None:
     """Warn of targets (n_samples, n_targets) that weights have learnt."""
-    for k, name in read_knowledge(versioned(weights)).known_targets(X, y).items():
+    for k, name in read_knowledge(path).known_targets(X, y).items():
         target = "the target" if y.shape[1] == 1 else f"target {k}"
         # No figures: a cross-validation, whose folds differ in them, is to warn once.
         warn_of_table(
             f"{target} is, or is in the same order as, {name}, which the weights "
-            f"{versioned(weights)!r} have learnt of compositions in X: scores on these say "
+            f"{path.stem!r} have learnt of compositions in X: scores on these say "
             "nothing of new ones. crabsk.pretrained.seen says which they are",
             KnownTargetWarning,
         )
 
 
-def warn_of_unlearnt_elements(weights: str, X: Compositions) -> None:
+def warn_of_unlearnt_elements(path: Path, X: Compositions) -> None:
     """Warn of elements that were in no composition of the pretraining."""
-    learnt = set(read_about(versioned(weights))["elements"])
+    learnt = set(read_about(path)["elements"])
     unlearnt = [
         ELEMENTS[z - 1] for z in np.unique(X.atomic_numbers) if ELEMENTS[z - 1] not in learnt
     ]
     if unlearnt:
         warn_of_table(
-            f"X holds {', '.join(unlearnt)}, which the weights {versioned(weights)!r} have learnt "
+            f"X holds {', '.join(unlearnt)}, which the weights {path.stem!r} have learnt "
             "nothing of: what they say of these compositions is a guess by the element's vector",
             UnlearntElementWarning,
         )

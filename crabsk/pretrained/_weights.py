@@ -1,5 +1,6 @@
 """Names of the pretrained weights, and the files that ship with the package."""
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,40 +16,40 @@ NAMES = ("pretrained-1",)
 _FOLDER = Path(__file__).parent / "data"
 
 
-def versioned(name: str) -> str:
-    """Return the name with its version: "pretrained" is the latest.
+def is_name(value: Any) -> bool:
+    """Whether something names weights that ship with the package."""
+    return isinstance(value, str) and value in ("pretrained", *NAMES)
+
+
+def resolve(weights: str | os.PathLike) -> Path:
+    """Return the model file of weights, given by name or as a file.
 
     Raises
     ------
     ValueError
         If there are no such weights.
     """
-    if not is_name(name):
-        raise ValueError(f"there are no weights {name!r}: choose one of {['pretrained', *NAMES]}")
-    return LATEST if name == "pretrained" else name
-
-
-def is_name(value: Any) -> bool:
-    """Whether something names pretrained weights."""
-    return isinstance(value, str) and value in ("pretrained", *NAMES)
-
-
-def weights_path(name: str) -> Path:
-    """Return the model file of weights."""
-    return _FOLDER / f"{versioned(name)}.crabsk"
+    if is_name(weights):
+        return _FOLDER / f"{LATEST if weights == 'pretrained' else weights}.crabsk"
+    if Path(weights).is_file():
+        return Path(weights).resolve()
+    raise ValueError(
+        f"there are no weights {str(weights)!r}: choose one of {['pretrained', *NAMES]}, or give "
+        "the path of a file that benchmarks/make_pretrained.py made"
+    )
 
 
 @lru_cache
-def read_knowledge(name: str) -> Knowledge:
-    """Return what weights have seen."""
-    return Knowledge.read(_FOLDER / f"{versioned(name)}.npz")
+def read_knowledge(path: Path) -> Knowledge:
+    """Return what weights have seen; it lies beside their model file."""
+    return Knowledge.read(path.with_suffix(".npz"))
 
 
 @lru_cache
-def read_about(name: str) -> dict[str, Any]:
-    """Return what stands in the model file about the training.
+def read_about(path: Path) -> dict[str, Any]:
+    """Return what stands in a model file about the training.
 
     "properties" is a list of facts about each property, "elements" the symbols that were learnt.
     """
-    content, _ = read_model_file(weights_path(name))
+    content, _ = read_model_file(path)
     return {key: content[key] for key in ("properties", "elements")}

@@ -30,7 +30,7 @@ from sklearn.utils.estimator_checks import (
 from crabsk import CompositionTransformer, CrabNetRegressor, PretrainedTransformer, load_model
 from crabsk.composition import TableWarning
 from crabsk.feature_extraction import _pretrained
-from crabsk.pretrained import UnlearntElementWarning, properties, weights_path
+from crabsk.pretrained import UnlearntElementWarning, properties, resolve
 
 OUTPUTS = ("properties", "encoding", "both")
 TARGETS = np.random.default_rng(0).normal(size=len(FORMULAS))
@@ -38,7 +38,7 @@ TARGETS = np.random.default_rng(0).normal(size=len(FORMULAS))
 
 @pytest.fixture(scope="module")
 def model() -> CrabNetRegressor:
-    return load_model(weights_path("pretrained"))
+    return load_model(resolve("pretrained"))
 
 
 # --- scikit-learn's own checks

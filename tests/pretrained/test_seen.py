@@ -10,7 +10,7 @@ from sklearn.model_selection import cross_val_score
 from crabsk import CrabNetClassifier, CrabNetRegressor, PretrainedTransformer
 from crabsk.composition import FormulaError
 from crabsk.pretrained import KnownTargetWarning, properties, seen
-from crabsk.pretrained._weights import LATEST, NAMES, read_knowledge
+from crabsk.pretrained._weights import NAMES, read_knowledge, resolve
 
 QUICK = {"init_from": "pretrained", "max_epochs": 1, "n_estimators": 1, "random_state": 0}
 
@@ -18,7 +18,7 @@ QUICK = {"init_from": "pretrained", "max_epochs": 1, "n_estimators": 1, "random_
 @pytest.fixture(scope="module")
 def known_gaps():
     """80 compositions whose band gaps were learnt, and the ranks of these."""
-    knowledge = read_knowledge(LATEST)
+    knowledge = read_knowledge(resolve("pretrained"))
     column = knowledge.properties.index("band_gap_mp_eV")
     binaries = [
         f"{a}{n}{b}"
@@ -67,7 +67,7 @@ class TestProperties:
         assert (table["n_compositions"] >= 500).all()
 
     def test_counts_are_those_of_the_knowledge(self):
-        knowledge = read_knowledge(LATEST)
+        knowledge = read_knowledge(resolve("pretrained"))
         counts = (knowledge.ranks > 0).sum(axis=0)
         assert dict(zip(knowledge.properties, counts.tolist(), strict=True)) == (
             properties()["n_compositions"].to_dict()

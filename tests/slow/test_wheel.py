@@ -19,7 +19,24 @@ DATA = {
     "crabsk/datasets/data/formation_enthalpy.csv",
     "crabsk/datasets/descr/formation_enthalpy.rst",
     "crabsk/datasets/descr/matbench.rst",
+    "crabsk/pretrained/data/pretrained-1.crabsk",
+    "crabsk/pretrained/data/pretrained-1.npz",
 }
+NO_NETWORK = """
+import socket
+def refuse(*args, **kwargs):
+    raise OSError("a test without a network")
+socket.socket.connect = refuse
+"""
+# Six lines of a newcomer, without a network.
+SIX_LINES = """
+from crabsk import CrabNetRegressor
+X = ["NaCl", "KCl", "NaBr", "KBr", "LiF", "MgO"] * 4
+y = [801.0, 770.0, 747.0, 734.0, 848.0, 2852.0] * 4
+model = CrabNetRegressor.from_preset("pretrained", random_state=0)
+model.fit(X, y)
+print(*model.predict(["RbCl", "CaO"]))
+"""
 QUICK = ("tests/composition", "tests/datasets", "tests/modules", "tests/test_persistence.py")
 
 
@@ -46,6 +63,10 @@ def test_archives_are_complete(dist):
     assert names >= {*DATA, "README.md", "LICENSE", "setup.cfg", "pyproject.toml"}
 
 
+def test_wheel_is_small(dist):
+    assert next(dist.glob("*.whl")).stat().st_size < 20e6
+
+
 def test_wheel_in_an_empty_environment(dist, tmp_path):
     """The requirements are those of this environment; crabsk is the wheel's."""
     venv.create(tmp_path / "venv", with_pip=True)
@@ -70,5 +91,13 @@ code = pytest.main([*options, *sys.argv[1:]])
 assert crabsk.__file__.startswith({str(packages)!r}), crabsk.__file__
 sys.exit(code)
 """
+    done = subprocess.run(
+        [python, "-P", "-c", NO_NETWORK + SIX_LINES],
+        check=True,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert len(done.stdout.split()) == 2
     quick = [ROOT / path for path in QUICK]
     subprocess.run([python, "-P", "-c", program, *quick], check=True, cwd=tmp_path)
