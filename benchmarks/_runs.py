@@ -37,10 +37,10 @@ from _results import (
     stands_for,
 )
 from sklearn.model_selection import GroupKFold
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from tqdm import tqdm
 
-from crabsk import CompositionTransformer
+from crabsk import CompositionTransformer, PretrainedTransformer
 from crabsk.composition import reduced_formula
 from crabsk.datasets import fetch_matbench, matbench_folds
 from crabsk.neural_network import ConflictingTargetsWarning
@@ -89,11 +89,18 @@ class Data(NamedTuple):
 # ----------------------------------------------------------------------------------------- models
 
 
-def on_magpie(trees: type, random_state: int, *, fractions: bool = False) -> Pipeline:
-    """Return trees on the Magpie statistics of a formula, and on its atomic fractions if wanted."""
-    features = CompositionTransformer("magpie", missing="mean")
+def on_magpie(
+    trees: type, random_state: int, *, fractions: bool = False, pretrained: str | None = None
+) -> Pipeline:
+    """Return trees on the Magpie statistics of a formula.
+
+    With `fractions` also on its atomic fractions; with `pretrained` weights also on what these say.
+    """
+    features: Any = CompositionTransformer("magpie", missing="mean")
     if fractions:
         features.set_params(stats=(*features.stats, "fraction"))
+    if pretrained:
+        features = make_union(features, PretrainedTransformer(weights=pretrained))
     settings: dict[str, Any] = {"random_state": random_state}
     if "n_jobs" in trees().get_params():
         # As many threads as torch has, so that one number in a result holds for every model.
