@@ -90,13 +90,21 @@ class Data(NamedTuple):
 
 
 def on_magpie(
-    trees: type, random_state: int, *, fractions: bool = False, pretrained: str | None = None
+    trees: type,
+    random_state: int,
+    *,
+    fractions: bool = False,
+    species: bool = False,
+    pretrained: str | None = None,
 ) -> Pipeline:
     """Return trees on the Magpie statistics of a formula.
 
-    With `fractions` also on its atomic fractions; with `pretrained` weights also on what these say.
+    With `fractions` also on its atomic fractions; with `species` also on SkipSpecies' statistics of
+    guessed oxidation states; with `pretrained` weights also on what these say.
     """
     features: Any = CompositionTransformer("magpie", missing="mean")
+    if species:
+        features.set_params(embedding=["magpie", "skipspecies"], oxidation_states="guess")
     if fractions:
         features.set_params(stats=(*features.stats, "fraction"))
     if pretrained:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from _common import read_data_set
+from _common import BENCHMARK_WEIGHTS, read_data_set
 from _runs import (
     Data,
     FoldRun,
@@ -72,6 +72,21 @@ MODELS = {
     ),
     "random_forest": Model("random forest", partial(on_magpie, RandomForestRegressor), 3e-5),
     "extra_trees": Model("extra trees", partial(on_magpie, ExtraTreesRegressor), 1e-5),
+    "extra_trees_species": Model(
+        "extra trees, Magpie and species",
+        partial(on_magpie, ExtraTreesRegressor, species=True),
+        1e-4,
+    ),
+    "pretrained": Model(
+        "CrabNet pretrained, test compositions unknown",
+        partial(CrabNetRegressor.from_preset, "pretrained", init_from=BENCHMARK_WEIGHTS),
+        2.4e-4,
+    ),
+    "shipped": Model(
+        "CrabNet pretrained, as shipped",
+        partial(CrabNetRegressor.from_preset, "pretrained"),
+        2.4e-4,
+    ),
 }
 SUITES = {
     "matbench": Suite("Matbench v0.1, official folds", 5, "matbench_v0.1"),

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from _common import BENCHMARK_WEIGHTS
 from _runs import (
     Data,
     FoldRun,
@@ -54,6 +55,11 @@ MODELS = {
     "fast": Model("CrabNet fast", partial(CrabNetClassifier.from_preset, "fast"), 1.2e-4),
     "accurate": Model(
         "CrabNet accurate", partial(CrabNetClassifier.from_preset, "accurate"), 2.4e-4
+    ),
+    "pretrained": Model(
+        "CrabNet pretrained, test compositions unknown",
+        partial(CrabNetClassifier.from_preset, "pretrained", init_from=BENCHMARK_WEIGHTS),
+        2.4e-4,
     ),
     "roost": Model("Roost default", RoostClassifier, 7e-4),
     "elemnet": Model("ElemNet default", ElemNetClassifier, 6e-4),

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from _common import BENCHMARK_WEIGHTS
 from _runs import (
     FoldRun,
     Model,
@@ -59,6 +60,11 @@ MODELS = {
     "fast": Model("CrabNet fast", partial(CrabNetRegressor.from_preset, "fast"), 2e-4),
     "default": Model("CrabNet default", CrabNetRegressor, 3e-4),
     "accurate": Model("CrabNet accurate", partial(CrabNetRegressor.from_preset, "accurate"), 3e-4),
+    "pretrained": Model(
+        "CrabNet pretrained, test compositions unknown",
+        partial(CrabNetRegressor.from_preset, "pretrained", init_from=BENCHMARK_WEIGHTS),
+        3e-4,
+    ),
     **{
         f"{name}_{features}": Model(
             f"{title}, Magpie{' and fractions' if features == 'fractions' else ''}",
@@ -68,9 +74,21 @@ MODELS = {
         for name, (title, kind) in TREES.items()
         for features in ("magpie", "fractions")
     },
+    **{
+        f"{name}_pretrained": Model(
+            f"{title}, Magpie and pretrained",
+            partial(on_magpie, kind, pretrained=BENCHMARK_WEIGHTS),
+            2e-5,
+        )
+        for name, (title, kind) in TREES.items()
+    },
 }
 # What CrabNet has to beat.
-FORESTS = [name for name in MODELS if name.startswith(("random_forest", "extra_trees"))]
+FORESTS = [
+    name
+    for name in MODELS
+    if name.startswith(("random_forest", "extra_trees")) and not name.endswith("_pretrained")
+]
 
 
 # ------------------------------------------------------------------------------------------- runs

@@ -141,18 +141,13 @@ def sorted_by_kind(stats: list[str]) -> tuple[list[str], list[str]]:
     return [s for s in stats if s in DESCRIPTORS], [s for s in stats if s in MATRICES]
 
 
-def count_features(vectors: list[np.ndarray], stats: list[str]) -> int:
-    """Return how many features `describe` works out."""
-    descriptors, matrices = sorted_by_kind(stats)
-    return len(descriptors) * sum(v.shape[1] for v in vectors) + len(matrices) * N_ELEMENTS
-
-
 def describe(
     compositions: Compositions,
     vectors: list[np.ndarray],
     stats: list[str],
     features: np.ndarray,
     n_jobs: int = 1,
+    rows_of_vectors: np.ndarray | None = None,
 ) -> None:
     """Work out the features of compositions.
 
@@ -160,22 +155,26 @@ def describe(
     ----------
     compositions : Compositions
         The compositions; of an empty one all features are 0.
-    vectors : list of ndarray of shape (118, n_properties)
-        Element tables.
+    vectors : list of ndarray of shape (n_vectors, n_properties)
+        Element tables, row ``z - 1`` for atomic number ``z``.
     stats : list of str
         Some of `STATISTICS`.
     features : ndarray of shape (n_compositions, n_features)
         Where they are written: for each table each descriptor of each property, then the matrices.
     n_jobs : int, default=1
         Number of threads.
+    rows_of_vectors : ndarray of shape (n_tokens,), optional
+        Which vector each token has, where that does not follow from its element.
     """
+    if rows_of_vectors is None:
+        rows_of_vectors = compositions.atomic_numbers - 1
     descriptors, matrices = sorted_by_kind(stats)
     fractions = compositions.fractions
     features[compositions.lengths == 0] = 0
 
     def fill(blocks: list[tuple[np.ndarray, np.ndarray]]) -> None:
         for rows, tokens in blocks:
-            columns = compositions.atomic_numbers[tokens] - 1
+            columns = rows_of_vectors[tokens]
             weights = {"amount": compositions.amounts[tokens], "fraction": fractions[tokens]}
             start = 0
             for v in vectors:

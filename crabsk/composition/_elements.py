@@ -1,5 +1,7 @@
 """The periodic table as the parser knows it: symbols and atomic numbers."""
 
+import re
+
 _PERIODS = """
     H He
     Li Be B C N O F Ne
@@ -50,3 +52,18 @@ ENDS_OF_COMPOUNDS = (
     ANIONS | CHALCOGENS | {ATOMIC_NUMBERS[symbol] for symbol in ("H", "B", "C", "N")}
 )
 """Atomic numbers of the non-metals that often end the formula of a compound."""
+
+
+_SPECIES = re.compile(r"([A-Z][a-z]?)([0-9]*(?:\.[0-9]+)?)([+-])")
+
+
+def split_species(key: str) -> tuple[str, float] | None:
+    """Return symbol and oxidation state of a species such as ``Fe3+``, ``Cl-`` or ``Cu0+``.
+
+    None if `key` is no such text.
+    """
+    match = _SPECIES.fullmatch(key)
+    if match is None or match[1] not in FORMULA_SYMBOLS:
+        return None
+    size = float(match[2] or 1)
+    return match[1], -size if match[3] == "-" else size

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from .._text import shown
 from ._doubts import ACRONYM_BEGINNINGS, LAYER_NUMBERS, plain_digits
-from ._elements import ATOMIC_NUMBERS, ENDS_OF_COMPOUNDS, FORMULA_SYMBOLS
+from ._elements import ATOMIC_NUMBERS, ENDS_OF_COMPOUNDS, FORMULA_SYMBOLS, split_species
 from ._errors import formula_error, is_missing
 from ._notation import MAX_AMOUNT_CHARS, OXIDATION_STATE, read_notation
 from ._parts import Amounts
@@ -166,13 +166,16 @@ def _read_element(term: str) -> Term | None:
 def _read_mapping(mapping: Mapping) -> Amounts:
     amounts: Amounts = {}
     for key, value in mapping.items():
-        # pymatgen's Element and Species carry their symbol; oxidation states do not change
-        # which element it is.
+        # pymatgen's Element and Species carry their symbol. Oxidation states do not change which
+        # element it is; `_species` reads them.
         symbol = key if isinstance(key, str) else getattr(key, "symbol", None)
         z = FORMULA_SYMBOLS.get(symbol) if isinstance(symbol, str) else None
+        if z is None and isinstance(key, str) and (species := split_species(key)):
+            z = FORMULA_SYMBOLS[species[0]]
         if z is None:
             raise formula_error(
-                f"{shown(mapping)}: unknown element {shown(key)} (keys are symbols such as 'Fe')",
+                f"{shown(mapping)}: unknown element {shown(key)} (keys are symbols such as 'Fe', "
+                "or species such as 'Fe3+')",
                 "unknown_element",
             )
         amount = mapping_amount(mapping, symbol, value)

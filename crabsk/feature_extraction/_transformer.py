@@ -14,7 +14,6 @@ from sklearn.utils.validation import check_is_fitted
 from .._descriptors import (
     NOT_OF_NEGATIVES,
     STATISTICS,
-    count_features,
     describe,
     sorted_by_kind,
 )
@@ -30,8 +29,22 @@ from .._validation import (
     validate_compositions,
     warn_of_target_among_features,
 )
-from ..composition import ELEMENTS, Compositions
-from ..embeddings import MISSING, load_embedding
+from ..composition import (
+    ELEMENTS,
+    N_ELEMENTS,
+    Compositions,
+    SpeciesCompositions,
+    find_formulas_at,
+    species_of,
+)
+from ..embeddings import (
+    MISSING,
+    ElementTable,
+    SpeciesTable,
+    load_embedding,
+    load_species_embedding,
+    species_embedding_names,
+)
 
 # XGBoost refuses [ ] < in the names of features; LightGBM refuses [ ] { } " , :
 _REFUSED_IN_NAMES = '[]<{}",:'
@@ -49,7 +62,9 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
     embedding : str, DataFrame, mapping, Embedding, or list of these, default="magpie"
         Table of element properties: a name (see `crabsk.embeddings.embedding_names`), a DataFrame
         indexed by element symbol, a mapping from symbol to vector, or an ``Embedding`` of
-        elementembeddings. The features of several tables in a list are joined. Not used by
+        elementembeddings. "skipspecies" and "skipspecies_induced" are tables of species (Fe2+,
+        Fe3+): X gives them, as in ``{"Fe3+": 2, "O2-": 3}`` or a pymatgen ``Composition``, or
+        `oxidation_states` does. The features of several tables in a list are joined. Not used by
         "amount" and "fraction".
 
     stats : str or list of str, default=("mean", "std", "min", "max", "range", "mode")
@@ -84,9 +99,14 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
         time with the 22 properties of "magpie" and two fifths with the 200 of "mat2vec": more
         threads can pay only for wide tables and many formulas.
 
+    oxidation_states : {"guess"}, default=None
+        What to do about a formula without oxidation states, for tables of species. "guess" takes
+        pymatgen's most likely ones, for formulas of up to 40 atoms, where a guess balances. A
+        formula that is left without is refused, or its gaps are filled: see `missing`.
+
     Attributes
     ----------
-    tables_ : list of ElementTable
+    tables_ : list of ElementTable or SpeciesTable
         The tables of element properties.
 
     stats_ : list of str
@@ -146,6 +166,7 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
         "stats": [StrOptions(set(STATISTICS)), list, tuple],
         "missing": [StrOptions(set(MISSING))],
         "n_jobs": [Integral, None],
+        "oxidation_states": [StrOptions({"guess"}), None],
     }
 
     def __init__(
@@ -154,11 +175,14 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
         stats: Any = ("mean", "std", "min", "max", "range", "mode"),
         missing: str = "error",
         n_jobs: int | None = None,
+        *,
+        oxidation_states: str | None = None,
     ) -> None:
         self.embedding = embedding
         self.stats = stats
         self.missing = missing
         self.n_jobs = n_jobs
+        self.oxidation_states = oxidation_states
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> "CompositionTransformer":
@@ -202,7 +226,7 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
         ndarray of shape (n_samples, n_features_out), float64
             See `transform`, also for the errors.
         """
-        return self._transform(self._fit(X, y))
+        return self._transform(*self._fit(X, y))
 
     def transform(self, X: Any) -> np.ndarray:
         """Work out the feature vectors.
@@ -227,7 +251,8 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
             element (see `missing`).
         """
         check_is_fitted(self)
-        return self._transform(validate_compositions(self, X, reset=False))
+        table = validate_compositions(self, X, reset=False)
+        return self._transform(table, self._species(X, table.compositions))
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the names of the output features.
@@ -272,7 +297,7 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
         tags.input_tags.positive_only = True
         return tags
 
-    def _fit(self, X: Any, y: Any) -> CompositionTable:
+    def _fit(self, X: Any, y: Any) -> tuple[CompositionTable, SpeciesCompositions | None]:
         table = validate_compositions(self, X, reset=True)
         target = numeric_target(y, len(table.compositions))
         if target is not None:
@@ -283,7 +308,8 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
             raise ValueError(
                 f"stats={self.stats!r} must name one or more of {', '.join(STATISTICS)}"
             )
-        self.tables_ = self._load_tables(table.compositions)
+        species = self._species(X, table.compositions)
+        self.tables_ = self._load_tables(table.compositions, species)
         names = pd.Index(self.get_feature_names_out())
         repeated = names[names.duplicated()].unique().tolist()
         if repeated:
@@ -293,19 +319,27 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
                 "beside the formulas that are called like a feature, and rename features that "
                 f"differ only in the characters {' '.join(_REFUSED_IN_NAMES)}"
             )
-        return table
+        return table, species
 
-    def _load_tables(self, compositions: Compositions) -> list:
+    def _load_tables(
+        self, compositions: Compositions, species: SpeciesCompositions | None
+    ) -> list[ElementTable | SpeciesTable]:
         """Return the tables, each fit for the statistics and the elements at hand."""
         descriptors, _ = sorted_by_kind(self.stats_)
         if not descriptors:
             return []
-        joined = isinstance(self.embedding, list | tuple)
-        tables = [load_embedding(e) for e in (self.embedding if joined else [self.embedding])]
+        tables: list[ElementTable | SpeciesTable] = [
+            load_species_embedding(e) if _is_of_species(e) else load_embedding(e)
+            for e in self._embeddings()
+        ]
         if not tables:
             raise ValueError(f"embedding={self.embedding!r} is empty: name at least one table")
         for table in tables:
-            table.fill(compositions, self.missing)
+            if isinstance(table, SpeciesTable):
+                assert species is not None
+                table.fill(species, self.missing)
+            else:
+                table.fill(compositions, self.missing)
             negative = [
                 name
                 for name, column in zip(table.feature_names, table.values.T, strict=True)
@@ -320,12 +354,43 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
                 )
         return tables
 
-    def _transform(self, table: CompositionTable) -> np.ndarray:
+    def _species(self, X: Any, compositions: Compositions) -> SpeciesCompositions | None:
+        """Return the species in X, if a table asks for them."""
+        descriptors, _ = sorted_by_kind(self.stats_)
+        if not descriptors or not any(_is_of_species(e) for e in self._embeddings()):
+            return None
+        table = find_formulas_at(X, self.formula_position_)
+        items = None if table is None else table.formulas
+        return species_of(items, compositions, guess=self.oxidation_states == "guess")
+
+    def _embeddings(self) -> list[Any]:
+        joined = isinstance(self.embedding, list | tuple)
+        return list(self.embedding) if joined else [self.embedding]
+
+    def _transform(
+        self, table: CompositionTable, species: SpeciesCompositions | None
+    ) -> np.ndarray:
         compositions = table.compositions
-        vectors = [t.fill(compositions, self.missing) for t in self.tables_]
-        n_features = count_features(vectors, self.stats_)
+        descriptors, matrices = sorted_by_kind(self.stats_)
+        widths = [len(descriptors) * len(t.feature_names) for t in self.tables_]
+        n_features = sum(widths) + len(matrices) * N_ELEMENTS
         features = np.empty((len(compositions), n_features + table.extra.shape[1]))
         features[:, n_features:] = table.extra
         n_jobs = effective_n_jobs(self.n_jobs)
-        describe(compositions, vectors, self.stats_, features[:, :n_features], n_jobs)
+        ends = np.cumsum(widths).tolist()
+        for t, width, end in zip(self.tables_, widths, ends, strict=True):
+            own = features[:, end - width : end]
+            if isinstance(t, SpeciesTable):
+                assert species is not None
+                vectors, rows = t.fill(species, self.missing)
+                describe(species.as_compositions, [vectors], descriptors, own, n_jobs, rows)
+            else:
+                describe(
+                    compositions, [t.fill(compositions, self.missing)], descriptors, own, n_jobs
+                )
+        describe(compositions, [], matrices, features[:, sum(widths) : n_features], n_jobs)
         return features
+
+
+def _is_of_species(embedding: Any) -> bool:
+    return isinstance(embedding, str) and embedding in species_embedding_names()

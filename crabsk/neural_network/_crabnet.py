@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from .._descriptors import count_features, describe
+from .._descriptors import describe
 from .._validation import CompositionTable, Interval, StrOptions
 from ..embeddings import embedding_names, load_embedding
 from ..modules import CrabNet
@@ -105,9 +105,9 @@ class BaseCrabNet(BaseCompositionNetwork):
             return table
         compositions = table.compositions
         # An element without a property counts as average: the networks know it by its vector.
-        vectors = [load_embedding(self._cbfv).fill(compositions, "mean")]
-        features = np.empty((len(compositions), count_features(vectors, CBFV_STATS)))
-        describe(compositions, vectors, CBFV_STATS, features)
+        vectors = load_embedding(self._cbfv).fill(compositions, "mean")
+        features = np.empty((len(compositions), len(CBFV_STATS) * vectors.shape[1]))
+        describe(compositions, [vectors], CBFV_STATS, features)
         return CompositionTable(compositions, np.hstack([features, table.extra]))
 
     def _network_settings(self) -> dict[str, Any]:
