@@ -30,6 +30,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"d_model": 64, "n_estimators": 2, "learning_rate": 3e-3},
     "default": {},
     "accurate": {"n_estimators": 12},
+    "pretrained": {"init_from": "pretrained-1", "max_epochs": 20, "learning_rate": 4e-3},
     "paper": PAPER,
 }
 CONSTRAINTS: dict[str, Any] = {

@@ -187,8 +187,9 @@ class CrabNetClassifier(CompositionClassifier, BaseCrabNet):
 
     Notes
     -----
-    `from_preset` names four settings: "fast", "default", "accurate" and "paper", the last with the
-    architecture and length of training of [1]_. Each is plain parameters.
+    `from_preset` names five settings: "fast", "default", "accurate", "pretrained" (starts from
+    weights that ship with the package) and "paper", with the architecture and length of
+    training of [1]_. Each is plain parameters.
 
     References
     ----------
