@@ -22,13 +22,15 @@ import numpy as np
 import pandas as pd
 import torch
 from _common import ROOT, argument_parser, read_data_set
+from _results import RESULTS, append_rows, read_table
+from _runs import put_between_markers, write_markdown
 from skorch.callbacks import Callback
 
-from crabsk import CrabNetRegressor
+from crabsk import CrabNetRegressor, load_model
 from crabsk.composition import ELEMENTS, parse_formulas, reduced_formula
 from crabsk.datasets import load_formation_enthalpy
 from crabsk.neural_network import write_estimator
-from crabsk.pretrained import Knowledge
+from crabsk.pretrained import Knowledge, properties
 
 # What pretrained networks are scored on; the formation enthalpies that ship with crabsk, too.
 EVALUATED = (
@@ -47,6 +49,8 @@ EVALUATED = (
 )
 SHIPPED = ROOT / "crabsk" / "pretrained" / "data"
 BUILD = ROOT / "build" / "pretrained"
+ERRORS = "pretrained_errors"
+"""Of the results: what the benchmark weights have on compositions that they do not know."""
 
 CC_BY = "CC-BY-4.0"
 MP = "Materials Project (Jain et al. 2013)"
@@ -270,29 +274,66 @@ def train(table: pd.DataFrame, options: argparse.Namespace) -> CrabNetRegressor:
     return model.set_params(checkpoint=None, callbacks=None)
 
 
-def errors(model: CrabNetRegressor, left_out: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean absolute error of each property on compositions left out of training."""
+# ----------------------------------------------------------------------------------------- errors
+
+
+def measure_errors(model: CrabNetRegressor, left_out: pd.DataFrame, table: pd.DataFrame) -> None:
+    """Note the error of each property on compositions left out of training."""
     predicted = model.predict(left_out.index.to_numpy(object))
-    return pd.DataFrame(
+    rows = [
         {
-            "n_left_out": left_out.notna().sum(),
-            "error": np.abs(left_out - predicted).mean(),
-            # What a guess would have.
-            "mean_absolute_deviation": (left_out - left_out.mean()).abs().mean(),
+            "property": name,
+            "n_train": int(table[name].notna().sum()),
+            "n_left_out": int(left_out[name].notna().sum()),
+            "error": float(np.abs(left_out[name] - predicted[:, k]).mean()),
+            # What the median of the training values, which knows no composition, would have.
+            "error_of_the_median": float((left_out[name] - table[name].median()).abs().mean()),
+            "networks": len(model.nets_),
+            "passes": model.n_iter_,
         }
-    )
+        for k, name in enumerate(table)
+        if left_out[name].notna().any()
+    ]
+    append_rows(ERRORS, rows, packages=("numpy", "torch"))
 
 
-def write(
-    model: CrabNetRegressor, table: pd.DataFrame, known_errors: pd.DataFrame, path: Path
-) -> None:
+def latest_errors() -> pd.DataFrame:
+    """Return the last row of each property."""
+    rows = read_table(RESULTS / f"{ERRORS}.csv")
+    if rows.empty:
+        return pd.DataFrame({"error": [], "error_of_the_median": [], "n_left_out": []})
+    return rows.groupby("property").last()
+
+
+def write_page(path: Path) -> None:
+    """Put the table of the properties into a document."""
+    known = latest_errors()
+    rows = []
+    for name, facts in properties().iterrows():
+        row = {"property": f"`{name}`", "what it is": facts["title"], "source": facts["source"]}
+        row["compositions"] = f"{facts['n_compositions']:,}"
+        if name in known.index:
+            its = known.loc[name]
+            row["error"] = f"{its['error']:.3g}"
+            row["of the median"] = f"{its['error_of_the_median']:.3g}"
+            row["on"] = f"{its['n_left_out']:,.0f}"
+        rows.append(row)
+    table = write_markdown(pd.DataFrame(rows).fillna(""))
+    path.write_text(put_between_markers(path, "properties", table), encoding="utf-8")
+
+
+# ------------------------------------------------------------------------------------------ files
+
+
+def write(model: CrabNetRegressor, table: pd.DataFrame, path: Path) -> None:
+    known = latest_errors()["error"]
     about = [
         {
             "name": p.name,
             "title": p.title,
             "unit": p.unit,
             "n_compositions": int(table[p.name].notna().sum()),
-            "error": known_errors["error"].get(p.name),
+            "error": known.get(p.name),
             "source": p.source,
             "licence": p.licence,
         }
@@ -339,6 +380,9 @@ def read_options() -> argparse.Namespace:
         type=Path,
         help="folder (default: that of the package, or build/pretrained with --benchmark)",
     )
+    parser.add_argument(
+        "--markdown", type=Path, metavar="PATH", help="put a table of the properties into this file"
+    )
     options = parser.parse_args()
     if options.out is None:
         options.out = BUILD if options.benchmark else SHIPPED
@@ -357,14 +401,18 @@ def main() -> None:
     table = table.loc[:, table.notna().sum() >= 500]
     table = table[table.notna().any(axis=1)]
     print(f"{len(table)} compositions, {int(table.notna().sum().sum())} values")
-    model = train(table, options)
-    results = BUILD / "errors.csv"
+    path = options.out / f"{options.name}.crabsk"
+    if path.exists():
+        print(f"{path} is there: remove it to train anew")
+        model = load_model(path)
+    else:
+        model = train(table, options)
+    write(model, table, path)
     if len(left_out):
-        errors(model, left_out[table.columns]).to_csv(results)
-    known_errors = (
-        pd.read_csv(results, index_col=0) if results.exists() else pd.DataFrame({"error": []})
-    )
-    write(model, table, known_errors, options.out / f"{options.name}.crabsk")
+        # As they are in the file.
+        measure_errors(load_model(path), left_out[table.columns], table)
+    if options.markdown:
+        write_page(options.markdown)
 
 
 if __name__ == "__main__":
