@@ -236,7 +236,7 @@ def read_property(wanted: Property, data: Path) -> pd.Series:
     return pd.Series(values).groupby(reduced_formula(frame["formula"])).median()
 
 
-def read_table(options: argparse.Namespace) -> pd.DataFrame:
+def read_all(options: argparse.Namespace) -> pd.DataFrame:
     """Return all properties, a row for each composition."""
     wanted = [p for p in PROPERTIES if p.name not in options.without]
     return pd.DataFrame({p.name: read_property(p, options.data) for p in wanted})
@@ -392,7 +392,7 @@ def read_options() -> argparse.Namespace:
 def main() -> None:
     options = read_options()
     options.out.mkdir(parents=True, exist_ok=True)
-    table = read_table(options)
+    table = read_all(options)
     kept = ~table.index.isin(excluded(options))
     left_out, table = table[~kept], table[kept]
     if options.rows:
