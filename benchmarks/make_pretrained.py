@@ -30,7 +30,7 @@ from crabsk import CrabNetRegressor, load_model
 from crabsk.composition import ELEMENTS, parse_formulas, reduced_formula
 from crabsk.datasets import load_formation_enthalpy
 from crabsk.neural_network import write_estimator
-from crabsk.pretrained import Knowledge, properties
+from crabsk.pretrained import LATEST, Knowledge, properties
 
 # What pretrained networks are scored on; the formation enthalpies that ship with crabsk, too.
 EVALUATED = (
@@ -246,7 +246,7 @@ def excluded(options: argparse.Namespace) -> set[str]:
     """Return the reduced formulas that are not to be trained on."""
     formulas: list[str] = []
     for path in options.exclude:
-        formulas += path.read_text().split()
+        formulas += [line.strip() for line in path.read_text().splitlines() if line.strip()]
     if options.benchmark:
         for name in EVALUATED:
             formulas += read_data_set(options.data, name)["formula"].tolist()
@@ -325,7 +325,7 @@ def write_page(path: Path) -> None:
 # ------------------------------------------------------------------------------------------ files
 
 
-def write(model: CrabNetRegressor, table: pd.DataFrame, path: Path) -> None:
+def write(model: CrabNetRegressor, table: pd.DataFrame, path: Path, knowledge: Knowledge) -> None:
     known = latest_errors()["error"]
     about = [
         {
@@ -343,14 +343,18 @@ def write(model: CrabNetRegressor, table: pd.DataFrame, path: Path) -> None:
     X = parse_formulas(table.index.to_numpy(object))
     elements = [ELEMENTS[z - 1] for z in np.unique(X.atomic_numbers)]
     write_estimator(model, path, weights=torch.bfloat16, properties=about, elements=elements)
-    Knowledge.of(list(table), X, table.to_numpy()).write(path.with_suffix(".npz"))
+    knowledge.write(path.with_suffix(".npz"))
     for file in (path, path.with_suffix(".npz")):
         print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
 
 
 def read_options() -> argparse.Namespace:
     parser = argument_parser(__doc__)
-    parser.add_argument("--name", default="pretrained-1", help="of the files")
+    parser.add_argument(
+        "--name",
+        help="of the files (default: pretrained-1, benchmark-1 with --benchmark, or own with "
+        "--exclude, --without or --rows)",
+    )
     parser.add_argument(
         "--benchmark",
         action="store_true",
@@ -362,7 +366,7 @@ def read_options() -> argparse.Namespace:
         nargs="+",
         default=[],
         metavar="FILE",
-        help="texts of formulas that are not to be trained on",
+        help="texts with a formula a line, compositions of which are not to be trained on",
     )
     parser.add_argument(
         "--without",
@@ -378,14 +382,17 @@ def read_options() -> argparse.Namespace:
     parser.add_argument(
         "--out",
         type=Path,
-        help="folder (default: that of the package, or build/pretrained with --benchmark)",
+        help="folder (default: that of the package for pretrained-1, build/pretrained for others)",
     )
     parser.add_argument(
         "--markdown", type=Path, metavar="PATH", help="put a table of the properties into this file"
     )
     options = parser.parse_args()
+    if options.name is None:
+        is_own = options.exclude or options.without or options.rows
+        options.name = "own" if is_own else "benchmark-1" if options.benchmark else LATEST
     if options.out is None:
-        options.out = BUILD if options.benchmark else SHIPPED
+        options.out = SHIPPED if options.name == LATEST else BUILD
     return options
 
 
@@ -402,13 +409,17 @@ def main() -> None:
     table = table[table.notna().any(axis=1)]
     print(f"{len(table)} compositions, {int(table.notna().sum().sum())} values")
     path = options.out / f"{options.name}.crabsk"
-    if path.exists():
-        print(f"{path} is there: remove it to train anew")
+    X = parse_formulas(table.index.to_numpy(object))
+    knowledge = Knowledge.of(list(table), X, table.to_numpy())
+    if not path.exists():
+        model = train(table, options)
+    elif Knowledge.read(path.with_suffix(".npz")) == knowledge:
+        print(f"{path} was trained on these data: remove it to train anew")
         model = load_model(path)
     else:
-        model = train(table, options)
-    write(model, table, path)
-    if len(left_out):
+        raise SystemExit(f"{path} was trained on other data: remove it, or give another --name")
+    write(model, table, path, knowledge)
+    if options.benchmark and options.name == "benchmark-1":
         # As they are in the file.
         measure_errors(load_model(path), left_out[table.columns], table)
     if options.markdown:

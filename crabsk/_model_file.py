@@ -21,7 +21,11 @@ from ._files import write_whole
 from ._version import __version__
 
 FORMAT = 5
-"""Version of what a file means; raised when another crabsk would read it otherwise."""
+"""Version of what a file means; raised when another crabsk would read it otherwise.
+
+The pretrained weights must then be written anew: benchmarks/make_pretrained.py does not train those
+that it finds.
+"""
 
 # What unsound contents raise, on their way to a ValueError.
 UNSOUND = (

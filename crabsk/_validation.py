@@ -10,6 +10,7 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy.stats import rankdata
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -216,16 +217,34 @@ def extra_feature_columns(estimator: BaseEstimator) -> list[int]:
 
 
 def numeric_target(y: Any, n_samples: int) -> np.ndarray | None:
-    """Return the y of a transformer as (n_samples, n_targets), or None if it is not numbers.
+    """Return the y of a transformer as (n_samples, n_targets), or None if it is no target.
 
-    A transformer learns nothing from y, so that any y will do.
+    A transformer learns nothing from y, so that any y will do. What is missing is NaN; classes that
+    are texts are numbered in their order.
     """
-    if not (getattr(y, "ndim", 0) or isinstance(y, list | tuple)):
+    if y is None or isinstance(y, str) or not hasattr(y, "__len__"):
         return None
-    target = np.array(y, dtype=object)
-    if len(target) != n_samples or not all(isinstance(t, Real) for t in target.flat):
+    target = np.asarray(y, dtype=object)
+    if target.ndim not in (1, 2) or len(target) != n_samples:
         return None
-    return target.astype(np.float64).reshape(n_samples, -1)
+    columns = [_as_numbers(column) for column in target.reshape(n_samples, -1).T]
+    if any(column is None for column in columns):
+        return None
+    return np.column_stack(columns)  # type: ignore[arg-type]
+
+
+def _as_numbers(column: np.ndarray) -> np.ndarray | None:
+    """Return a column of numbers or of texts as numbers; None if it holds both, or other things."""
+    missing = pd.isna(column)
+    known = column[~missing]
+    numbers = np.full(len(column), np.nan)
+    if all(isinstance(value, Real) for value in known):
+        numbers[~missing] = known.astype(np.float64)
+    elif all(isinstance(value, str) for value in known):
+        numbers[~missing] = np.unique(known.astype(str), return_inverse=True)[1]
+    else:
+        return None
+    return numbers
 
 
 def warn_of_target_among_features(

@@ -9,6 +9,7 @@ import numpy as np
 
 from .._text import few, shown
 from ._elements import ATOMIC_NUMBERS, ELEMENTS, FORMULA_SYMBOLS, split_species
+from ._errors import FormulaError, RowErrors, formula_error
 from ._ragged import Compositions
 
 MOST_ATOMS = 40
@@ -63,16 +64,21 @@ def species_of(
 
     Raises
     ------
-    ValueError
+    FormulaError
         If a formula gives oxidation states of some elements only.
     ImportError
         If there is something to guess and pymatgen is not installed.
     """
     tokens: list[tuple[int, float, float]] = []
     lengths = []
+    errors = RowErrors()
     guesses: dict[bytes, list[tuple[int, float, float]]] = {}
     for row in range(len(compositions)):
-        own = _written(items[row]) if items is not None else None
+        try:
+            own = _written(items[row]) if items is not None else None
+        except FormulaError as error:
+            errors.add(row, error)
+            continue
         if own is None:
             part = slice(compositions.offsets[row], compositions.offsets[row + 1])
             numbers, amounts = compositions.atomic_numbers[part], compositions.amounts[part]
@@ -87,6 +93,7 @@ def species_of(
                 own = [(z, q, n * multiple) for z, q, n in guesses[key]] or own
         tokens += own
         lengths.append(len(own))
+    errors.raise_if_any(len(compositions))
     columns = np.array(tokens, dtype=np.float64).reshape(-1, 3)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     return SpeciesCompositions(
@@ -111,9 +118,10 @@ def _written(item: Any) -> list[tuple[int, float, float]] | None:
     if len(without) == len(found):
         return None
     if without:
-        raise ValueError(
+        raise formula_error(
             f"{shown(item)} has no oxidation state for {few(without)}: give those of all its "
-            "elements, or of none"
+            "elements, or of none",
+            "oxidation_state",
         )
     return found
 

@@ -29,6 +29,7 @@ from ..pretrained import (
     warn_of_known_targets,
     warn_of_unlearnt_elements,
 )
+from ._transformer import refuse_repeated
 
 # Rows of X that are read at a time.
 _CHUNK = 65_536
@@ -59,7 +60,7 @@ class PretrainedTransformer(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    weights_ : str or path
+    weights_ : str
         Name of the weights, with its version, or their file.
 
     n_features_in_ : int
@@ -127,11 +128,15 @@ class PretrainedTransformer(TransformerMixin, BaseEstimator):
         table = validate_compositions(self, X, reset=True)
         file = resolve(self.weights)
         # A later crabsk, which may have other latest weights, is to know which these were.
-        self.weights_ = file.stem if is_name(self.weights) else self.weights
+        self.weights_ = file.stem if is_name(self.weights) else str(file)
         target = numeric_target(y, len(table.compositions))
         if target is not None:
             warn_of_target_among_features(self, table, target)
             warn_of_known_targets(file, table.compositions, target)
+        refuse_repeated(
+            self.get_feature_names_out(),
+            "rename columns beside the formulas that are called like a feature",
+        )
         return self
 
     def transform(self, X: Any) -> np.ndarray:

@@ -308,38 +308,30 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
             raise ValueError(
                 f"stats={self.stats!r} must name one or more of {', '.join(STATISTICS)}"
             )
+        self.tables_ = self._load_tables()
         species = self._species(X, table.compositions)
-        self.tables_ = self._load_tables(table.compositions, species)
-        names = pd.Index(self.get_feature_names_out())
-        repeated = names[names.duplicated()].unique().tolist()
-        if repeated:
-            raise ValueError(
-                f"more than one output feature would be called {few(repeated)}: name each "
-                "statistic and each embedding once, join your own tables into one, rename columns "
-                "beside the formulas that are called like a feature, and rename features that "
-                f"differ only in the characters {' '.join(_REFUSED_IN_NAMES)}"
-            )
+        self._check_tables(table.compositions, species)
+        refuse_repeated(
+            self.get_feature_names_out(),
+            "name each statistic and each embedding once, join your own tables into one, rename "
+            "columns beside the formulas that are called like a feature, and rename features that "
+            f"differ only in the characters {' '.join(_REFUSED_IN_NAMES)}",
+        )
         return table, species
 
-    def _load_tables(
-        self, compositions: Compositions, species: SpeciesCompositions | None
-    ) -> list[ElementTable | SpeciesTable]:
-        """Return the tables, each fit for the statistics and the elements at hand."""
+    def _load_tables(self) -> list[ElementTable | SpeciesTable]:
+        """Return the tables, each fit for the statistics."""
         descriptors, _ = sorted_by_kind(self.stats_)
         if not descriptors:
             return []
+        joined = isinstance(self.embedding, list | tuple)
         tables: list[ElementTable | SpeciesTable] = [
             load_species_embedding(e) if _is_of_species(e) else load_embedding(e)
-            for e in self._embeddings()
+            for e in (self.embedding if joined else [self.embedding])
         ]
         if not tables:
             raise ValueError(f"embedding={self.embedding!r} is empty: name at least one table")
         for table in tables:
-            if isinstance(table, SpeciesTable):
-                assert species is not None
-                table.fill(species, self.missing)
-            else:
-                table.fill(compositions, self.missing)
             negative = [
                 name
                 for name, column in zip(table.feature_names, table.values.T, strict=True)
@@ -356,16 +348,22 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
 
     def _species(self, X: Any, compositions: Compositions) -> SpeciesCompositions | None:
         """Return the species in X, if a table asks for them."""
-        descriptors, _ = sorted_by_kind(self.stats_)
-        if not descriptors or not any(_is_of_species(e) for e in self._embeddings()):
+        if not any(isinstance(table, SpeciesTable) for table in self.tables_):
             return None
         table = find_formulas_at(X, self.formula_position_)
         items = None if table is None else table.formulas
         return species_of(items, compositions, guess=self.oxidation_states == "guess")
 
-    def _embeddings(self) -> list[Any]:
-        joined = isinstance(self.embedding, list | tuple)
-        return list(self.embedding) if joined else [self.embedding]
+    def _check_tables(
+        self, compositions: Compositions, species: SpeciesCompositions | None
+    ) -> None:
+        """Refuse what the tables lack, unless `missing` chose a fill."""
+        for table in self.tables_:
+            if isinstance(table, SpeciesTable):
+                assert species is not None
+                table.fill(species, self.missing)
+            else:
+                table.fill(compositions, self.missing)
 
     def _transform(
         self, table: CompositionTable, species: SpeciesCompositions | None
@@ -390,6 +388,14 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
                 )
         describe(compositions, [], matrices, features[:, sum(widths) : n_features], n_jobs)
         return features
+
+
+def refuse_repeated(names: np.ndarray, way_out: str) -> None:
+    """Refuse output features of the same name."""
+    index = pd.Index(names)
+    repeated = index[index.duplicated()].unique().tolist()
+    if repeated:
+        raise ValueError(f"more than one output feature would be called {few(repeated)}: {way_out}")
 
 
 def _is_of_species(embedding: Any) -> bool:

@@ -16,7 +16,7 @@ from .._validation import (
 )
 from ..embeddings import load_embedding
 from ..modules import fraction_statistics
-from ..pretrained import is_name, resolve, warn_of_known_targets
+from ..pretrained import known_weights, warn_of_known_targets
 from ._conflicts import warn_of_conflicts
 from ._extra_columns import N_RANGES, encode_ranges, range_edges
 from ._net import CompositionNet, LabelledCompositions, Targets
@@ -37,7 +37,7 @@ class Samples(NamedTuple):
     element_vectors : Tensor of shape (118, n_features)
         The element vectors, standardised.
     source : list of CompositionNet
-        Fitted nets whose encoders the members start from; empty without `init_from`.
+        Fitted nets whose weights the members start from; empty without `init_from`.
     """
 
     training: LabelledCompositions
@@ -109,8 +109,8 @@ class SamplePreparation(ArraysAsState):
         source = None
         if len(previous) < self.n_estimators:
             source = find_source(self.init_from, self.freeze)
-        if is_name(self.init_from):
-            warn_of_known_targets(resolve(self.init_from), table.compositions, labels)
+        if pretrained := known_weights(self.init_from):
+            warn_of_known_targets(pretrained, table.compositions, labels)
         self._learn_class_weights(y, _only(rows, weights))
         targets = self._encode_targets(y, _only(rows, weights), fit=not previous)
         trained = _labelled(rows, targets)

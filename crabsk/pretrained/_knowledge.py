@@ -21,11 +21,12 @@ HASH_BYTES = 5
 N_RANKS = 8
 # Fewer compositions may be in the same order by chance.
 ENOUGH_TO_RANK = 20
-# From this rank correlation on, a target is taken for the property, or for nearly the same.
+# From this share of the largest rank correlation on that there can be, a target is taken for the
+# property, or for nearly the same.
 SAME_RANKS = 0.95
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Knowledge:
     """What pretrained weights have seen.
 
@@ -65,6 +66,16 @@ class Knowledge:
             ranks[there, k] = 1 + np.floor(N_RANKS * share).astype(np.uint8)
         return cls(list(properties), hashes[order], ranks[order])
 
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Knowledge)
+            and self.properties == other.properties
+            and np.array_equal(self.hashes, other.hashes)
+            and np.array_equal(self.ranks, other.ranks)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
     def ranks_of(self, X: Compositions) -> np.ndarray:
         """Return the ranks of compositions, 0 for what was not seen, (n_compositions, P)."""
         hashes = hashes_of(X)
@@ -77,9 +88,11 @@ class Knowledge:
         ranks = self.ranks_of(X)
         found = {}
         for k, target in enumerate(y.T):
-            alike = [_likeness(known, target) for known in ranks.T]
-            if max(alike, default=0) >= SAME_RANKS:
-                found[k] = self.properties[int(np.argmax(alike))]
+            alike = [_correlation(known, target) for known in ranks.T]
+            # Of those as near as these ranks can tell, the one that tells most.
+            near = [size if size >= SAME_RANKS * most else 0.0 for size, most in alike]
+            if max(near, default=0):
+                found[k] = self.properties[int(np.argmax(near))]
         return found
 
     def write(self, path: Path) -> None:
@@ -114,12 +127,15 @@ def hashes_of(X: Compositions) -> np.ndarray:
     return np.array([int.from_bytes(digest) for digest in digests], dtype=np.uint64)
 
 
-def _likeness(known: np.ndarray, target: np.ndarray) -> float:
-    """Return the size of the rank correlation of a target with what is known; 0 if of too few."""
+def _correlation(known: np.ndarray, target: np.ndarray) -> tuple[float, float]:
+    """Return the size of the rank correlation of a target with what is known, and its limit.
+
+    Eight ranks tell the order of a narrow range in part only. The limit is the correlation of a
+    target that is in the same order. Both are 0 if too few are known, or all are of one rank.
+    """
     both = (known > 0) & ~np.isnan(target)
-    if both.sum() < ENOUGH_TO_RANK:
-        return 0.0
     a, b = rankdata(known[both]), rankdata(target[both])
-    if a.std() == 0 or b.std() == 0:
-        return 0.0
-    return float(abs(np.corrcoef(a, b)[0, 1]))
+    if both.sum() < ENOUGH_TO_RANK or a.std() == 0 or b.std() == 0:
+        return 0.0, 0.0
+    size, most = (np.corrcoef(*pair)[0, 1] for pair in ((a, b), (np.sort(a), np.sort(b))))
+    return float(abs(size)), float(most)

@@ -21,6 +21,14 @@ def is_name(value: Any) -> bool:
     return isinstance(value, str) and value in ("pretrained", *NAMES)
 
 
+def known_weights(value: Any) -> Path | None:
+    """Return the file of weights of which is known what they have seen; None of all else."""
+    if not is_name(value) and not isinstance(value, os.PathLike | str):
+        return None
+    path = resolve(value) if is_name(value) else Path(value)
+    return path if path.with_suffix(".npz").is_file() else None
+
+
 def resolve(weights: str | os.PathLike) -> Path:
     """Return the model file of weights, given by name or as a file.
 
@@ -31,11 +39,12 @@ def resolve(weights: str | os.PathLike) -> Path:
     """
     if is_name(weights):
         return _FOLDER / f"{LATEST if weights == 'pretrained' else weights}.crabsk"
-    if Path(weights).is_file():
-        return Path(weights).resolve()
+    path = Path(weights).absolute()
+    if path.is_file() and path.with_suffix(".npz").is_file():
+        return path
     raise ValueError(
         f"there are no weights {str(weights)!r}: choose one of {['pretrained', *NAMES]}, or give "
-        "the path of a file that benchmarks/make_pretrained.py made"
+        "the path of a file that benchmarks/make_pretrained.py made, with the .npz beside it"
     )
 
 

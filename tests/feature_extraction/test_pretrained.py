@@ -26,8 +26,15 @@ from sklearn.utils.estimator_checks import (
     check_transformer_get_feature_names_out_pandas,
     parametrize_with_checks,
 )
+from tiny import tiny_crabnet
 
-from crabsk import CompositionTransformer, CrabNetRegressor, PretrainedTransformer, load_model
+from crabsk import (
+    CompositionTransformer,
+    CrabNetRegressor,
+    PretrainedTransformer,
+    load_model,
+    save_model,
+)
 from crabsk.composition import TableWarning
 from crabsk.feature_extraction import _pretrained
 from crabsk.pretrained import UnlearntElementWarning, properties, resolve
@@ -183,6 +190,24 @@ def test_pickle_is_small_and_stands_alone():
 
 def test_clone_is_unfitted():
     assert not hasattr(clone(PretrainedTransformer().fit(FORMULAS)), "weights_")
+
+
+def test_a_column_that_is_called_like_a_feature():
+    X = pd.DataFrame({"formula": ["NaCl", "KCl"], "band_gap_mp_eV": [5.0, 4.9]})
+    with pytest.raises(ValueError, match="more than one output feature would be called 'band_gap"):
+        PretrainedTransformer().fit(X)
+
+
+def test_an_ordinary_model_file(some_formulas, tmp_path):
+    save_model(tiny_crabnet().fit(*some_formulas), tmp_path / "own.crabsk")
+    with pytest.raises(ValueError, match=r"make_pretrained\.py made, with the \.npz beside it"):
+        PretrainedTransformer(weights=tmp_path / "own.crabsk").fit(["NaCl"])
+
+
+def test_a_later_version_reads_them_in_silence(monkeypatch):
+    monkeypatch.setattr("crabsk.neural_network._saving.__version__", "17.0")
+    _pretrained._model.cache_clear()
+    assert len(PretrainedTransformer().fit_transform(["NaCl"])) == 1
 
 
 def test_unknown_weights():

@@ -81,6 +81,18 @@ class TestKnownTargets:
         related = values[:, :1] + 0.5 * RNG.normal(size=(len(FORMULAS), 1))
         assert knowledge.known_targets(X, related) == {}
 
+    @pytest.mark.parametrize("n_ranks", [2, 3, 5])
+    def test_of_a_narrow_range(self, n_ranks):
+        """One family of compounds, all of whose energies lie in a few of the ranks."""
+        values = RNG.normal(size=(len(FORMULAS), 2))
+        X = parse_formulas(FORMULAS)
+        knowledge = Knowledge.of(PROPERTIES, X, values)
+        narrow = np.flatnonzero(knowledge.ranks_of(X)[:, 0] <= n_ranks)
+        few = parse_formulas(np.array(FORMULAS)[narrow])
+        assert knowledge.known_targets(few, values[narrow, :1]) == {0: "energy"}
+        other = RNG.permutation(values[narrow, :1])
+        assert knowledge.known_targets(few, other) == {}
+
     def test_too_few_to_say(self, knowledge, values):
         n = ENOUGH_TO_RANK - 1
         X = parse_formulas([*FORMULAS[:n], *["XeKr", "XeKr2", "XeKr3"] * 20])

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from sklearn.model_selection import cross_val_score
 
@@ -94,9 +95,7 @@ class TestWarning:
     def test_of_classes(self, known_gaps):
         X, y = known_gaps
         classes = np.where(y > np.median(y), "wide", "narrow")
-        with warnings.catch_warnings():
-            # Two classes have other ranks than eight steps.
-            warnings.simplefilter("error", KnownTargetWarning)
+        with pytest.warns(KnownTargetWarning):
             CrabNetClassifier(**QUICK).fit(X, classes)
 
     def test_once_in_a_cross_validation(self, known_gaps):
@@ -105,6 +104,30 @@ class TestWarning:
             warnings.simplefilter("default", KnownTargetWarning)
             cross_val_score(CrabNetRegressor(**QUICK), X, y, cv=3)
         assert sum(w.category is KnownTargetWarning for w in caught) == 1
+
+    def test_of_weights_given_as_a_file(self, known_gaps):
+        X, y = known_gaps
+        file = resolve("pretrained")
+        with pytest.warns(KnownTargetWarning):
+            CrabNetRegressor(**QUICK | {"init_from": file}).fit(X, y)
+        with pytest.warns(KnownTargetWarning):
+            PretrainedTransformer(weights=str(file)).fit(X, y)
+
+    @pytest.mark.parametrize(
+        "form",
+        [
+            list,
+            pd.Series,
+            pl.Series,
+            lambda y: pd.Series([*y[:-1], pd.NA], dtype="Float64"),
+            lambda y: [*y[:-1], None],
+            lambda y: np.array([f"class {value:03.0f}" for value in y]),
+        ],
+    )
+    def test_whatever_y_is(self, known_gaps, form):
+        X, y = known_gaps
+        with pytest.warns(KnownTargetWarning):
+            PretrainedTransformer().fit(X, form(y))
 
     def test_none_from_nothing(self, known_gaps):
         X, y = known_gaps

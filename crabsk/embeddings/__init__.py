@@ -1,0 +1,14 @@
+"""Tables of the vectors of elements and of species."""
+
+from ._elements import MISSING, ElementTable, embedding_names, load_embedding
+from ._species import SpeciesTable, load_species_embedding, species_embedding_names
+
+__all__ = [
+    "MISSING",
+    "ElementTable",
+    "SpeciesTable",
+    "embedding_names",
+    "load_embedding",
+    "load_species_embedding",
+    "species_embedding_names",
+]
