@@ -40,7 +40,8 @@ def hurry(cls, **settings):
     @functools.wraps(original)
     def hurried(self, *args, **kwargs):
         original(self, *args, **kwargs)
-        vars(self).update(settings)
+        if len(kwargs) < 20:  # one that is read from a file has all parameters, and is fitted
+            vars(self).update(settings)
     cls.__init__ = hurried
 
 family = ("CrabNet", "Roost", "ElemNet")
