@@ -97,11 +97,11 @@ class FormulaReader:
     def _may_hold_a_point_between(self, text: str, amounts: Amounts) -> bool:
         """Whether it takes more care to say that no point divides compounds (`Al2O3.2SiO2`).
 
-        It does if there is no other decimal, or if an element comes twice.
+        It does if there is no other decimal, or if an element comes twice, be it as a zero.
         """
         if not (_POINT_BETWEEN.search(text) and _NON_METAL_BEFORE.search(text)):
             return False
-        n_read = sum(len(_read_term(term) or ()) for term in _FLAT.findall(text))
+        n_read = sum(len(_read_term(term) or ()) or 1 for term in _FLAT.findall(text))
         return len(_POINT_BETWEEN.findall(text)) == text.count(".") or n_read > len(amounts)
 
     def _read_spaced(self, text: str) -> Amounts | None:

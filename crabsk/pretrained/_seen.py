@@ -109,7 +109,7 @@ def properties(weights: str | os.PathLike = "pretrained") -> pd.DataFrame:
 def warn_of_known_targets(path: Path, X: Compositions, y: np.ndarray) -> None:
     """Warn of targets (n_samples, n_targets) that weights have learnt."""
     for k, name in read_knowledge(path).known_targets(X, y).items():
-        target = "the target" if y.shape[1] == 1 else f"target {k}"
+        target = "the target" if y.shape[1] == 1 else f"target or class {k}"
         # No figures: a cross-validation, whose folds differ in them, is to warn once.
         warn_of_table(
             f"{target} is, or is in the same order as, {name}, which the weights "

@@ -255,6 +255,8 @@ def test_in_scikit_learn(three_classes):
     np.testing.assert_allclose(calibrated.predict_proba(X).sum(axis=1), 1)
 
 
+# Their classes are ranges of an enthalpy that the pretrained weights have learnt.
+@pytest.mark.filterwarnings("ignore::crabsk.pretrained.KnownTargetWarning")
 def test_presets_fit(three_classes):
     X, y = three_classes
     for cls in CLASSIFIERS:

@@ -124,7 +124,8 @@ class TestParameters:
         with pytest.raises(ValueError, match="'accurate', 'default', 'fast', 'paper'"):
             CrabNetRegressor.from_preset("best")
 
-    @pytest.mark.parametrize("name", ["fast", "default", "accurate", "paper"])
+    @pytest.mark.filterwarnings("ignore::crabsk.pretrained.KnownTargetWarning")
+    @pytest.mark.parametrize("name", CrabNetRegressor.presets)
     def test_presets_fit(self, some_formulas, name):
         X, y = some_formulas
         estimator = CrabNetRegressor.from_preset(name, max_epochs=1, n_estimators=1)

@@ -89,7 +89,7 @@ class TestWarning:
     def test_of_one_of_several_targets(self, known_gaps):
         X, y = known_gaps
         other = np.random.default_rng(0).normal(size=len(y))
-        with pytest.warns(KnownTargetWarning, match="target 1 is"):
+        with pytest.warns(KnownTargetWarning, match="target or class 1 is"):
             CrabNetRegressor(**QUICK).fit(X, np.column_stack([other, y]))
 
     def test_of_classes(self, known_gaps):
