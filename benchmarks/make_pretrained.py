@@ -325,7 +325,13 @@ def write_page(path: Path) -> None:
 # ------------------------------------------------------------------------------------------ files
 
 
-def write(model: CrabNetRegressor, table: pd.DataFrame, path: Path, knowledge: Knowledge) -> None:
+def write(
+    model: CrabNetRegressor,
+    table: pd.DataFrame,
+    elements: list[str],
+    knowledge: Knowledge,
+    path: Path,
+) -> None:
     known = latest_errors()["error"]
     about = [
         {
@@ -340,8 +346,6 @@ def write(model: CrabNetRegressor, table: pd.DataFrame, path: Path, knowledge: K
         for p in PROPERTIES
         if p.name in table
     ]
-    X = parse_formulas(table.index.to_numpy(object))
-    elements = [ELEMENTS[z - 1] for z in np.unique(X.atomic_numbers)]
     write_estimator(model, path, weights=torch.bfloat16, properties=about, elements=elements)
     knowledge.write(path.with_suffix(".npz"))
     for file in (path, path.with_suffix(".npz")):
@@ -418,7 +422,8 @@ def main() -> None:
         model = load_model(path)
     else:
         raise SystemExit(f"{path} was trained on other data: remove it, or give another --name")
-    write(model, table, path, knowledge)
+    elements = [ELEMENTS[z - 1] for z in np.unique(X.atomic_numbers)]
+    write(model, table, elements, knowledge, path)
     if options.benchmark and options.name == "benchmark-1":
         # As they are in the file.
         measure_errors(load_model(path), left_out[table.columns], table)

@@ -23,8 +23,7 @@ from ._version import __version__
 FORMAT = 5
 """Version of what a file means; raised when another crabsk would read it otherwise.
 
-The pretrained weights must then be written anew: benchmarks/make_pretrained.py does not train those
-that it finds.
+The pretrained weights, which are such a file, must then be made anew.
 """
 
 # What unsound contents raise, on their way to a ValueError.

@@ -72,6 +72,8 @@ def species_of(
     tokens: list[tuple[int, float, float]] = []
     lengths = []
     errors = RowErrors()
+    # Worked out anew at each use of the property.
+    all_reduced = compositions.reduced_amounts if guess else compositions.amounts
     guesses: dict[bytes, list[tuple[int, float, float]]] = {}
     for row in range(len(compositions)):
         try:
@@ -84,7 +86,7 @@ def species_of(
             numbers, amounts = compositions.atomic_numbers[part], compositions.amounts[part]
             own = [(int(z), math.nan, float(n)) for z, n in zip(numbers, amounts, strict=True)]
             if guess and len(own):
-                reduced = compositions.reduced_amounts[part]
+                reduced = all_reduced[part]
                 key = numbers.tobytes() + reduced.tobytes()
                 if key not in guesses:
                     guesses[key] = _guessed(numbers, reduced)

@@ -178,11 +178,11 @@ class PretrainedTransformer(TransformerMixin, BaseEstimator):
         model = _model(resolve(self.weights_))
         features = np.zeros((len(table.compositions), n_features))
         rows = np.flatnonzero(table.compositions.lengths)
+        if not len(rows):
+            return features
         asked = model._with_features(
             CompositionTable(table.compositions.take(rows), table.extra[rows, :0])
         )
-        if not len(rows):
-            return features
         networks = model._networks()
         parts = []
         if self.output != "encoding":

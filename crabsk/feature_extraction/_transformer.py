@@ -386,7 +386,8 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
                 describe(
                     compositions, [t.fill(compositions, self.missing)], descriptors, own, n_jobs
                 )
-        describe(compositions, [], matrices, features[:, sum(widths) : n_features], n_jobs)
+        if matrices:
+            describe(compositions, [], matrices, features[:, sum(widths) : n_features], n_jobs)
         return features
 
 

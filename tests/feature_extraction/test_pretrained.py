@@ -6,26 +6,13 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from checks import names_of_checks
+from checks import NEVER_YIELDED, names_of_checks
 from features import FORMULAS
 from sklearn.base import clone
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline, make_union
-from sklearn.utils.estimator_checks import (
-    check_dataframe_column_names_consistency,
-    check_get_feature_names_out_error,
-    check_global_output_transform_pandas,
-    check_global_set_output_transform_polars,
-    check_n_features_in,
-    check_param_validation,
-    check_set_output_transform,
-    check_set_output_transform_pandas,
-    check_set_output_transform_polars,
-    check_transformer_get_feature_names_out,
-    check_transformer_get_feature_names_out_pandas,
-    parametrize_with_checks,
-)
+from sklearn.utils.estimator_checks import parametrize_with_checks
 from tiny import tiny_crabnet
 
 from crabsk import (
@@ -72,20 +59,7 @@ def test_no_check_is_left_out():
 @pytest.mark.filterwarnings("ignore::crabsk.pretrained.UnlearntElementWarning")
 @pytest.mark.parametrize(
     "check",
-    [
-        # Never yielded by parametrize_with_checks; scikit-learn calls them by name, too.
-        check_dataframe_column_names_consistency,
-        check_get_feature_names_out_error,
-        check_global_output_transform_pandas,
-        check_global_set_output_transform_polars,
-        check_n_features_in,
-        check_param_validation,
-        check_set_output_transform,
-        check_set_output_transform_pandas,
-        check_set_output_transform_polars,
-        check_transformer_get_feature_names_out,
-        check_transformer_get_feature_names_out_pandas,
-    ],
+    NEVER_YIELDED,
     ids=lambda f: f.__name__,
 )
 def test_checks_never_yielded(check):

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from checks import names_of_checks
+from checks import NEVER_YIELDED, names_of_checks
 from features import FORMULAS, TOY, transformed
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
@@ -14,20 +14,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import (
-    check_dataframe_column_names_consistency,
-    check_get_feature_names_out_error,
-    check_global_output_transform_pandas,
-    check_global_set_output_transform_polars,
-    check_n_features_in,
-    check_param_validation,
-    check_set_output_transform,
-    check_set_output_transform_pandas,
-    check_set_output_transform_polars,
-    check_transformer_get_feature_names_out,
-    check_transformer_get_feature_names_out_pandas,
-    parametrize_with_checks,
-)
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from crabsk._descriptors import STATISTICS
 from crabsk.composition import ELEMENTS, TableWarning, parse_formulas, read_compositions
@@ -67,20 +54,7 @@ def test_no_check_is_left_out():
 @pytest.mark.parametrize("stats", ["mean", "amount"])
 @pytest.mark.parametrize(
     "check",
-    [
-        # Never yielded by parametrize_with_checks; scikit-learn calls them by name, too.
-        check_dataframe_column_names_consistency,
-        check_get_feature_names_out_error,
-        check_global_output_transform_pandas,
-        check_global_set_output_transform_polars,
-        check_n_features_in,
-        check_param_validation,
-        check_set_output_transform,
-        check_set_output_transform_pandas,
-        check_set_output_transform_polars,
-        check_transformer_get_feature_names_out,
-        check_transformer_get_feature_names_out_pandas,
-    ],
+    NEVER_YIELDED,
     ids=lambda f: f.__name__,
 )
 def test_checks_never_yielded(check, stats):
