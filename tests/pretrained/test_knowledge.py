@@ -99,6 +99,11 @@ class TestKnownTargets:
         y = np.concatenate([values[:n, :1], RNG.normal(size=(60, 1))])
         assert knowledge.known_targets(X, y) == {}
 
+    def test_repeated_compositions_count_once(self, knowledge, values):
+        n = ENOUGH_TO_RANK - 1
+        X = parse_formulas(FORMULAS[:n] * 4)
+        assert knowledge.known_targets(X, np.tile(values[:n, :1], (4, 1))) == {}
+
     def test_constant_target(self, knowledge):
         X = parse_formulas(FORMULAS)
         assert knowledge.known_targets(X, np.ones((len(FORMULAS), 1))) == {}
