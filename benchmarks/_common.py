@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 DATA = ROOT / ".." / "shared" / "data"
 # What make_pretrained.py --benchmark makes; from the folder of the repository, in which benchmarks
 # run, so that results name no machine's folders.
-BENCHMARK_WEIGHTS = "build/pretrained/benchmark-1.crabsk"
+BENCHMARK_WEIGHTS = "benchmarks/weights/benchmark-1.crabsk"
 
 
 class Rows(NamedTuple):

@@ -2,7 +2,7 @@
 
 ``python benchmarks/make_pretrained.py`` makes those that ship with the package:
 ``crabsk/pretrained/data/pretrained-1.crabsk``, the networks, and ``pretrained-1.npz``, what they
-have seen. With ``--benchmark`` it makes those for published figures, in ``build/pretrained``: no
+have seen. With ``--benchmark`` it makes those for published figures, in ``benchmarks/weights``: no
 composition of the evaluated sets is in their training, whatever the property. Interrupted, it goes
 on where it was.
 
@@ -48,6 +48,7 @@ EVALUATED = (
     "tables/liion_log10_conductivity",
 )
 SHIPPED = ROOT / "crabsk" / "pretrained" / "data"
+FOR_BENCHMARKS = ROOT / "benchmarks" / "weights"
 BUILD = ROOT / "build" / "pretrained"
 ERRORS = "pretrained_errors"
 """Of the results: what the benchmark weights have on compositions that they do not know."""
@@ -386,7 +387,8 @@ def read_options() -> argparse.Namespace:
     parser.add_argument(
         "--out",
         type=Path,
-        help="folder (default: that of the package for pretrained-1, build/pretrained for others)",
+        help="folder (default: that of the package for pretrained-1, benchmarks/weights for "
+        "benchmark-1, build/pretrained for others)",
     )
     parser.add_argument(
         "--markdown", type=Path, metavar="PATH", help="put a table of the properties into this file"
@@ -396,7 +398,7 @@ def read_options() -> argparse.Namespace:
         is_own = options.exclude or options.without or options.rows
         options.name = "own" if is_own else "benchmark-1" if options.benchmark else LATEST
     if options.out is None:
-        options.out = SHIPPED if options.name == LATEST else BUILD
+        options.out = {LATEST: SHIPPED, "benchmark-1": FOR_BENCHMARKS}.get(options.name, BUILD)
     return options
 
 

@@ -18,7 +18,6 @@ from ._saving import SAVEABLE as SAVEABLE
 from ._saving import read_estimator as read_estimator
 from ._saving import write_estimator as write_estimator
 from ._trace_warning import TraceWarning
-from ._training import one_cycle as one_cycle
 
 __all__ = [
     "ConflictingTargetsWarning",

@@ -29,7 +29,7 @@ from ._threads import survive_fork, train_members
 from ._time_limit import shorten
 from ._training import train_member
 
-_HISTORY = ("epoch", "train_loss", "valid_loss", "dur")
+_HISTORY = ("epoch", "train_loss", "valid_loss", "learning_rate", "dur")
 
 
 class BaseCompositionNetwork(CallbackSupport, MemberPlanning, ABC):
@@ -93,7 +93,7 @@ class BaseCompositionNetwork(CallbackSupport, MemberPlanning, ABC):
         embedding: Any,
         max_epochs: int | str,
         batch_size: int | str,
-        learning_rate: float,
+        learning_rate: float | str,
         weight_decay: float,
         fraction_noise: float,
         n_estimators: int,

@@ -18,6 +18,11 @@ from ._plan import batch_near
 # Statistics of a composition-based feature vector that a network sees.
 CBFV_STATS = ["mean", "std"]
 
+# Peak of the schedule from nothing; and from other networks, with that many samples or more. Fewer
+# samples are to move less of what the source knows.
+LEARNING_RATE = 2e-3
+TRANSFER_LEARNING_RATE, TRANSFER_LENGTH = 4e-3, 4000
+
 PAPER: dict[str, Any] = {
     "architecture": "paper",
     "cbfv": None,
@@ -30,7 +35,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"d_model": 64, "n_estimators": 2, "learning_rate": 3e-3},
     "default": {},
     "accurate": {"n_estimators": 12},
-    "pretrained": {"init_from": "pretrained-1", "max_epochs": 20, "learning_rate": 4e-3},
+    "pretrained": {"init_from": "pretrained-1", "max_epochs": 16, "learning_rate": "auto"},
     "paper": PAPER,
 }
 CONSTRAINTS: dict[str, Any] = {
@@ -38,6 +43,7 @@ CONSTRAINTS: dict[str, Any] = {
     "n_layers": [Interval(Integral, 0, None, closed="left")],
     "architecture": [StrOptions({"crabsk", "paper"})],
     "n_experts": [Interval(Integral, 1, None, closed="left")],
+    "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
     "cbfv": [StrOptions(set(embedding_names())), None],
     "dropout": [Interval(Real, 0, 1, closed="left")],
 }
@@ -89,6 +95,13 @@ class BaseCrabNet(BaseCompositionNetwork):
         # pass, and large ones as many as precise labels need.
         least = min(64, batch_near(n_rows / 8, least=4))
         return batch_near(n_rows / 16, least=least, most=256)
+
+    def _learning_rate(self, n_rows: int) -> float:
+        if not isinstance(self.learning_rate, str):
+            return self.learning_rate
+        if self.init_from is None:
+            return LEARNING_RATE
+        return TRANSFER_LEARNING_RATE * min(1.0, n_rows / TRANSFER_LENGTH) ** (1 / 3)
 
     def _optimizer(self) -> type[torch.optim.Optimizer]:
         return torch.optim.AdamW if self.architecture == "paper" else MuonAdamW

@@ -75,8 +75,10 @@ class CrabNetClassifier(CompositionClassifier, BaseCrabNet):
         to 256; below 512 samples, that nearest to n_samples / 8. In the paper's architecture it is
         n_samples / 32, from 32 to 512.
 
-    learning_rate : float, default=0.002
-        Peak of the one-cycle schedule.
+    learning_rate : float or "auto", default=0.002
+        Peak of the one-cycle schedule. "auto" takes 0.002 for networks that train from nothing.
+        With `init_from` it takes ``0.004 * (n_samples / 4000) ** (1/3)``, at most 0.004: few
+        labels are to move little of what the source knows.
 
     weight_decay : float, default=0.01
         Decoupled weight decay.
@@ -162,9 +164,10 @@ class CrabNetClassifier(CompositionClassifier, BaseCrabNet):
         The fitted members; ``nets_[k].module_`` is the torch network.
 
     history_ : list of list of dict
-        For each member and epoch "train_loss", "valid_loss" (where there is validation data) and
-        the duration in seconds, "dur". A regressor's losses are those of the standardised target;
-        to the training loss, the plain ones have the likelihood added that teaches the uncertainty.
+        For each member and epoch "train_loss", "valid_loss" (where there is validation data), the
+        "learning_rate" at its end and its duration in seconds, "dur". A regressor's losses are
+        those of the standardised target; to the training loss, the plain ones have the likelihood
+        added that teaches the uncertainty.
 
     n_iter_ : int
         Number of passes over the training samples, that of the member with most.
@@ -230,7 +233,7 @@ class CrabNetClassifier(CompositionClassifier, BaseCrabNet):
         class_weight: Any = None,
         max_epochs: int | str = "auto",
         batch_size: int | str = "auto",
-        learning_rate: float = 2e-3,
+        learning_rate: float | str = 2e-3,
         weight_decay: float = 0.01,
         fraction_noise: float = 0.02,
         n_estimators: int = 6,

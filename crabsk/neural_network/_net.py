@@ -232,6 +232,11 @@ class CompositionNet(NeuralNet):
             self._parts.for_shares(move)
         return step
 
+    def on_epoch_end(self, *args: Any, **kwargs: Any) -> None:
+        """Note the learning rate that the epoch ended with."""
+        self.history.record("learning_rate", self.optimizer_.param_groups[0]["lr"])
+        super().on_epoch_end(*args, **kwargs)
+
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Compute the loss of a batch and its gradients."""
         if self._parts is None:

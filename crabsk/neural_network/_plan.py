@@ -95,6 +95,7 @@ class MemberPlanning(SamplePreparation):
 
     max_epochs: int | str
     batch_size: int | str
+    learning_rate: float | str
     weight_decay: float
     precision: str
     callbacks: Any
@@ -142,7 +143,7 @@ class MemberPlanning(SamplePreparation):
             max_epochs=self._n_epochs(n_rows),
             batch_size=self._batch_size(n_rows),
             optimizer=self._optimizer(),
-            learning_rate=self.learning_rate,
+            learning_rate=self._learning_rate(n_rows),
             weight_decay=self.weight_decay,
             fraction_noise=self.fraction_noise,
             patience=self.n_iter_no_change,
@@ -152,6 +153,11 @@ class MemberPlanning(SamplePreparation):
 
     def _optimizer(self) -> type[torch.optim.Optimizer]:
         return torch.optim.AdamW
+
+    def _learning_rate(self, n_rows: int) -> float:
+        """Return the peak of the schedule."""
+        assert not isinstance(self.learning_rate, str)
+        return self.learning_rate
 
     def _batch_size(self, n_rows: int) -> int:
         """Return the number of compositions in a batch."""

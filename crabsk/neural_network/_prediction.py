@@ -50,7 +50,7 @@ class FittedNetworks(BaseEstimator):
     callbacks_: list[list[Any]]
     formula_position_: int | None
     missing: str
-    learning_rate: float
+    learning_rate: float | str
     progress: bool
     _element_table: ElementTable
     _least_fraction: float
@@ -191,7 +191,7 @@ class FittedNetworks(BaseEstimator):
                 )
         raise ValueError(
             f"{problem}Its weights are too large: the training diverged; fit again with a "
-            f"learning_rate below {self.learning_rate}"
+            f"lower learning_rate (it was {self.learning_rate})"
         )
 
     def _answers(

@@ -140,9 +140,10 @@ class RoostClassifier(CompositionClassifier, BaseRoost):
         The fitted members; ``nets_[k].module_`` is the torch network.
 
     history_ : list of list of dict
-        For each member and epoch "train_loss", "valid_loss" (where there is validation data) and
-        the duration in seconds, "dur". A regressor's losses are those of the standardised target;
-        to the training loss, the plain ones have the likelihood added that teaches the uncertainty.
+        For each member and epoch "train_loss", "valid_loss" (where there is validation data), the
+        "learning_rate" at its end and its duration in seconds, "dur". A regressor's losses are
+        those of the standardised target; to the training loss, the plain ones have the likelihood
+        added that teaches the uncertainty.
 
     n_iter_ : int
         Number of passes over the training samples, that of the member with most.

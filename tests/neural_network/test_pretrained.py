@@ -50,6 +50,19 @@ def test_it_knows_formation_enthalpies(formation_enthalpy):
     assert errors[0] < 0.7 * errors[1]
 
 
+@pytest.mark.parametrize(
+    ("init_from", "rate"),
+    [("pretrained", 0.004 * (60 / 4000) ** (1 / 3)), (None, 0.002)],
+)
+def test_few_labels_move_little(init_from, rate, some_formulas):
+    X, y = some_formulas
+    model = CrabNetRegressor(
+        init_from=init_from, learning_rate="auto", max_epochs=5, n_estimators=1, random_state=0
+    ).fit(X, y)
+    # A fifth of the way is the peak.
+    assert model.history_[0][0]["learning_rate"] == pytest.approx(rate, rel=0.01)
+
+
 def test_columns_and_several_targets(some_formulas):
     X, y = some_formulas
     frame = pd.DataFrame({"formula": X, "T": np.linspace(300, 900, 60)})

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ...neural_network import BaseCompositionNetwork, one_cycle
+from ...neural_network import BaseCompositionNetwork
 from ._common import COLORS, GREY, check_matplotlib_support, one_axes
 
 
@@ -95,8 +95,8 @@ class TrainingHistoryDisplay:
         training loss has a likelihood added that teaches the uncertainty: the two differ by more
         than what was not learnt.
 
-        The learning rate is that of the built-in one-cycle schedule. With ``max_epochs="auto"``
-        and early stopping, its length is not known, and it is left out.
+        The learning rate is that of the member with most epochs. Saved models whose history has no
+        learning rates show none.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         if not isinstance(estimator, BaseCompositionNetwork):
@@ -105,11 +105,12 @@ class TrainingHistoryDisplay:
             )
         check_is_fitted(estimator)
         history = estimator.history_
+        rates = _column([max(history, key=len)], "learning_rate")
         beside = hasattr(estimator, "loss") and estimator._detaches_uncertainty()
         return cls(
             train_loss=_column(history, "train_loss"),
             valid_loss=_column(history, "valid_loss"),
-            learning_rate=_learning_rates(estimator, max(map(len, history))),
+            learning_rate=rates[0] if rates else None,
             train_name="training (with uncertainty)" if beside else "training",
         ).plot(ax)
 
@@ -171,14 +172,3 @@ class TrainingHistoryDisplay:
 def _column(history: list[list[dict[str, float]]], key: str) -> list[np.ndarray]:
     """Return one figure of each member's epochs, where they have it."""
     return [np.array([epoch[key] for epoch in member]) for member in history if key in member[0]]
-
-
-def _learning_rates(estimator: Any, n_epochs: int) -> np.ndarray | None:
-    """Return the learning rate at the end of each epoch, if its schedule is known."""
-    length = estimator.max_epochs
-    if length == "auto":
-        if estimator.n_iter_no_change is not None:
-            return None
-        length = n_epochs
-    shares = [one_cycle(epoch, length) for epoch in range(1, n_epochs + 1)]
-    return estimator.learning_rate * np.array(shares)
