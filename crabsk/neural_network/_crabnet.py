@@ -18,10 +18,10 @@ from ._plan import batch_near
 # Statistics of a composition-based feature vector that a network sees.
 CBFV_STATS = ["mean", "std"]
 
-# Peak of the schedule from nothing; and from other networks, with that many samples or more. Fewer
-# samples are to move less of what the source knows.
+# Peak of the schedule from nothing; and from other networks, with the larger number of samples. Fewer
+# are to move less of what the source knows; still fewer would be too few steps.
 LEARNING_RATE = 2e-3
-TRANSFER_LEARNING_RATE, TRANSFER_LENGTH = 4e-3, 4000
+TRANSFER_LEARNING_RATE, TRANSFER_LENGTHS = 4e-3, (100, 4000)
 
 PAPER: dict[str, Any] = {
     "architecture": "paper",
@@ -101,7 +101,8 @@ class BaseCrabNet(BaseCompositionNetwork):
             return self.learning_rate
         if self.init_from is None:
             return LEARNING_RATE
-        return TRANSFER_LEARNING_RATE * min(1.0, n_rows / TRANSFER_LENGTH) ** (1 / 3)
+        fewest, most = TRANSFER_LENGTHS
+        return float(TRANSFER_LEARNING_RATE * (np.clip(n_rows, fewest, most) / most) ** (1 / 3))
 
     def _optimizer(self) -> type[torch.optim.Optimizer]:
         return torch.optim.AdamW if self.architecture == "paper" else MuonAdamW

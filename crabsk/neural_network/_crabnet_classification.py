@@ -77,8 +77,8 @@ class CrabNetClassifier(CompositionClassifier, BaseCrabNet):
 
     learning_rate : float or "auto", default=0.002
         Peak of the one-cycle schedule. "auto" takes 0.002 for networks that train from nothing.
-        With `init_from` it takes ``0.004 * (n_samples / 4000) ** (1/3)``, at most 0.004: few
-        labels are to move little of what the source knows.
+        With `init_from` it takes ``0.004 * (n / 4000) ** (1/3)``, with n the number of samples, but
+        from 100 to 4000: few labels are to move little of what the source knows.
 
     weight_decay : float, default=0.01
         Decoupled weight decay.

@@ -52,7 +52,7 @@ def test_it_knows_formation_enthalpies(formation_enthalpy):
 
 @pytest.mark.parametrize(
     ("init_from", "rate"),
-    [("pretrained", 0.004 * (60 / 4000) ** (1 / 3)), (None, 0.002)],
+    [("pretrained", 0.004 * (100 / 4000) ** (1 / 3)), (None, 0.002)],
 )
 def test_few_labels_move_little(init_from, rate, some_formulas):
     X, y = some_formulas
