@@ -18,8 +18,8 @@ from ._plan import batch_near
 # Statistics of a composition-based feature vector that a network sees.
 CBFV_STATS = ["mean", "std"]
 
-# Peak of the schedule from nothing; and from other networks, with the larger number of samples. Fewer
-# are to move less of what the source knows; still fewer would be too few steps.
+# Peak of the schedule from nothing; and from other networks, with the larger number of samples.
+# Fewer are to move less of what the source knows. Below the smaller number, steps are few as well.
 LEARNING_RATE = 2e-3
 TRANSFER_LEARNING_RATE, TRANSFER_LENGTHS = 4e-3, (100, 4000)
 
