@@ -18,10 +18,13 @@ from ._plan import batch_near
 # Statistics of a composition-based feature vector that a network sees.
 CBFV_STATS = ["mean", "std"]
 
-# Peak of the schedule from nothing; and from other networks, with the larger number of samples.
-# Fewer are to move less of what the source knows. Below the smaller number, steps are few as well.
+# Peak of the schedule from nothing.
 LEARNING_RATE = 2e-3
-TRANSFER_LEARNING_RATE, TRANSFER_LENGTHS = 4e-3, (100, 4000)
+# From other networks, with so many samples or more: the peak, and the share of the usual passes.
+# Fewer samples are learnt in smaller and more steps, by the cube root of their number.
+TRANSFER_LENGTH = 4000
+TRANSFER_LEARNING_RATE, FEWEST_SAMPLES = 4e-3, 100
+TRANSFER_SHARE, LARGEST_SHARE = 0.27, 0.67
 
 PAPER: dict[str, Any] = {
     "architecture": "paper",
@@ -35,7 +38,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"d_model": 64, "n_estimators": 2, "learning_rate": 3e-3},
     "default": {},
     "accurate": {"n_estimators": 12},
-    "pretrained": {"init_from": "pretrained-1", "max_epochs": 16, "learning_rate": "auto"},
+    "pretrained": {"init_from": "pretrained-1", "learning_rate": "auto"},
     "paper": PAPER,
 }
 CONSTRAINTS: dict[str, Any] = {
@@ -101,8 +104,15 @@ class BaseCrabNet(BaseCompositionNetwork):
             return self.learning_rate
         if self.init_from is None:
             return LEARNING_RATE
-        fewest, most = TRANSFER_LENGTHS
-        return float(TRANSFER_LEARNING_RATE * (np.clip(n_rows, fewest, most) / most) ** (1 / 3))
+        n = np.clip(n_rows, FEWEST_SAMPLES, TRANSFER_LENGTH)
+        return float(TRANSFER_LEARNING_RATE * (n / TRANSFER_LENGTH) ** (1 / 3))
+
+    def _n_epochs(self, n_rows: int) -> int:
+        usual = super()._n_epochs(n_rows)
+        if not isinstance(self.max_epochs, str) or self.init_from is None:
+            return usual
+        share = TRANSFER_SHARE * max(1.0, TRANSFER_LENGTH / n_rows) ** (1 / 3)
+        return max(1, round(usual * min(share, LARGEST_SHARE)))
 
     def _optimizer(self) -> type[torch.optim.Optimizer]:
         return torch.optim.AdamW if self.architecture == "paper" else MuonAdamW

@@ -71,7 +71,9 @@ class CrabNetRegressor(CompositionRegressor, BaseCrabNet):
 
     max_epochs : int or "auto", default="auto"
         Number of passes over the training samples. "auto" takes 60 for up to 10,000 samples, and
-        ``60 * sqrt(10_000 / n_samples)`` beyond.
+        ``60 * sqrt(10_000 / n_samples)`` beyond. With `init_from` it takes fewer: a quarter of that
+        from 4000 samples on, two thirds up to 250, and a share that falls with the cube root of
+        n_samples in between.
 
     batch_size : int or "auto", default="auto"
         Compositions in a batch. "auto" takes the power of two nearest to n_samples / 16, from 64
@@ -81,7 +83,7 @@ class CrabNetRegressor(CompositionRegressor, BaseCrabNet):
     learning_rate : float or "auto", default=0.002
         Peak of the one-cycle schedule. "auto" takes 0.002 for networks that train from nothing.
         With `init_from` it takes ``0.004 * (n / 4000) ** (1/3)``, with n the number of samples, but
-        from 100 to 4000: few labels are to move little of what the source knows.
+        from 100 to 4000.
 
     weight_decay : float, default=0.01
         Decoupled weight decay.

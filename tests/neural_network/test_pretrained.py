@@ -43,8 +43,8 @@ def test_it_knows_formation_enthalpies(formation_enthalpy):
     order = np.random.default_rng(0).permutation(len(X))
     train, test = order[:50], order[50:450]
     known, nothing = (
-        CrabNetRegressor.from_preset(name, n_estimators=2, random_state=0).fit(X[train], y[train])
-        for name in ("pretrained", "default")
+        CrabNetRegressor.from_preset(name, n_estimators=1, random_state=0).fit(X[train], y[train])
+        for name in ("pretrained", "fast")
     )
     errors = [np.abs(model.predict(X[test]) - y[test]).mean() for model in (known, nothing)]
     assert errors[0] < 0.7 * errors[1]
@@ -61,6 +61,15 @@ def test_few_labels_move_little(init_from, rate, some_formulas):
     ).fit(X, y)
     # A fifth of the way is the peak.
     assert model.history_[0][0]["learning_rate"] == pytest.approx(rate, rel=0.01)
+
+
+def test_a_start_needs_fewer_passes():
+    usual = CrabNetRegressor()
+    start = CrabNetRegressor.from_preset("pretrained")
+    # Not by fits, which would take hours.
+    assert [usual._n_epochs(n) for n in (100, 4000, 40_000)] == [60, 60, 30]
+    assert [start._n_epochs(n) for n in (100, 1000, 4000, 40_000)] == [40, 26, 16, 8]
+    assert start.set_params(max_epochs=3)._n_epochs(4000) == 3
 
 
 def test_columns_and_several_targets(some_formulas):
