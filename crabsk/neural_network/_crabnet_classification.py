@@ -68,7 +68,7 @@ class CrabNetClassifier(CompositionClassifier, BaseCrabNet):
 
     max_epochs : int or "auto", default="auto"
         Number of passes over the training samples. "auto" takes 60 for up to 10,000 samples, and
-        ``60 * sqrt(10_000 / n_samples)`` beyond. With `init_from` it takes fewer: a quarter of that
+        ``60 * sqrt(10_000 / n_samples)`` beyond. With `init_from` it takes fewer: 27 % of that
         from 4000 samples on, two thirds up to 250, and a share that falls with the cube root of
         n_samples in between.
 
