@@ -204,7 +204,7 @@ def test_own_mapping():
         (pd.DataFrame({"a": [1j]}, index=["Fe"]), "features that are no numbers: 'a'"),
         (pd.DataFrame({"a": [np.inf], "b": [1]}, index=["Fe"]), "infinite values in 'a'"),
         ({"Fe": [1, np.nan], "O": [2, np.nan]}, "'custom' has no value at all in '1': drop it"),
-        ({"Fe": [1, 2], "O": [1]}, r"vectors of the elements have different lengths: \[1, 2\]"),
+        ({"Fe": [1, 2], "O": [1]}, r"vectors have different lengths: \[1, 2\]"),
         ({"Fe": 1.5}, r"vector of 'Fe' must be a 1-D .* is a vector of length 1\), got 1.5"),
         ({"Fe": [[1.0]]}, r"vector of 'Fe' must be a 1-D sequence of numbers .* got \[\[1.0\]\]"),
         ({"Fe": ["1", "2"]}, "vector of 'Fe' must be a 1-D sequence of numbers"),

@@ -2,6 +2,7 @@
 
 from ._elements import MISSING, ElementTable, embedding_names, load_embedding
 from ._species import SpeciesTable, load_species_embedding, species_embedding_names
+from ._species import is_of_species as is_of_species
 
 __all__ = [
     "MISSING",

@@ -33,7 +33,7 @@ _ONE_HOT = "onehot"
 # One-hot vectors of ElemNet's 86 elements: up to Pu, but for He, Ne, Ar, Po, At, Rn, Fr and Ra.
 _ELEMNET = "elemnet"
 _ELEMNET_ELEMENTS = [z for z in range(1, 95) if z not in {2, 10, 18, 84, 85, 86, 87, 88}]
-_OWN_NAME = "custom"
+OWN_NAME = "custom"
 
 # Labels in elementembeddings' tables that are no symbols of today's. `random_200` has a row `Lv`
 # and two more, at the places of Ts and Og, that both say `Uuh` (Lv's old name): which is which
@@ -219,11 +219,11 @@ def load_embedding(embedding: Any) -> ElementTable:
     if isinstance(embedding, str):
         return _load_named(embedding)
     if isinstance(embedding, pd.DataFrame):
-        return _from_frame(_OWN_NAME, embedding)
+        return _from_frame(OWN_NAME, embedding)
     if isinstance(embedding, Mapping):
-        return _from_frame(_OWN_NAME, _mapping_to_frame(embedding))
+        return _from_frame(OWN_NAME, mapping_to_frame(embedding))
     if hasattr(embedding, "as_dataframe") and hasattr(embedding, "embedding_name"):
-        name = embedding.embedding_name or _OWN_NAME
+        name = embedding.embedding_name or OWN_NAME
         return _from_frame(name, _with_todays_symbols(embedding.as_dataframe()))
     raise TypeError(
         "an embedding is a name, a pandas DataFrame indexed by element symbol, a mapping symbol -> "
@@ -254,7 +254,7 @@ def _load_named(name: str) -> ElementTable:
         else:
             vectors = json.loads(path.read_text())
             scalar = not isinstance(next(iter(vectors.values())), list)
-            frame = _scale_to_frame(vectors) if scalar else _mapping_to_frame(vectors)
+            frame = _scale_to_frame(vectors) if scalar else mapping_to_frame(vectors)
     for position, symbols in _FILLED.get(name.removesuffix("_sc"), {}).items():
         frame.loc[symbols.split(), frame.columns[position]] = np.nan
     return _from_frame(name, _with_todays_symbols(frame))
@@ -270,7 +270,8 @@ def _scale_to_frame(positions: dict[str, int]) -> pd.DataFrame:
     return pd.DataFrame(np.eye(len(symbols)), index=symbols, columns=symbols)
 
 
-def _mapping_to_frame(vectors: Mapping[str, Any]) -> pd.DataFrame:
+def mapping_to_frame(vectors: Mapping[str, Any]) -> pd.DataFrame:
+    """Return a table with a row for each vector."""
     arrays = {}
     for symbol, vector in vectors.items():
         array = np.asarray(vector)
@@ -282,7 +283,7 @@ def _mapping_to_frame(vectors: Mapping[str, Any]) -> pd.DataFrame:
         arrays[symbol] = array
     lengths = {len(array) for array in arrays.values()}
     if len(lengths) > 1:
-        raise ValueError(f"the vectors of the elements have different lengths: {sorted(lengths)}")
+        raise ValueError(f"the vectors have different lengths: {sorted(lengths)}")
     return pd.DataFrame(list(arrays.values()), index=pd.Index(list(arrays), dtype=object))
 
 
@@ -294,16 +295,27 @@ def _with_todays_symbols(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _from_frame(name: str, frame: pd.DataFrame) -> ElementTable:
     """Check a table and put its rows in order of atomic number."""
-    if not frame.size:
-        raise ValueError(f"embedding {name!r} is empty: its shape is {frame.shape}")
     unknown = [label for label in frame.index if label not in ATOMIC_NUMBERS]
     if unknown:
         raise ValueError(
             f"embedding {name!r} has rows that are no element symbols: {few(unknown)} (a "
             "DataFrame must be indexed by symbol, such as with frame.set_index('element'))"
         )
+    numbers = checked_numbers(name, frame, "elements")
+    values = np.full((N_ELEMENTS, numbers.shape[1]), np.nan)
+    values[[ATOMIC_NUMBERS[symbol] - 1 for symbol in frame.index]] = numbers
+    return ElementTable(name, read_only(values), tuple(map(str, frame.columns)))
+
+
+def checked_numbers(name: str, frame: pd.DataFrame, rows: str) -> np.ndarray:
+    """Return the numbers of a table, NaN where unknown; refuse what is none, or stands twice.
+
+    `rows` says what its rows are.
+    """
+    if not frame.size:
+        raise ValueError(f"embedding {name!r} is empty: its shape is {frame.shape}")
     feature_names = tuple(map(str, frame.columns))
-    for labels, what in ((frame.index, "elements"), (pd.Index(feature_names), "features")):
+    for labels, what in ((frame.index, rows), (pd.Index(feature_names), "features")):
         repeated = labels[labels.duplicated()].unique().tolist()
         if repeated:
             raise ValueError(f"embedding {name!r} has {what} more than once: {few(repeated)}")
@@ -326,9 +338,7 @@ def _from_frame(name: str, frame: pd.DataFrame) -> ElementTable:
         raise ValueError(
             f"embedding {name!r} has no value at all in {_few_at(feature_names, void)}: drop it"
         )
-    values = np.full((N_ELEMENTS, len(feature_names)), np.nan)
-    values[[ATOMIC_NUMBERS[symbol] - 1 for symbol in frame.index]] = numbers
-    return ElementTable(name, read_only(values), feature_names)
+    return numbers
 
 
 def read_only(values: np.ndarray) -> np.ndarray:

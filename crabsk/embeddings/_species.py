@@ -1,14 +1,16 @@
 """Tables of the vectors of species: elements in oxidation states."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import as_file, files
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from elementembeddings.utils.config import DEFAULT_SPECIES_EMBEDDINGS
 
-from .._text import ERRORS_SHOWN
+from .._text import ERRORS_SHOWN, few
 from ..composition import (
     ATOMIC_NUMBERS,
     ELEMENTS,
@@ -16,7 +18,7 @@ from ..composition import (
     SpeciesCompositions,
     split_species,
 )
-from ._elements import read_only
+from ._elements import OWN_NAME, checked_numbers, mapping_to_frame, read_only
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,15 +135,33 @@ def species_embedding_names() -> list[str]:
     return sorted(DEFAULT_SPECIES_EMBEDDINGS)
 
 
-@cache
-def load_species_embedding(name: str) -> SpeciesTable:
+def is_of_species(embedding: Any) -> bool:
+    """Whether what is given as an embedding has vectors of species, not of elements."""
+    if isinstance(embedding, str):
+        return embedding in DEFAULT_SPECIES_EMBEDDINGS
+    if _is_of_library(embedding):
+        return True
+    labels = embedding.index if isinstance(embedding, pd.DataFrame) else embedding
+    if not isinstance(labels, pd.Index | Mapping):
+        return False
+    return any(isinstance(label, str) and split_species(label) for label in labels)
+
+
+def _is_of_library(embedding: Any) -> bool:
+    """Whether it is a SpeciesEmbedding, whose module is not imported: see `_elements`."""
+    return hasattr(embedding, "get_element_oxi_states") and hasattr(embedding, "embedding_name")
+
+
+def load_species_embedding(embedding: Any) -> SpeciesTable:
     """Return a table of the vectors of species.
 
     Parameters
     ----------
-    name : str
-        A name of `species_embedding_names`. "skipspecies" are the vectors of SkipSpecies [1]_;
-        in "skipspecies_induced", those of rare species were induced from their neighbours.
+    embedding : str, DataFrame, mapping or SpeciesEmbedding
+        A name of `species_embedding_names`, a DataFrame indexed by species such as ``Fe3+``, a
+        mapping from species to vector, or a ``SpeciesEmbedding`` of elementembeddings.
+        "skipspecies" are the vectors of SkipSpecies [1]_; in "skipspecies_induced", those of rare
+        species were induced from their neighbours.
 
     Returns
     -------
@@ -149,8 +169,11 @@ def load_species_embedding(name: str) -> SpeciesTable:
 
     Raises
     ------
+    TypeError
+        If `embedding` is none of these.
     ValueError
-        If there is no such table.
+        If there is no such table; or if yours has rows that are no species, or that stand there
+        twice, or values that are missing or no finite numbers.
 
     References
     ----------
@@ -162,7 +185,27 @@ def load_species_embedding(name: str) -> SpeciesTable:
     >>> from crabsk.embeddings import load_species_embedding
     >>> len(load_species_embedding("skipspecies_induced").species)
     336
+    >>> load_species_embedding({"Fe2+": [0.78], "Fe3+": [0.645]}).species
+    {(26, 2.0): 0, (26, 3.0): 1}
     """
+    if isinstance(embedding, str):
+        return _load_named(embedding)
+    if _is_of_library(embedding):
+        name = embedding.embedding_name or OWN_NAME
+        frame = mapping_to_frame(embedding.embeddings)
+        return _from_frame(name, frame.set_axis(embedding.feature_labels, axis=1))
+    if isinstance(embedding, pd.DataFrame):
+        return _from_frame(OWN_NAME, embedding)
+    if isinstance(embedding, Mapping):
+        return _from_frame(OWN_NAME, mapping_to_frame(embedding))
+    raise TypeError(
+        "an embedding of species is a name, a pandas DataFrame indexed by species, a mapping "
+        f"species -> vector or a SpeciesEmbedding of elementembeddings, not {type(embedding)}"
+    )
+
+
+@cache
+def _load_named(name: str) -> SpeciesTable:
     if name not in DEFAULT_SPECIES_EMBEDDINGS:
         raise ValueError(
             f"unknown embedding of species {name!r}: the names are "
@@ -170,12 +213,26 @@ def load_species_embedding(name: str) -> SpeciesTable:
         )
     folder = files("elementembeddings") / "data" / "species_representations"
     with as_file(folder / DEFAULT_SPECIES_EMBEDDINGS[name]) as path:
-        frame = pd.read_csv(path, index_col="species")
-    species = {}
-    for row, label in enumerate(frame.index):
-        found = split_species(label)
-        if found is None:
-            raise ValueError(f"embedding {name!r} has a row that is no species: {label!r}")
-        species[ATOMIC_NUMBERS[found[0]], found[1]] = row
-    values = read_only(frame.to_numpy(dtype=np.float64))
-    return SpeciesTable(name, values, species, tuple(map(str, frame.columns)))
+        return _from_frame(name, pd.read_csv(path, index_col="species"))
+
+
+def _from_frame(name: str, frame: pd.DataFrame) -> SpeciesTable:
+    """Check a table and note which row each species has."""
+    found = [split_species(label) if isinstance(label, str) else None for label in frame.index]
+    unknown = [label for label, own in zip(frame.index, found, strict=True) if own is None]
+    if unknown:
+        raise ValueError(
+            f"embedding {name!r} has rows that are no species such as Fe3+: {few(unknown)}"
+        )
+    rows = [(ATOMIC_NUMBERS[own[0]], own[1]) for own in found if own is not None]
+    # Fe+ and Fe1+ are one.
+    first = {row: label for label, row in reversed(list(zip(frame.index, rows, strict=True)))}
+    frame = frame.set_axis([first[row] for row in rows])
+    values = checked_numbers(name, frame, "species")
+    if np.isnan(values).any():
+        gaps = frame.index[np.isnan(values).any(axis=1)].tolist()
+        raise ValueError(
+            f"embedding {name!r} lacks values of {few(gaps)}: fill them, or leave these species out"
+        )
+    species = {row: k for k, row in enumerate(rows)}
+    return SpeciesTable(name, read_only(values), species, tuple(map(str, frame.columns)))

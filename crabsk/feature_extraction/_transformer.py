@@ -41,9 +41,9 @@ from ..embeddings import (
     MISSING,
     ElementTable,
     SpeciesTable,
+    is_of_species,
     load_embedding,
     load_species_embedding,
-    species_embedding_names,
 )
 
 # XGBoost refuses [ ] < in the names of features; LightGBM refuses [ ] { } " , :
@@ -63,8 +63,9 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
         Table of element properties: a name (see `crabsk.embeddings.embedding_names`), a DataFrame
         indexed by element symbol, a mapping from symbol to vector, or an ``Embedding`` of
         elementembeddings. "skipspecies" and "skipspecies_induced" are tables of species (Fe2+,
-        Fe3+): X gives them, as in ``{"Fe3+": 2, "O2-": 3}`` or a pymatgen ``Composition``, or
-        `oxidation_states` does. The features of several tables in a list are joined. Not used by
+        Fe3+), and so are tables of your own whose labels are species: X gives them, as in
+        ``{"Fe3+": 2, "O2-": 3}`` or a pymatgen ``Composition``, or `oxidation_states` does. The
+        features of several tables in a list are joined. Not used by
         "amount" and "fraction".
 
     stats : str or list of str, default=("mean", "std", "min", "max", "range", "mode")
@@ -161,7 +162,8 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
             tuple,
             pd.DataFrame,
             Mapping,
-            HasMethods(["as_dataframe"]),  # an elementembeddings Embedding
+            HasMethods(["as_dataframe"]),  # an Embedding of elementembeddings
+            HasMethods(["get_element_oxi_states"]),  # a SpeciesEmbedding of it
         ],
         "stats": [StrOptions(set(STATISTICS)), list, tuple],
         "missing": [StrOptions(set(MISSING))],
@@ -326,7 +328,7 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
             return []
         joined = isinstance(self.embedding, list | tuple)
         tables: list[ElementTable | SpeciesTable] = [
-            load_species_embedding(e) if _is_of_species(e) else load_embedding(e)
+            load_species_embedding(e) if is_of_species(e) else load_embedding(e)
             for e in (self.embedding if joined else [self.embedding])
         ]
         if not tables:
@@ -397,7 +399,3 @@ def refuse_repeated(names: np.ndarray, way_out: str) -> None:
     repeated = index[index.duplicated()].unique().tolist()
     if repeated:
         raise ValueError(f"more than one output feature would be called {few(repeated)}: {way_out}")
-
-
-def _is_of_species(embedding: Any) -> bool:
-    return isinstance(embedding, str) and embedding in species_embedding_names()

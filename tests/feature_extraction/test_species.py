@@ -114,6 +114,53 @@ class TestMissing:
         np.testing.assert_array_equal(guessed, transformed([SALT], embedding="skipspecies"))
 
 
+RADII = {"Na+": [1.02], "Cl-": [1.81], "Fe2+": [0.78], "Fe3+": [0.645], "O2-": [1.4]}
+
+
+class TestOwnTables:
+    """Vectors of species that the user brings."""
+
+    @pytest.mark.parametrize(
+        "table",
+        [RADII, pd.DataFrame.from_dict(RADII, orient="index", columns=["radius"])],
+        ids=["mapping", "frame"],
+    )
+    def test_mean(self, table):
+        features = transformed([SALT, MAGNETITE], embedding=table, stats="mean")
+        mean = (0.78 + 2 * 0.645 + 4 * 1.4) / 7
+        np.testing.assert_allclose(features[:, 0], [(1.02 + 1.81) / 2, mean])
+
+    def test_names(self):
+        table = pd.DataFrame.from_dict(RADII, orient="index", columns=["radius"])
+        transformer = CompositionTransformer([table, "magpie"], stats="mean").fit([SALT])
+        assert transformer.get_feature_names_out()[0] == "custom_mean_radius"
+
+    def test_of_elementembeddings(self, peer):
+        from elementembeddings.core import SpeciesEmbedding
+
+        own = transformed([SALT], embedding=SpeciesEmbedding.load_data("skipspecies"))
+        np.testing.assert_array_equal(own, transformed([SALT], embedding="skipspecies"))
+
+    @pytest.mark.parametrize(
+        ("table", "message"),
+        [
+            (RADII | {"Xe": [1.0]}, r"no species such as Fe3\+: 'Xe'"),
+            (RADII | {"Na1+": [1.0]}, "species more than once"),
+            (RADII | {"Mg2+": [np.nan]}, r"lacks values of .*Mg2\+"),
+            (RADII | {"Mg2+": [np.inf]}, "infinite"),
+            (RADII | {"Mg2+": ["wide"]}, "numbers"),
+            (RADII | {"Mg2+": [1.0, 2.0]}, "lengths"),
+        ],
+    )
+    def test_what_is_refused(self, table, message):
+        with pytest.raises(ValueError, match=message):
+            transformed([SALT], embedding=table)
+
+    def test_what_is_no_table(self):
+        with pytest.raises(TypeError, match="embedding of species"):
+            load_species_embedding(3)
+
+
 def test_tables_are_those_of_the_fit():
     transformer = CompositionTransformer("skipspecies", stats="mean").fit([SALT])
     before = transformer.transform([SALT])
