@@ -44,9 +44,9 @@ class PretrainedTransformer(TransformerMixin, BaseEstimator):
     """Turn chemical formulas into what pretrained networks know of them.
 
     The networks have learnt computed properties of 400,000 compositions (`crabsk.pretrained`). They
-    ship with the package. Beside the statistics of `CompositionTransformer`, predictions of the
-    first of them help other models: a random forest that knows an estimate of the formation energy
-    need not learn it from some hundred rows.
+    ship with the package. The first network's predictions help other models, beside the statistics
+    of `CompositionTransformer`: a random forest that knows an estimate of the formation energy
+    need not learn it from a few hundred rows.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ class PretrainedTransformer(TransformerMixin, BaseEstimator):
         asked = model._with_features(
             CompositionTable(table.compositions.take(rows), table.extra[rows, :0])
         )
-        # The others would take as long again, and bring errors down by 1 to 5 %.
+        # A second one would take as long again, and lower errors by up to 5 %.
         network = model._networks()[0]
         parts = []
         if self.output != "encoding":

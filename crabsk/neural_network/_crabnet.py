@@ -18,12 +18,14 @@ from ._plan import batch_near
 # Statistics of a composition-based feature vector that a network sees.
 CBFV_STATS = ["mean", "std"]
 
-# Peak of the schedule from nothing.
+# Peak of the schedule of networks that train from nothing.
 LEARNING_RATE = 2e-3
-# From other networks, with so many samples or more: the peak, and the share of the usual passes.
-# Fewer samples are learnt in smaller and more steps, by the cube root of their number.
-TRANSFER_LENGTH = 4000
-TRANSFER_LEARNING_RATE, FEWEST_SAMPLES = 4e-3, 100
+# That of networks that start from others, with so many samples or more. With fewer it falls with
+# the cube root of their number, down to so few samples.
+TRANSFER_LEARNING_RATE = 4e-3
+TRANSFER_LENGTH, FEWEST_SAMPLES = 4000, 100
+# They take this share of the usual passes. With fewer samples it rises with the cube root, up to
+# the larger share.
 TRANSFER_SHARE, LARGEST_SHARE = 0.27, 0.67
 
 PAPER: dict[str, Any] = {

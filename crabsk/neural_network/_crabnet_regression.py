@@ -82,8 +82,8 @@ class CrabNetRegressor(CompositionRegressor, BaseCrabNet):
 
     learning_rate : float or "auto", default=0.002
         Peak of the one-cycle schedule. "auto" takes 0.002 for networks that train from nothing.
-        With `init_from` it takes ``0.004 * (n / 4000) ** (1/3)``, with n the number of samples, but
-        from 100 to 4000.
+        With `init_from` it takes ``0.004 * (n / 4000) ** (1/3)``, where n is the number of samples,
+        clipped to 100 and 4000.
 
     weight_decay : float, default=0.01
         Decoupled weight decay.
@@ -167,9 +167,9 @@ class CrabNetRegressor(CompositionRegressor, BaseCrabNet):
 
     history_ : list of list of dict
         For each member and epoch "train_loss", "valid_loss" (where there is validation data), the
-        "learning_rate" at its end and its duration in seconds, "dur". A regressor's losses are
-        those of the standardised target; to the training loss, the plain ones have the likelihood
-        added that teaches the uncertainty.
+        "learning_rate" at the end of the epoch and its duration in seconds, "dur". A regressor's
+        losses are those of the standardised target; to the training loss, the plain ones have the
+        likelihood added that teaches the uncertainty.
 
     n_iter_ : int
         Number of passes over the training samples, that of the member with most.

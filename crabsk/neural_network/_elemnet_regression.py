@@ -130,9 +130,9 @@ class ElemNetRegressor(CompositionRegressor, BaseElemNet):
 
     history_ : list of list of dict
         For each member and epoch "train_loss", "valid_loss" (where there is validation data), the
-        "learning_rate" at its end and its duration in seconds, "dur". A regressor's losses are
-        those of the standardised target; to the training loss, the plain ones have the likelihood
-        added that teaches the uncertainty.
+        "learning_rate" at the end of the epoch and its duration in seconds, "dur". A regressor's
+        losses are those of the standardised target; to the training loss, the plain ones have the
+        likelihood added that teaches the uncertainty.
 
     n_iter_ : int
         Number of passes over the training samples, that of the member with most.

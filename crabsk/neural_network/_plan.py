@@ -199,6 +199,9 @@ class MemberPlanning(SamplePreparation):
         The seeds drawn without a `random_state` do not count: the run remembers them.
         """
         parameters = self.get_params(deep=False)
+        # What "auto" takes depends on more than the parameters.
+        recipe = self._recipe(len(samples.training))
+        length = recipe.max_epochs, recipe.batch_size, recipe.learning_rate
         for name in ("checkpoint", "progress", "init_from", "embedding", "random_state"):
             del parameters[name]
         # What it learnt stands in the targets.
@@ -211,6 +214,7 @@ class MemberPlanning(SamplePreparation):
             {
                 "versions": (__version__, torch.__version__),
                 "estimator": (type(self).__name__, parameters, resolve_device(self.device)),
+                "recipe": length,
                 "criterion": repr(self._criterion()),
                 "n_outputs": self._n_outputs(),
                 "seeds": None if self.random_state is None else seeds,

@@ -189,9 +189,10 @@ class FittedNetworks(BaseEstimator):
                     f"{problem}Its column {names[column]!r} holds {own[column]:g}; the training "
                     f"samples had {mean[column]:g} with a standard deviation of {scale[column]:g}"
                 )
+        rates = [epoch.get("learning_rate", 0.0) for member in self.history_ for epoch in member]
         raise ValueError(
             f"{problem}Its weights are too large: the training diverged; fit again with a "
-            f"lower learning_rate (it was {self.learning_rate})"
+            f"learning_rate below {max(rates) or self.learning_rate}"
         )
 
     def _answers(

@@ -1,5 +1,6 @@
 """What the displays draw."""
 
+import copy
 import subprocess
 import sys
 
@@ -323,6 +324,13 @@ class TestHistory:
         display = TrainingHistoryDisplay.from_estimator(model.fit(X, y))
         assert len(display.learning_rate) == len(model.history_[0]) < 30
         assert display.learning_rate[-1] > 0
+
+    def test_saved_before_rates_were_noted(self, model):
+        older = copy.copy(model)
+        older.history_ = [
+            [{"train_loss": epoch["train_loss"]} for epoch in member] for member in model.history_
+        ]
+        assert TrainingHistoryDisplay.from_estimator(older).learning_rate_line_ is None
 
     def test_auto_length(self, learnt):
         X, y = learnt

@@ -1,5 +1,7 @@
 """Networks that start from the weights that ship with the package."""
 
+import copy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -51,10 +53,9 @@ def test_it_knows_formation_enthalpies(formation_enthalpy):
 
 
 @pytest.mark.parametrize(
-    ("init_from", "rate"),
-    [("pretrained", 0.004 * (100 / 4000) ** (1 / 3)), (None, 0.002)],
+    ("init_from", "rate"), [("pretrained", 0.004 * (100 / 4000) ** (1 / 3)), (None, 0.002)]
 )
-def test_few_labels_move_little(init_from, rate, some_formulas):
+def test_auto_rate(init_from, rate, some_formulas):
     X, y = some_formulas
     model = CrabNetRegressor(
         init_from=init_from, learning_rate="auto", max_epochs=5, n_estimators=1, random_state=0
@@ -63,13 +64,28 @@ def test_few_labels_move_little(init_from, rate, some_formulas):
     assert model.history_[0][0]["learning_rate"] == pytest.approx(rate, rel=0.01)
 
 
-def test_a_start_needs_fewer_passes():
+def test_smaller_and_more_steps_for_fewer_samples():
+    """Not by fits, which would take hours."""
     usual = CrabNetRegressor()
     start = CrabNetRegressor.from_preset("pretrained")
-    # Not by fits, which would take hours.
     assert [usual._n_epochs(n) for n in (100, 4000, 40_000)] == [60, 60, 30]
     assert [start._n_epochs(n) for n in (100, 1000, 4000, 40_000)] == [40, 26, 16, 8]
+    rates = [start._learning_rate(n) for n in (10, 100, 500, 4000, 40_000)]
+    np.testing.assert_allclose(rates, [0.00117, 0.00117, 0.002, 0.004, 0.004], rtol=0.01)
     assert start.set_params(max_epochs=3)._n_epochs(4000) == 3
+
+
+def test_a_checkpoint_tells_schedules_apart(some_formulas, tmp_path):
+    """A warm start that adds no members reads nothing of `init_from` but the schedule."""
+    X, y = some_formulas
+    first = CrabNetRegressor(
+        max_epochs=1, learning_rate="auto", n_estimators=1, warm_start=True, random_state=0
+    ).fit(X, y)
+    ends = [
+        copy.deepcopy(first).set_params(checkpoint=tmp_path, init_from=start).fit(X, y).predict(X)
+        for start in (None, "pretrained")
+    ]
+    assert not np.allclose(*ends)
 
 
 def test_columns_and_several_targets(some_formulas):

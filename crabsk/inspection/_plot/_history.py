@@ -105,12 +105,12 @@ class TrainingHistoryDisplay:
             )
         check_is_fitted(estimator)
         history = estimator.history_
-        rates = _column([max(history, key=len)], "learning_rate")
+        rates = _column(history, "learning_rate")
         beside = hasattr(estimator, "loss") and estimator._detaches_uncertainty()
         return cls(
             train_loss=_column(history, "train_loss"),
             valid_loss=_column(history, "valid_loss"),
-            learning_rate=rates[0] if rates else None,
+            learning_rate=max(rates, key=len, default=None),
             train_name="training (with uncertainty)" if beside else "training",
         ).plot(ax)
 
