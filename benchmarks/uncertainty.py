@@ -20,7 +20,7 @@ import warnings
 
 import numpy as np
 import torch
-from _common import Rows, argument_parser, print_table, read_rows
+from _common import BENCHMARK_WEIGHTS, Rows, argument_parser, print_table, read_rows
 from _results import RESULTS, append_rows, described, read_table
 from mapie.conformity_scores import StdConformityScore
 from mapie.regression import SplitConformalRegressor
@@ -63,8 +63,15 @@ def score_interval(y: np.ndarray, mean: np.ndarray, limits: np.ndarray) -> dict[
     }
 
 
-def measure(train: Rows, test: Rows, seed: int, settings: dict) -> list[dict]:
-    """Return the scores of each way, with the seconds of its fit."""
+def measure(train: Rows, test: Rows, seed: int, settings: dict, *, pretrained: bool) -> list[dict]:
+    """Return the scores of each way, with the seconds of its fit.
+
+    Pretrained networks are measured in one way, that of `CalibratedRegressorCV`.
+    """
+    prefix = "pretrained, " if pretrained else ""
+    if pretrained:
+        start = CrabNetRegressor.presets["pretrained"]
+        settings = {**start, "init_from": BENCHMARK_WEIGHTS, **settings}
     rows = []
 
     def fit(model: object, X: np.ndarray, y: np.ndarray) -> float:
@@ -76,17 +83,19 @@ def measure(train: Rows, test: Rows, seed: int, settings: dict) -> list[dict]:
         its = {"threads": torch.get_num_threads(), **described(network)}
         rows.append({"way": way, **scores, "seconds": seconds, **its})
 
-    plain = CrabNetRegressor(random_state=seed, **settings)
-    seconds = fit(plain, *train)
-    scores = score_std(test.y, *plain.predict(test.X, return_std=True))
-    note("as they are", plain, seconds, scores)
-
     single = CrabNetRegressor(n_estimators=1, random_state=seed, **settings)
     calibrated = CalibratedRegressorCV(single, n_jobs=torch.get_num_threads())
     seconds = fit(calibrated, *train)
     scores = score_std(test.y, *calibrated.predict(test.X, return_std=True))
     scores["factor"] = float(calibrated.calibration_factor_[0])
-    note("CalibratedRegressorCV", single, seconds, scores)
+    note(f"{prefix}CalibratedRegressorCV", single, seconds, scores)
+    if pretrained:
+        return rows
+
+    plain = CrabNetRegressor(random_state=seed, **settings)
+    seconds = fit(plain, *train)
+    scores = score_std(test.y, *plain.predict(test.X, return_std=True))
+    note("as they are", plain, seconds, scores)
 
     X, X_held, y, y_held = train_test_split(train.X, train.y, test_size=HELD_OUT, random_state=seed)
     # MAPIE probes what it is given with zeros: amounts may be that, formulas may not.
@@ -123,6 +132,11 @@ def main() -> None:
     parser.add_argument("--data-sets", nargs="+", default=["steels", "jdft2d", "expt_gap"])
     parser.add_argument("--folds", type=int, nargs="+", default=[0], choices=range(5))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument(
+        "--pretrained",
+        action="store_true",
+        help="networks that start from weights which know none of these compositions",
+    )
     parser.add_argument("--trial", action="store_true", help="does it run? One epoch, no result")
     parser.add_argument("--table-only", action="store_true", help="print what was measured")
     options = parser.parse_args()
@@ -135,7 +149,8 @@ def main() -> None:
             train, test = (Rows(X[rows], y[rows]) for rows in folds[fold])
             for seed in options.seeds:
                 run = {"data_set": name, "fold": fold, "seed": seed}
-                scores = measure(train, test, seed, {"max_epochs": 1} if options.trial else {})
+                settings = {"max_epochs": 1} if options.trial else {}
+                scores = measure(train, test, seed, settings, pretrained=options.pretrained)
                 rows = [{**run, **one} for one in scores]
                 print(f"{name}, fold {fold}, seed {seed}")
                 print_table(
