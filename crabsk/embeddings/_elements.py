@@ -24,6 +24,7 @@ from ..composition import (
     ELEMENTS,
     N_ELEMENTS,
     Compositions,
+    split_species,
 )
 
 MISSING: tuple[str, ...] = ("error", "mean", "zero")
@@ -33,6 +34,10 @@ _ONE_HOT = "onehot"
 # One-hot vectors of ElemNet's 86 elements: up to Pu, but for He, Ne, Ar, Po, At, Rn, Fr and Ra.
 _ELEMNET = "elemnet"
 _ELEMNET_ELEMENTS = [z for z in range(1, 95) if z not in {2, 10, 18, 84, 85, 86, 87, 88}]
+_OF_SPECIES = (
+    "embedding {name!r} has vectors of species such as Fe3+, not of elements: "
+    "CompositionTransformer takes it"
+)
 OWN_NAME = "custom"
 
 # Labels in elementembeddings' tables that are no symbols of today's. `random_200` has a row `Lv`
@@ -239,10 +244,7 @@ def _load_named(name: str) -> ElementTable:
         own = [ELEMENTS[z - 1] for z in _ELEMNET_ELEMENTS]
         return _from_frame(name, pd.DataFrame(np.eye(len(own)), index=own, columns=own))
     if name in DEFAULT_SPECIES_EMBEDDINGS:
-        raise ValueError(
-            f"embedding {name!r} has vectors of species such as Fe3+, not of elements: "
-            "CompositionTransformer takes it"
-        )
+        raise ValueError(_OF_SPECIES.format(name=name))
     if name not in DEFAULT_ELEMENT_EMBEDDINGS:
         raise ValueError(
             f"unknown embedding {name!r}: the names are {', '.join(embedding_names())}"
@@ -296,10 +298,13 @@ def _with_todays_symbols(frame: pd.DataFrame) -> pd.DataFrame:
 def _from_frame(name: str, frame: pd.DataFrame) -> ElementTable:
     """Check a table and put its rows in order of atomic number."""
     unknown = [label for label in frame.index if label not in ATOMIC_NUMBERS]
+    if any(isinstance(label, str) and split_species(label) for label in unknown):
+        raise ValueError(_OF_SPECIES.format(name=name))
     if unknown:
         raise ValueError(
             f"embedding {name!r} has rows that are no element symbols: {few(unknown)} (a "
-            "DataFrame must be indexed by symbol, such as with frame.set_index('element'))"
+            "DataFrame must be indexed by symbol, such as with frame.set_index('element'); species "
+            "are written as in Fe3+ and O2-)"
         )
     numbers = checked_numbers(name, frame, "elements")
     values = np.full((N_ELEMENTS, numbers.shape[1]), np.nan)

@@ -9,8 +9,9 @@ from sklearn.frozen import FrozenEstimator
 from skorch.callbacks import Callback, ParamMapper
 from skorch.utils import freeze_parameter, unfreeze_parameter
 
+from .._text import few
 from ..modules import CompositionNetwork, copy_encoder
-from ..pretrained import is_name, resolve
+from ..pretrained import is_name, names, resolve
 from ._net import CompositionNet
 from ._saving import read_estimator
 from ._state import ArraysAsState
@@ -24,6 +25,11 @@ def find_source(init_from: Any, freeze: int) -> ArraysAsState | None:
         return None
     source = resolve(init_from) if is_name(init_from) else init_from
     if isinstance(source, str | os.PathLike):
+        if not os.path.exists(source):
+            raise FileNotFoundError(
+                f"init_from={str(source)!r}: there is no such file, and the pretrained weights are "
+                f"called {few(names())}"
+            )
         # From here up: _prepare, fit, what scikit-learn wraps it in, and the user.
         source = read_estimator(source, None, stacklevel=6)
     if isinstance(source, FrozenEstimator):

@@ -10,6 +10,7 @@ from ._seen import warn_of_unlearnt_elements as warn_of_unlearnt_elements
 from ._weights import LATEST as LATEST
 from ._weights import is_name as is_name
 from ._weights import known_weights as known_weights
+from ._weights import names as names
 from ._weights import resolve as resolve
 
 __all__ = ["KnownTargetWarning", "UnlearntElementWarning", "properties", "seen"]

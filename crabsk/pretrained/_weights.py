@@ -16,9 +16,14 @@ NAMES = ("pretrained-1",)
 _FOLDER = Path(__file__).parent / "data"
 
 
+def names() -> list[str]:
+    """Return what weights that ship with the package are called."""
+    return ["pretrained", *NAMES]
+
+
 def is_name(value: Any) -> bool:
     """Whether something names weights that ship with the package."""
-    return isinstance(value, str) and value in ("pretrained", *NAMES)
+    return isinstance(value, str) and value in names()
 
 
 def known_weights(value: Any) -> Path | None:
@@ -43,7 +48,7 @@ def resolve(weights: str | os.PathLike) -> Path:
     if path.is_file() and path.with_suffix(".npz").is_file():
         return path
     raise ValueError(
-        f"there are no weights {str(weights)!r}: choose one of {['pretrained', *NAMES]}, or give "
+        f"there are no weights {str(weights)!r}: choose one of {names()}, or give "
         "the path of a file that benchmarks/make_pretrained.py made, with the .npz beside it"
     )
 

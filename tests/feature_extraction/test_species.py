@@ -168,6 +168,7 @@ def test_tables_are_those_of_the_fit():
     np.testing.assert_array_equal(transformer.transform([SALT]), before)
 
 
-def test_networks_refuse_a_table_of_species():
+@pytest.mark.parametrize("embedding", ["skipspecies", RADII], ids=["name", "own"])
+def test_networks_refuse_a_table_of_species(embedding):
     with pytest.raises(ValueError, match="CompositionTransformer takes it"):
-        CrabNetRegressor(embedding="skipspecies").fit(["NaCl", "KCl"], [1.0, 2.0])
+        CrabNetRegressor(embedding=embedding).fit(["NaCl", "KCl"], [1.0, 2.0])

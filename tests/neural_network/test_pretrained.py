@@ -52,6 +52,13 @@ def test_it_knows_formation_enthalpies(formation_enthalpy):
     assert errors[0] < 0.7 * errors[1]
 
 
+def test_an_unknown_name(some_formulas):
+    with pytest.raises(
+        FileNotFoundError, match=r"'pretraned': there is no such file.*pretrained-1"
+    ):
+        CrabNetRegressor(**QUICK | {"init_from": "pretraned"}).fit(*some_formulas)
+
+
 @pytest.mark.parametrize(
     ("init_from", "rate"), [("pretrained", 0.004 * (100 / 4000) ** (1 / 3)), (None, 0.002)]
 )
