@@ -178,9 +178,14 @@ def measure_what_is_missing(results: pd.DataFrame, options: argparse.Namespace) 
 
 
 def relative_errors(results: pd.DataFrame) -> pd.DataFrame:
-    """Return mean errors in units of the best trees on Magpie, a column for each model."""
+    """Return mean errors in units of the best trees on Magpie, a column for each model.
+
+    Means are over the draws that all models have.
+    """
     keys = ["labels", "data_set"]
-    means = results.groupby([*keys, "model"])["mae"].mean().unstack("model")
+    n_models = results.groupby(keys)["model"].transform("nunique")
+    n_of_draw = results.groupby([*keys, "seed"])["model"].transform("nunique")
+    means = results[n_of_draw == n_models].groupby([*keys, "model"])["mae"].mean().unstack("model")
     best = means.reindex(columns=ON_MAGPIE).min(axis=1)
     return means.div(best, axis=0)
 
