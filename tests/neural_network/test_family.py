@@ -16,7 +16,7 @@ from crabsk.embeddings import embedding_names
 # Parameters that mean something else in each network.
 OF_ONE_NETWORK = {
     *("embedding", "n_layers", "n_heads", "head_widths", "dropout"),
-    *("batch_size", "learning_rate", "n_estimators", "init_from"),
+    *("batch_size", "max_epochs", "learning_rate", "n_estimators", "init_from"),
 }
 
 
