@@ -177,15 +177,18 @@ def measure_what_is_missing(results: pd.DataFrame, options: argparse.Namespace) 
 # ---------------------------------------------------------------------------------------- figures
 
 
-def relative_errors(results: pd.DataFrame) -> pd.DataFrame:
-    """Return mean errors in units of the best trees on Magpie, a column for each model.
-
-    Means are over the draws that all models have.
-    """
+def on_common_draws(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs of the draws that all models have."""
     keys = ["labels", "data_set"]
     n_models = results.groupby(keys)["model"].transform("nunique")
     n_of_draw = results.groupby([*keys, "seed"])["model"].transform("nunique")
-    means = results[n_of_draw == n_models].groupby([*keys, "model"])["mae"].mean().unstack("model")
+    return results[n_of_draw == n_models]
+
+
+def relative_errors(results: pd.DataFrame) -> pd.DataFrame:
+    """Return mean errors in units of the best trees on Magpie, a column for each model."""
+    keys = ["labels", "data_set"]
+    means = results.groupby([*keys, "model"])["mae"].mean().unstack("model")
     best = means.reindex(columns=ON_MAGPIE).min(axis=1)
     return means.div(best, axis=0)
 
@@ -211,6 +214,7 @@ def make_table(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_tables(results: pd.DataFrame, options: argparse.Namespace) -> str:
+    results = on_common_draws(results)
     caption = (
         "Test MAE in relation to the best of the trees on Magpie with the same labels, mean over "
         f"properties (how many, if not all); threads: {write_threads(results)}; draws: "
