@@ -1,6 +1,6 @@
 """Fitted networks and new samples: X read in chunks, and what the members say of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
@@ -21,12 +21,14 @@ from ..modules import CompositionNetwork, PackedBatch, PackedCompositions
 from ._extra_columns import encode_ranges
 from ._net import CompositionNet
 from ._progress import is_silent, row_bar
-from ._threads import survive_fork
+from ._threads import ask_side_by_side, survive_fork
 from ._trace_warning import Traces
 
-# Rows of X that are read at a time, and compositions in a batch of a prediction.
+# Rows of X that are read at a time.
 READING_CHUNK = 65_536
-PREDICTION_CHUNK = 4096
+# Compositions in a batch of a prediction: on a CPU what its caches hold, else what fills a device.
+PREDICTION_CHUNK = 1024
+DEVICE_CHUNK = 4096
 # Products with fewer rows are summed by other routines. The prediction for a row would depend on
 # the other rows in the batch, by more than rounding.
 FEWEST_ROWS = 8
@@ -99,10 +101,11 @@ class FittedNetworks(BaseEstimator):
         """Return each row as a vector; equal compositions are computed once."""
         distinct, inverse = self._distinct(table)
         encoded = torch.empty(len(distinct), network.n_features, dtype=torch.float32)
-        with torch.inference_mode():
-            packed = self._pack(table)
-            for where, batch in self._batches(packed, torch.from_numpy(distinct)):
-                encoded[where] = network.encode(batch).cpu()
+
+        def ask(where: Tensor, batch: PackedBatch) -> None:
+            encoded[where] = network.encode(batch).cpu()
+
+        self._ask(ask, table, distinct)
         return encoded.numpy()[inverse]
 
     def _networks(self) -> list[CompositionNetwork]:
@@ -149,7 +152,8 @@ class FittedNetworks(BaseEstimator):
         position = torch.empty(len(packed), dtype=torch.int64)
         position[rows] = torch.arange(len(rows))
         device = self.nets_[0].device
-        for batch_rows, batch in packed.batches(by_length, PREDICTION_CHUNK):
+        size = PREDICTION_CHUNK if device == "cpu" else DEVICE_CHUNK
+        for batch_rows, batch in packed.batches(by_length, size):
             yield position[batch_rows], batch.to(device)
 
     def _member_outputs(
@@ -200,16 +204,29 @@ class FittedNetworks(BaseEstimator):
     ) -> MemberOutputs:
         """Return what networks say of each row; equal compositions are computed once."""
         distinct, inverse = self._distinct(table)
-        packed = self._pack(table)
         mean = torch.empty(len(networks), len(distinct), networks[0].n_outputs, dtype=torch.float64)
         log_sigma = torch.empty_like(mean)
-        with torch.inference_mode():
-            for where, batch in self._batches(packed, torch.from_numpy(distinct)):
-                for k, network in enumerate(networks):
-                    output = network(batch)
-                    mean[k, where] = output.mean.double().cpu()
-                    log_sigma[k, where] = output.log_sigma.double().cpu()
+
+        def ask(where: Tensor, batch: PackedBatch) -> None:
+            for k, network in enumerate(networks):
+                output = network(batch)
+                mean[k, where] = output.mean.double().cpu()
+                log_sigma[k, where] = output.log_sigma.double().cpu()
+
+        self._ask(ask, table, distinct)
         return MemberOutputs(mean.numpy()[:, inverse], log_sigma.exp().numpy()[:, inverse])
+
+    def _ask(
+        self, ask: Callable[[Tensor, PackedBatch], None], table: CompositionTable, rows: np.ndarray
+    ) -> None:
+        """Hand batches of these rows to a function that asks networks."""
+
+        @torch.inference_mode()  # each thread has a mode of its own
+        def ask_one(batch: tuple[Tensor, PackedBatch]) -> None:
+            ask(*batch)
+
+        batches = self._batches(self._pack(table), torch.from_numpy(rows))
+        ask_side_by_side(ask_one, batches, on_cpu=self.nets_[0].device == "cpu")
 
     def _with_features(self, table: CompositionTable) -> CompositionTable:
         """Return a table with the features that this estimator makes itself, before the others."""

@@ -12,6 +12,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.exceptions import NotFittedError
 from tiny import tiny_crabnet
 
@@ -48,6 +49,31 @@ class TestPrediction:
             with monkeypatch.context() as patch:
                 patch.setattr("crabsk.neural_network._prediction.READING_CHUNK", 11)
                 np.testing.assert_allclose(estimator.predict(form), expected, rtol=1e-5, atol=1e-6)
+
+    def test_batches_side_by_side_agree(self, some_formulas, monkeypatch):
+        """Two threads have the batches that one has, so that nothing differs."""
+        X, y = some_formulas
+        estimator = tiny_crabnet().fit(X, y)
+        monkeypatch.setattr("crabsk.neural_network._prediction.PREDICTION_CHUNK", 16)
+        found = []
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            found.append((estimator.predict(X), estimator.encode(X)))
+            assert torch.get_num_threads() == threads
+        torch.set_num_threads(1)
+        for one, two in zip(*found, strict=True):
+            np.testing.assert_array_equal(one, two)
+
+    def test_what_fails_in_a_thread_is_raised(self, some_formulas, monkeypatch):
+        X, y = some_formulas
+        estimator = tiny_crabnet().fit(X, y)
+        monkeypatch.setattr("crabsk.neural_network._prediction.PREDICTION_CHUNK", 16)
+        monkeypatch.setattr(type(estimator.nets_[0].module_), "forward", lambda *_: 1 / 0)
+        torch.set_num_threads(2)
+        with pytest.raises(ZeroDivisionError):
+            estimator.predict(X)
+        assert torch.get_num_threads() == 2
+        torch.set_num_threads(1)
 
     def test_threads_leave_the_filters_of_warnings_alone(self, some_formulas):
         X, y = some_formulas
