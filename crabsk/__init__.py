@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from .automl import AutoClassifier, AutoRegressor
     from .calibration import CalibratedRegressorCV
     from .feature_extraction import CompositionTransformer, PretrainedTransformer
     from .neural_network import (
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from .persistence import load_model, save_model
 
 _HOME = {
+    "AutoClassifier": "automl",
+    "AutoRegressor": "automl",
     "CalibratedRegressorCV": "calibration",
     "CompositionTransformer": "feature_extraction",
     "CrabNetClassifier": "neural_network",
@@ -36,6 +39,7 @@ _HOME = {
     "save_model": "persistence",
 }
 _SUBPACKAGES = (
+    "automl",
     "calibration",
     "composition",
     "datasets",
@@ -50,6 +54,8 @@ _SUBPACKAGES = (
 )
 
 __all__ = [
+    "AutoClassifier",
+    "AutoRegressor",
     "CalibratedRegressorCV",
     "CompositionTransformer",
     "CrabNetClassifier",

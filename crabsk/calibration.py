@@ -6,7 +6,6 @@ from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from scipy.stats import norm
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.utils import (
     Tags,
@@ -23,6 +22,7 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
+from ._intervals import interval_factor
 from ._validation import HasMethods, Interval, _fit_context
 from .composition import (
     compositions_from_matrix,
@@ -35,8 +35,6 @@ from .neural_network import BaseCompositionNetwork, CrabNetRegressor
 
 __all__ = ["CalibratedRegressorCV"]
 
-# Share of errors that calibrated standard deviations are to cover, by a normal interval.
-COVERAGE = 0.9
 # Compositions below which there is no such quantile.
 _FEWEST = 9
 # The mean square error of all clones is taken for no less than this share of that of two.
@@ -418,17 +416,12 @@ def _factor(
     """Return the factor of one target from errors of two clones, their variances and scatter."""
     if not len(errors):
         return 1.0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = np.where(errors == 0, 0.0, errors / np.sqrt(own))
-    ratios[np.isnan(ratios)] = np.inf
-    share = min(1.0, (n_compositions + 1) * COVERAGE / n_compositions)
-    # Rounding must not take the quantile of 18 in 19 one further.
-    found = np.quantile(ratios, share * (1 - 1e-9), weights=weights, method="inverted_cdf")
-    if not found > 0:
+    found = interval_factor(errors, np.sqrt(own), weights, n_compositions)
+    if not found:
         return 1.0
     known = np.isfinite(errors) & np.isfinite(own) & np.isfinite(scatter)
     if not known.any():
-        return float(found / norm.ppf((1 + COVERAGE) / 2))
+        return found
     error, variance, spread = (
         np.average(part[known], weights=weights[known]) for part in (errors**2, own, scatter)
     )
@@ -436,4 +429,4 @@ def _factor(
     gain = spread * (1 / 2 - 1 / n_clones) / error if error > 0 else 0.0
     total = np.sqrt(1 + spread / variance) if variance > 0 else 1.0
     better = np.sqrt(max(1 - gain, _SMALLEST_SHARE))
-    return float(found / norm.ppf((1 + COVERAGE) / 2) * better / total)
+    return float(found * better / total)

@@ -1,12 +1,16 @@
-"""Saving and loading fitted networks without executing anything from a file."""
+"""Saving and loading fitted models without executing anything from a file."""
 
 import os
+from pathlib import Path
+from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
+from .automl import AutoClassifier, AutoRegressor
+from .automl import dump as dump_models
+from .automl import load as load_models
 from .neural_network import (
     SAVEABLE,
-    BaseCompositionNetwork,
     read_estimator,
     resolve_device,
     write_estimator,
@@ -15,25 +19,31 @@ from .neural_network import (
 __all__ = ["load_model", "save_model"]
 
 
-def save_model(estimator: BaseCompositionNetwork, path: str | os.PathLike) -> None:
+# The first bytes of an archive of skops.
+_ARCHIVE = b"PK"
+
+
+def save_model(estimator: Any, path: str | os.PathLike) -> None:
     """Write a fitted estimator to one file.
 
     The file appears under its name only when it is whole; one that was there is replaced.
 
     Parameters
     ----------
-    estimator : CrabNet, Roost or ElemNet estimator
-        What to save. Its `callbacks`, `checkpoint` and `init_from` are left out, with a
+    estimator : CrabNet, Roost or ElemNet estimator, AutoRegressor or AutoClassifier
+        What to save. A network's `callbacks`, `checkpoint` and `init_from` are left out, with a
         warning: they are code, or places on this machine.
     path : str or path
         Where to. It is used as it is: no suffix is added.
 
     Raises
     ------
+    ImportError
+        If an AutoRegressor or AutoClassifier is saved without skops.
     OSError
         If there is no such folder, or it cannot be written to.
     TypeError
-        If `estimator` is none of crabsk's networks, or has a parameter that is no plain data: a
+        If `estimator` is none of these, or has a parameter that is no plain data: a
         transformer of one's own as `target_transform`, say, which skops can save.
     ValueError
         If parameters were changed after the fit, so that they describe other networks.
@@ -50,10 +60,15 @@ def save_model(estimator: BaseCompositionNetwork, path: str | os.PathLike) -> No
     >>> bool((load_model(path).predict(["KBr"]) == model.predict(["KBr"])).all())
     True
     """
+    if type(estimator) in (AutoClassifier, AutoRegressor):
+        check_is_fitted(estimator)
+        dump_models(estimator, Path(path))
+        return
     name = type(estimator).__name__
     if SAVEABLE.get(name) is not type(estimator):
+        names = sorted({*SAVEABLE, AutoClassifier.__name__, AutoRegressor.__name__})
         raise TypeError(
-            f"save_model takes {', '.join(sorted(SAVEABLE))}, not {name}: skops saves "
+            f"save_model takes {', '.join(names)}, not {name}: skops saves "
             "pipelines, stacks and searches whole (docs/clients.md); of a search, save_model takes "
             "best_estimator_"
         )
@@ -61,7 +76,7 @@ def save_model(estimator: BaseCompositionNetwork, path: str | os.PathLike) -> No
     write_estimator(estimator, path)
 
 
-def load_model(path: str | os.PathLike, *, device: str | None = None) -> BaseCompositionNetwork:
+def load_model(path: str | os.PathLike, *, device: str | None = None) -> Any:
     """Read an estimator that `save_model` wrote.
 
     Nothing in the file is executed. It predicts what the saved one did, on the same kind of
@@ -72,8 +87,8 @@ def load_model(path: str | os.PathLike, *, device: str | None = None) -> BaseCom
     path : str or path
         The file.
     device : str, optional
-        Where to compute, in place of what was saved: "cpu" for what was trained on a GPU named in
-        its parameters.
+        Where networks compute, in place of what was saved: "cpu" for what was trained on a GPU
+        named in its parameters. An AutoRegressor or AutoClassifier computes where it did.
 
     Returns
     -------
@@ -82,6 +97,8 @@ def load_model(path: str | os.PathLike, *, device: str | None = None) -> BaseCom
 
     Raises
     ------
+    ImportError
+        If it holds an AutoRegressor or AutoClassifier, and skops is not installed.
     OSError
         If the file cannot be read.
     ValueError
@@ -105,4 +122,7 @@ def load_model(path: str | os.PathLike, *, device: str | None = None) -> BaseCom
     """
     if device is not None:
         resolve_device(device)  # a wrong device is no fault of the file
+    with Path(path).open("rb") as file:
+        if file.read(len(_ARCHIVE)) == _ARCHIVE:
+            return load_models(Path(path), AutoClassifier, AutoRegressor)
     return read_estimator(path, device, stacklevel=3)

@@ -12,13 +12,15 @@ PACKAGE = Path(__file__).parents[1] / "crabsk"
 
 # From below: each may import what stands before it, at any time. docs/design.md shows the same.
 LAYERS = [
-    {"_version", "_text", "_files"},
+    {"_version", "_text", "_files", "_intervals"},
     {"composition", "modules", "metrics", "datasets"},
     {"_model_file", "embeddings"},
     {"_validation", "_descriptors"},
     {"pretrained"},
     {"neural_network"},
-    {"feature_extraction", "inspection", "persistence", "calibration"},
+    {"feature_extraction", "inspection", "calibration"},
+    {"automl"},
+    {"persistence"},
 ]
 
 PLOTTING = {"umap", "openTSNE", "numba", "matplotlib"}

@@ -2,10 +2,14 @@
 
 Functions return numbers; Displays draw them, as those of `sklearn.inspection` do, and need
 matplotlib (the extra ``[plot]``) for nothing else.
+
+Names that are imported `as` themselves are for other parts of crabsk, not for users.
 """
 
 from ._attention import FormulaAttention, attention_importance, attention_weights
 from ._contributions import element_contributions
+from ._plot import COLORS as COLORS
+from ._plot import GREY as GREY
 from ._plot import (
     AttentionDisplay,
     ElementContributionDisplay,
@@ -14,6 +18,7 @@ from ._plot import (
     UncertaintyDisplay,
     binary_compositions,
 )
+from ._plot import panels as panels
 from ._recorder import AttentionRecorder
 
 __all__ = [

@@ -17,6 +17,11 @@ def is_silent(progress: bool) -> bool:
     return not progress or multiprocessing.parent_process() is not None
 
 
+def bar_of(total: int, unit: str, progress: bool) -> tqdm:
+    """Return a bar that counts other things than epochs and rows."""
+    return tqdm(total=total, unit=unit, disable=is_silent(progress), **_style())
+
+
 def row_bar(n_rows: int) -> tqdm:
     """Return a bar that counts rows, and shows itself only if they take seconds."""
     return tqdm(total=n_rows, unit="row", unit_scale=True, delay=_PATIENCE, **_style())

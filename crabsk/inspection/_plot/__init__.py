@@ -1,7 +1,7 @@
 """The displays: they store arrays, and draw them with matplotlib when asked to."""
 
 from ._attention import AttentionDisplay
-from ._common import COLORS, check_matplotlib_support, typeset
+from ._common import COLORS, GREY, check_matplotlib_support, panels, typeset
 from ._contributions import ElementContributionDisplay, binary_compositions
 from ._embedding import EmbeddingDisplay
 from ._history import TrainingHistoryDisplay
@@ -9,6 +9,7 @@ from ._uncertainty import UncertaintyDisplay
 
 __all__ = [
     "COLORS",
+    "GREY",
     "AttentionDisplay",
     "ElementContributionDisplay",
     "EmbeddingDisplay",
@@ -16,5 +17,6 @@ __all__ = [
     "UncertaintyDisplay",
     "binary_compositions",
     "check_matplotlib_support",
+    "panels",
     "typeset",
 ]

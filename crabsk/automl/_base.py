@@ -1,0 +1,298 @@
+"""What finding the best model has in common for numbers and for classes."""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from numbers import Integral, Real
+from os import PathLike
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from joblib import effective_n_jobs
+from sklearn.base import BaseEstimator
+from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.utils import Tags, check_random_state, indexable
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from .._validation import Interval, StrOptions, validate_compositions
+from ..neural_network import bar_of
+from ._blend import greedy_weights
+from ._checkpoint import Checkpoints
+from ._cost import Budget
+from ._fitting import ask
+from ._folds import cut, group_numbers
+from ._leaderboard import leaderboard
+from ._plot import LeaderboardDisplay
+from ._portfolio import Candidate, choose, n_torch_threads
+from ._work import Outcome, Work
+
+
+class CandidateWarning(UserWarning):
+    """A candidate failed, or the search was interrupted, and the ensemble does without."""
+
+
+class BaseAuto(BaseEstimator):
+    """Base of AutoRegressor and AutoClassifier."""
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "candidates": [list, tuple, Mapping, None],
+        "time_limit": [Interval(Real, 0, None, closed="neither"), None],
+        "scoring": [StrOptions(set(get_scorer_names())), callable],
+        "cv": ["cv_object"],
+        "weights": [str, PathLike, None],
+        "n_jobs": [Integral, None],
+        "checkpoint": [str, PathLike, None],
+        "progress": ["boolean"],
+        "random_state": ["random_state"],
+    }
+    _of_classes: ClassVar[bool]
+
+    def __init__(
+        self,
+        candidates: Any,
+        *,
+        time_limit: float | None,
+        scoring: Any,
+        cv: Any,
+        weights: Any,
+        n_jobs: int | None,
+        checkpoint: Any,
+        progress: bool,
+        random_state: Any,
+    ) -> None:
+        self.candidates = candidates
+        self.time_limit = time_limit
+        self.scoring = scoring
+        self.cv = cv
+        self.weights = weights
+        self.n_jobs = n_jobs
+        self.checkpoint = checkpoint
+        self.progress = progress
+        self.random_state = random_state
+
+    # ------------------------------------------------------------------------------------- fitting
+
+    def _search(self, X: Any, y: np.ndarray, groups: Any, classes: np.ndarray | None) -> None:
+        """Train what there is time for, and blend it."""
+        budget = Budget(self.time_limit)
+        table = validate_compositions(self, X, reset=True)
+        check_consistent_length(X, y, groups)
+        numbers = group_numbers(table, groups)
+        checkpoints = Checkpoints.opened(self, table, y, numbers)
+        seed = checkpoints.seed(check_random_state(self.random_state).randint(2**31 - 1))
+        (X,) = indexable(X)
+        work = Work(
+            X,
+            y,
+            cut(self.cv, y, numbers, seed, of_classes=self._of_classes),
+            classes=classes,
+            seed=seed,
+            budget=budget,
+            n_jobs=self.n_jobs,
+            checkpoints=checkpoints,
+        )
+        chosen = choose(
+            self.candidates,
+            of_classes=self._of_classes,
+            n_samples=len(y),
+            weights=self.weights,
+            n_threads=n_torch_threads() if effective_n_jobs(self.n_jobs) == 1 else 1,
+        )
+        outcomes = self._try_all(chosen, work)
+        trained = [candidate for candidate in chosen if outcomes[candidate.name].fits]
+        if not trained:
+            raise ValueError(
+                "no candidate could be trained: "
+                + "; ".join(f"{name}: {outcome.note}" for name, outcome in outcomes.items())
+            )
+        self._blend_candidates(trained, outcomes, work, numbers)
+
+    def _try_all(self, chosen: list[Candidate], work: Work) -> dict[str, Outcome]:
+        unfinished = Outcome([], "not finished when the search was interrupted")
+        outcomes = {candidate.name: unfinished for candidate in chosen}
+        best, leader = -np.inf, ""
+        with bar_of(len(chosen) * len(work.folds), "fold", self.progress) as bar:
+            try:
+                for candidate in chosen:
+                    bar.set_description(candidate.name)
+                    outcome = self._attempt(candidate, work, bar)
+                    outcomes[candidate.name] = outcome
+                    if outcome.fits:
+                        score = self._fold_scores(work.out_of_fold(outcome.fits), work).mean()
+                        if score > best:
+                            best, leader = score, candidate.name
+                        bar.set_postfix_str(f"best: {leader} {best:.4g}")
+            except KeyboardInterrupt:
+                finished = [name for name, outcome in outcomes.items() if outcome.fits]
+                if not finished:
+                    raise
+                warnings.warn(
+                    f"interrupted: the ensemble is made of {', '.join(finished)}",
+                    CandidateWarning,
+                    stacklevel=5,
+                )
+        return outcomes
+
+    def _attempt(self, candidate: Candidate, work: Work, bar: Any) -> Outcome:
+        """Try a candidate; one that fails is left out, and named."""
+        try:
+            return work.attempt(candidate, bar)
+        except Exception as error:
+            note = f"left out: {type(error).__name__}: {error}"
+            warnings.warn(
+                f"the candidate {candidate.name!r} is {note}", CandidateWarning, stacklevel=6
+            )
+            return Outcome([], note)
+
+    def _blend_candidates(
+        self,
+        trained: list[Candidate],
+        outcomes: dict[str, Outcome],
+        work: Work,
+        numbers: np.ndarray,
+    ) -> None:
+        fits = [outcomes[candidate.name].fits for candidate in trained]
+        predictions = np.stack([work.out_of_fold(its) for its in fits])
+        weights = self._weigh(predictions, work.y)
+        # Each fold is scored with weights that were learnt from the others.
+        ensemble = np.empty_like(predictions[0])
+        for _, test in work.folds:
+            rest = np.setdiff1d(np.arange(len(work.y)), test)
+            without = self._weigh(predictions[:, rest], work.y[rest])
+            ensemble[test] = np.tensordot(without, predictions[:, test], axes=1)
+        names = [candidate.name for candidate in trained]
+        board = leaderboard(
+            {
+                name: self._fold_scores(its, work)
+                for name, its in zip(names, predictions, strict=True)
+            },
+            self._fold_scores(ensemble, work),
+            dict(zip(names, weights, strict=True)),
+            outcomes,
+        )
+        self._board = board.reset_index().to_dict("list")
+        self.weights_, self.estimators_ = {}, {}
+        self._features, self._features_of = {}, {}
+        for candidate, weight, its in zip(trained, weights, fits, strict=True):
+            if not weight > 0:
+                continue
+            self.weights_[candidate.name] = float(weight)
+            self.estimators_[candidate.name] = [fit.estimator for fit in its]
+            if candidate.features is not None:
+                key = candidate.features_key
+                self._features_of[candidate.name] = key
+                self._features[key] = work.transformer(candidate)
+        self._y = work.y
+        self.out_of_fold_ = ensemble
+        self._learn_errors(weights, predictions, fits, work, numbers)
+
+    def _learn_errors(
+        self,
+        weights: np.ndarray,
+        predictions: np.ndarray,
+        fits: list[list],
+        work: Work,
+        numbers: np.ndarray,
+    ) -> None:
+        """Learn how far off the ensemble is. Classes have probabilities for that."""
+
+    def _weigh(self, predictions: np.ndarray, y: np.ndarray) -> np.ndarray:
+        if len(predictions) == 1:
+            return np.ones(1)
+        return greedy_weights(predictions, lambda blend: self._score(blend, y))
+
+    def _fold_scores(self, predicted: np.ndarray, work: Work) -> np.ndarray:
+        return np.array([self._score(predicted[test], work.y[test]) for _, test in work.folds])
+
+    def _score(self, predicted: np.ndarray, y: np.ndarray) -> float:
+        """Score predictions as scikit-learn's scorers do: greater is better."""
+        answers = _Answers(predicted, getattr(self, "classes_", None))
+        return float(get_scorer(self.scoring)(answers, None, y))
+
+    # ---------------------------------------------------------------------------------- predicting
+
+    def _fold_answers(self, X: Any) -> Iterator[tuple[float, int, np.ndarray, np.ndarray | None]]:
+        """Yield for each model and fold: weight, fold, predictions and own standard deviations."""
+        made = {key: step.transform(X) for key, step in self._features.items()}
+        classes = getattr(self, "classes_", None)
+        for name, weight in self.weights_.items():
+            key = self._features_of.get(name)
+            seen = X if key is None else made[key]
+            for k, estimator in enumerate(self.estimators_[name]):
+                yield weight, k, *ask(estimator, seen, classes)
+
+    def _n_folds(self) -> int:
+        return len(next(iter(self.estimators_.values())))
+
+    def _blend(self, X: Any) -> np.ndarray:
+        """Return the weighted mean over models of the mean over folds."""
+        check_is_fitted(self)
+        validate_compositions(self, X, reset=False)
+        (X,) = indexable(X)
+        total: Any = 0.0
+        for weight, _, predicted, _ in self._fold_answers(X):
+            total = total + weight / self._n_folds() * predicted
+        return total
+
+    # -------------------------------------------------------------------------------------- report
+
+    @property
+    def leaderboard_(self) -> pd.DataFrame:
+        """A row for the ensemble and one for each candidate, the best first."""
+        # What is kept is plain data, which skops can save.
+        return pd.DataFrame(self._board).set_index("candidate")
+
+    def plot(self) -> LeaderboardDisplay:
+        """Draw the leaderboard, and what the ensemble said of samples that were left out.
+
+        Returns
+        -------
+        LeaderboardDisplay
+            With `figure_` and `axes_`.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        check_is_fitted(self)
+        return LeaderboardDisplay.from_estimator(self)
+
+    def _html_repr(self) -> str:
+        html = super()._html_repr()
+        if hasattr(self, "leaderboard_"):
+            html += self.leaderboard_.round(4).to_html(border=0, na_rep="")
+        return html
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.positive_only = True
+        return tags
+
+
+class _Answers(BaseEstimator):
+    """Predictions that are there, as an estimator that scorers can ask."""
+
+    def __init__(self, predicted: np.ndarray, classes: np.ndarray | None) -> None:
+        self.predicted = predicted
+        self.classes = classes
+        if classes is not None:
+            self.classes_ = classes
+
+    def predict(self, X: Any) -> np.ndarray:
+        if self.classes is None:
+            return self.predicted
+        return self.classes[self.predicted.argmax(axis=1)]
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        # Scorers ask for sums of 1, which rounding may miss.
+        return self.predicted / self.predicted.sum(axis=1, keepdims=True)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.estimator_type = "regressor" if self.classes is None else "classifier"
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True

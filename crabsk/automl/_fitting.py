@@ -1,0 +1,112 @@
+"""One candidate on one fold."""
+
+import inspect
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import _safe_indexing
+from threadpoolctl import threadpool_limits
+
+from ._cost import network_in
+
+
+@dataclass(frozen=True)
+class FoldFit:
+    """A candidate that was trained without a fold, and what it says of that fold.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted.
+    predicted : ndarray of shape (n_test,) or (n_test, n_classes)
+        Targets, or probabilities of all classes.
+    own_std : ndarray of shape (n_test,) or None
+        Standard deviations that the estimator itself gives.
+    fit_seconds, predict_seconds : float
+        How long it took.
+    """
+
+    estimator: Any
+    predicted: np.ndarray
+    own_std: np.ndarray | None
+    fit_seconds: float
+    predict_seconds: float
+
+
+def fit_fold(
+    estimator: Any,
+    X: Any,
+    y: np.ndarray,
+    fold: tuple[np.ndarray, np.ndarray],
+    *,
+    classes: np.ndarray | None,
+    seed: int,
+    time_limit: float | None,
+) -> FoldFit:
+    """Train a clone without a fold, and ask it about the fold.
+
+    Parameters
+    ----------
+    estimator : estimator
+        What to clone.
+    X, y : array-likes of n_samples
+        All samples.
+    fold : pair of ndarray of int
+        Training and test rows.
+    classes : ndarray or None
+        All classes, if targets are classes.
+    seed : int
+        For whatever `random_state` of the estimator is None.
+    time_limit : float or None
+        Seconds that a network may take.
+    """
+    own = seeded(clone(estimator), seed)
+    network = network_in(own)
+    if network is not None and time_limit is not None and network.checkpoint is None:
+        limit = network.time_limit
+        network.set_params(time_limit=time_limit if limit is None else min(limit, time_limit))
+    train, test = fold
+    start = time.perf_counter()
+    # Boosting shares each tree among threads, which wait for each other without rest: beside
+    # another fit, it would take a hundred times as long. Networks see to their threads themselves.
+    with nullcontext() if network is not None else threadpool_limits(1):
+        own.fit(_safe_indexing(X, train), y[train])
+        fitted = time.perf_counter()
+        predicted, own_std = ask(own, _safe_indexing(X, test), classes)
+    return FoldFit(own, predicted, own_std, fitted - start, time.perf_counter() - fitted)
+
+
+def seeded(estimator: Any, seed: int) -> Any:
+    """Set each `random_state` that is None, also those of parts."""
+    for name, value in estimator.get_params(deep=True).items():
+        if name.split("__")[-1] == "random_state" and value is None:
+            estimator.set_params(**{name: seed})
+    return estimator
+
+
+def ask(estimator: Any, X: Any, classes: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return targets with the estimator's own standard deviations, or probabilities and None."""
+    if classes is not None:
+        if not hasattr(estimator, "predict_proba"):
+            raise TypeError(
+                f"{type(estimator).__name__} has no predict_proba: wrap it in "
+                "sklearn.calibration.CalibratedClassifierCV"
+            )
+        shares = np.asarray(estimator.predict_proba(X), dtype=np.float64)
+        whole = np.zeros((len(shares), len(classes)))
+        # A fold may have left out all samples of a class.
+        whole[:, np.searchsorted(classes, estimator.classes_)] = shares
+        return whole, None
+    if _predicts_std(estimator):
+        mean, std = estimator.predict(X, return_std=True)
+        return np.asarray(mean, dtype=np.float64), np.asarray(std, dtype=np.float64)
+    return np.asarray(estimator.predict(X), dtype=np.float64).reshape(-1), None
+
+
+def _predicts_std(estimator: Any) -> bool:
+    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+    return "return_std" in inspect.signature(last.predict).parameters

@@ -1,0 +1,74 @@
+"""Folds that no composition is in twice."""
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, check_cv
+
+from .._validation import CompositionTable
+
+# More folds leave more samples to train on, and take longer.
+_FOLDS_OF_FEW, _FOLDS, _FEW = 8, 5, 2000
+
+Folds = list[tuple[np.ndarray, np.ndarray]]
+
+
+def group_numbers(table: CompositionTable, groups: Any) -> np.ndarray:
+    """Return the same number for samples that belong together.
+
+    Equal compositions do, and equal groups, and whatever these connect.
+    """
+    composition = table.compositions.unique()[1]
+    if groups is None:
+        return composition
+    group = np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)
+    n_compositions = int(composition.max()) + 1
+    n = n_compositions + int(group.max()) + 1
+    edges = coo_array((np.ones(len(group)), (composition, n_compositions + group)), shape=(n, n))
+    return connected_components(edges, directed=False)[1][composition]
+
+
+def takes_groups(splitter: Any) -> bool:
+    """Whether folds follow groups. Those of scikit-learn's splitters that do not warn of them."""
+    if not hasattr(splitter, "get_metadata_routing"):
+        return True
+    return "groups" in splitter.get_metadata_routing().split.requests
+
+
+def cut(
+    cv: Any, y: np.ndarray, groups: np.ndarray, random_state: int, *, of_classes: bool
+) -> Folds:
+    """Return the training and test rows of each fold.
+
+    Raises
+    ------
+    ValueError
+        If there are too few groups, or if `cv` does not test every sample exactly once.
+    """
+    n_groups = len(np.unique(groups))
+    if cv is None:
+        cv = _FOLDS_OF_FEW if len(y) <= _FEW else _FOLDS
+        cv = min(cv, n_groups)
+    if isinstance(cv, int | np.integer):
+        if not 2 <= cv <= n_groups:
+            raise ValueError(
+                f"cv={cv} folds cannot be cut from {n_groups} composition(s) or groups: "
+                "two are needed, and one for each fold"
+            )
+        kind = StratifiedGroupKFold if of_classes else GroupKFold
+        cv = kind(int(cv), shuffle=True, random_state=random_state)
+    X = np.zeros(len(y))
+    splitter = check_cv(cv, y, classifier=of_classes)
+    groups_of = {"groups": groups} if takes_groups(splitter) else {}
+    folds = [(np.asarray(a), np.asarray(b)) for a, b in splitter.split(X, y, **groups_of)]
+    tested = np.concatenate([test for _, test in folds])
+    if len(tested) != len(y) or len(np.unique(tested)) != len(y):
+        raise ValueError(
+            "cv= must test every sample exactly once, as KFold does: the weights are learnt from "
+            "what each candidate says of samples that it has not seen"
+        )
+    if any(len(train) == 0 for train, _ in folds):
+        raise ValueError("cv= leaves no sample to train on in a fold")
+    return folds

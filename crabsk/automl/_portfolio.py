@@ -1,0 +1,220 @@
+"""The models that are tried, in order of what they are worth a second."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from sklearn.base import BaseEstimator, clone
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+)
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline, make_union
+from sklearn.preprocessing import StandardScaler
+
+from .._text import few
+from ..feature_extraction import CompositionTransformer, PretrainedTransformer
+from ..neural_network import (
+    CrabNetClassifier,
+    CrabNetRegressor,
+    RoostClassifier,
+    RoostRegressor,
+    hash_of,
+)
+
+# A Gaussian process takes the cube of the number of samples.
+_MOST_SAMPLES_OF_A_PROCESS = 2000
+_ANY = (1e-10, 1e10)
+# Of each fold, so that what is left out is seen by an ensemble, as new samples will be.
+_NETWORKS_OF_A_FOLD = 2
+_TREES_OF_A_FOLD = 100
+# Below so many samples, trees are quick and differ more.
+_FEW = 1500
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model to try: features that learn nothing, and an estimator on them.
+
+    Parameters
+    ----------
+    name : str
+        What the leaderboard calls it.
+    features : transformer or None
+        What makes features of compositions, the same for all folds; None if the estimator reads X
+        itself.
+    estimator : estimator
+        Unfitted.
+    """
+
+    name: str
+    features: Any
+    estimator: Any
+
+    @classmethod
+    def of(cls, name: str, estimator: Any) -> "Candidate":
+        """Split what learns nothing off a pipeline, so that its work is done once."""
+        if isinstance(estimator, Pipeline) and learns_nothing(estimator.steps[0][1]):
+            rest = estimator[1:]
+            return cls(name, estimator.steps[0][1], rest if len(rest) > 1 else rest[0])
+        return cls(name, None, estimator)
+
+    @property
+    def features_key(self) -> str:
+        """What tells features from others; the same for those of several candidates."""
+        return hash_of({"features": self.features})
+
+
+def learns_nothing(step: Any) -> bool:
+    """Whether a step makes the same features of a composition whatever it was fitted on."""
+    if isinstance(step, FeatureUnion):
+        return all(learns_nothing(part) for _, part in step.transformer_list)
+    return isinstance(step, CompositionTransformer | PretrainedTransformer)
+
+
+def choose(
+    wanted: Any,
+    *,
+    of_classes: bool,
+    n_samples: int,
+    weights: str | Path | None,
+    n_threads: int,
+) -> list[Candidate]:
+    """Return what is to be tried, in order.
+
+    Parameters
+    ----------
+    wanted : None, list of names and estimators, or mapping of names to estimators
+        None for the portfolio.
+    of_classes : bool
+        Whether targets are classes.
+    n_samples : int
+        Number of training samples, which decides what the portfolio has and in which order.
+    weights : str, path or None
+        The pretrained weights; None for no candidates that need them.
+    n_threads : int
+        Threads of a forest.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, or stands for two.
+    TypeError
+        If something is neither a name nor an estimator.
+    """
+    made = portfolio(of_classes=of_classes, weights=weights, n_threads=n_threads)
+    if wanted is None:
+        return [Candidate.of(name, made[name]) for name in default_names(made, n_samples)]
+    pairs = []
+    for name, estimator in wanted.items() if isinstance(wanted, Mapping) else enumerate(wanted):
+        if isinstance(estimator, str):
+            if estimator not in made:
+                raise ValueError(
+                    f"there is no candidate {estimator!r}: the names are {', '.join(made)}"
+                )
+            pairs.append((name if isinstance(name, str) else estimator, made[estimator]))
+        elif isinstance(estimator, BaseEstimator) or hasattr(estimator, "fit"):
+            own = name if isinstance(name, str) else type(estimator).__name__
+            pairs.append((own, clone(estimator)))
+        else:
+            raise TypeError(f"candidates are names and estimators, not {estimator!r}")
+    names = [name for name, _ in pairs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"two candidates are called {few(twice)}: pass a mapping with other names")
+    if not pairs:
+        raise ValueError("candidates= is empty: name one at least, or leave it out")
+    return [Candidate.of(name, estimator) for name, estimator in pairs]
+
+
+def default_names(made: Mapping[str, Any], n_samples: int) -> list[str]:
+    """Return the names of the portfolio for so many samples, in order of what they are worth."""
+    order = list(made)
+    if n_samples > _MOST_SAMPLES_OF_A_PROCESS:
+        order = [name for name in order if name != "gaussian_process"]
+    if n_samples > _FEW:
+        # The first answer is to come within seconds.
+        order.remove("boosting")
+        order.insert(1, "boosting")
+    return order
+
+
+def portfolio(
+    *, of_classes: bool, weights: str | Path | None, n_threads: int
+) -> dict[str, BaseEstimator]:
+    """Return all models that can be named, in order of what they are worth on few samples."""
+    statistics = CompositionTransformer("magpie", missing="mean")
+    with_fractions = clone(statistics).set_params(stats=(*statistics.stats, "fraction"))
+    learnt = statistics
+    if weights is not None:
+        learnt = make_union(statistics, PretrainedTransformer(weights=weights))
+    trees = {"n_estimators": _TREES_OF_A_FOLD, "n_jobs": n_threads}
+    networks: dict[str, Any] = {"n_estimators": _NETWORKS_OF_A_FOLD, "missing": "mean"}
+    simple: Any = DummyClassifier(strategy="prior") if of_classes else DummyRegressor()
+    forest = ExtraTreesClassifier if of_classes else ExtraTreesRegressor
+    boosting = HistGradientBoostingClassifier if of_classes else HistGradientBoostingRegressor
+    crabnet: Any = CrabNetClassifier if of_classes else CrabNetRegressor
+    roost: Any = RoostClassifier if of_classes else RoostRegressor
+    # Trees that choose among a third of the features differ more, and grow three times as fast.
+    made: dict[str, Any] = {
+        "prior" if of_classes else "mean": simple,
+        "extra_trees": make_pipeline(clone(learnt), forest(max_features=1 / 3, **trees)),
+    }
+    if weights is not None:
+        made["crabnet_pretrained"] = crabnet.from_preset("pretrained", **networks).set_params(
+            init_from=weights
+        )
+    made["boosting"] = make_pipeline(clone(learnt), boosting())
+    if of_classes:
+        made["logistic_regression"] = make_pipeline(
+            clone(learnt), StandardScaler(), LogisticRegression(max_iter=1000)
+        )
+    else:
+        # No bound is to be met.
+        kernel = ConstantKernel(1.0, _ANY) * Matern(10.0, _ANY, nu=1.5) + WhiteKernel(0.1, _ANY)
+        made["gaussian_process"] = make_pipeline(
+            clone(learnt),
+            StandardScaler(),
+            GaussianProcessRegressor(kernel, alpha=1e-8, normalize_y=True),
+        )
+    made["extra_trees_fractions"] = make_pipeline(
+        with_fractions, forest(max_features=1 / 3, **trees)
+    )
+    made["crabnet"] = crabnet(**networks)
+    made["roost"] = roost(**networks)
+    made |= _guests(clone(learnt), of_classes=of_classes, n_threads=n_threads)
+    return made
+
+
+def _guests(features: Any, *, of_classes: bool, n_threads: int) -> dict[str, Any]:
+    """Return models of other packages, of those that are installed."""
+    made = {}
+    if find_spec("lightgbm"):
+        import lightgbm
+
+        kind = lightgbm.LGBMClassifier if of_classes else lightgbm.LGBMRegressor
+        made["lightgbm"] = make_pipeline(
+            features, kind(n_estimators=300, learning_rate=0.05, n_jobs=n_threads, verbose=-1)
+        )
+    if find_spec("catboost"):
+        import catboost
+
+        kind = catboost.CatBoostClassifier if of_classes else catboost.CatBoostRegressor
+        made["catboost"] = make_pipeline(
+            features, kind(thread_count=n_threads, verbose=False, allow_writing_files=False)
+        )
+    return made
+
+
+def n_torch_threads() -> int:
+    """Return the number of threads that a network would take."""
+    return torch.get_num_threads()

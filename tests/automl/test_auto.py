@@ -1,0 +1,379 @@
+"""AutoRegressor and AutoClassifier: leaderboard, blend, time, interruption, resumption, files."""
+
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.dummy import DummyRegressor
+from sklearn.metrics import mean_absolute_error
+from sklearn.model_selection import KFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from tiny import tiny_crabnet
+
+from crabsk import AutoClassifier, AutoRegressor, CompositionTransformer, load_model, save_model
+from crabsk.automl import CandidateWarning
+from crabsk.metrics import coverage
+from crabsk.neural_network import BaseCompositionNetwork
+
+
+def auto(candidates, **settings):
+    return AutoRegressor(candidates, **{"cv": 3, "random_state": 0, **settings})
+
+
+class Failing(RegressorMixin, BaseEstimator):
+    def fit(self, X, y):
+        raise RuntimeError("no luck")
+
+    def predict(self, X):
+        raise AssertionError
+
+
+class Interrupted(Failing):
+    def fit(self, X, y):
+        raise KeyboardInterrupt
+
+
+class Sleeping(DummyRegressor):
+    def fit(self, X, y):
+        time.sleep(0.4)
+        return super().fit(X, y)
+
+
+class TestLeaderboard:
+    def test_rows(self, some_formulas, quick):
+        X, y = some_formulas
+        board = auto(quick).fit(X, y).leaderboard_
+        assert board.index[0] == "ensemble"
+        assert sorted(board.index[1:]) == sorted(quick)
+        assert board["mean"][1:].is_monotonic_decreasing
+        folds = [f"fold_{k}" for k in range(3)]
+        np.testing.assert_allclose(board[folds].mean(axis=1), board["mean"])
+        assert board["weight"][1:].sum() == pytest.approx(1)
+        assert (board[["fit_seconds", "predict_seconds"]] >= 0).all(axis=None)
+
+    def test_scores_are_those_of_cross_validation(self, some_formulas):
+        X, y = some_formulas
+        cv = KFold(3)
+        model = auto({"mean": DummyRegressor()}, cv=cv).fit(X, y)
+        expected = cross_val_score(DummyRegressor(), X, y, cv=cv, scoring="neg_mean_absolute_error")
+        found = model.leaderboard_.loc["mean", ["fold_0", "fold_1", "fold_2"]]
+        np.testing.assert_allclose(found.astype(float), expected)
+
+    def test_the_ensemble_is_scored_on_what_it_has_not_seen(self, some_formulas, quick):
+        X, y = some_formulas
+        model = auto(quick).fit(X, y)
+        expected = -mean_absolute_error(y, model.out_of_fold_)
+        assert model.leaderboard_.loc["ensemble", "mean"] == pytest.approx(expected, rel=0.05)
+
+    def test_scoring(self, some_formulas, quick):
+        X, y = some_formulas
+        board = auto(quick, scoring="r2").fit(X, y).leaderboard_
+        assert board.loc["trees", "mean"] > 0 > board.loc["mean", "mean"]
+
+    def test_equal_compositions_are_in_one_fold(self, some_formulas):
+        X, y = some_formulas
+        n = len(X)
+        model = auto({"mean": DummyRegressor()}, cv=None).fit([*X, *X], [*y, *y])
+        out_of_fold = model.out_of_fold_
+        np.testing.assert_allclose(out_of_fold[:n], out_of_fold[n:])
+
+
+class TestBlend:
+    def test_predictions_are_the_weighted_mean(self, some_formulas, quick):
+        X, y = some_formulas
+        model = auto(quick).fit(X, y)
+        expected = 0
+        for name, weight in model.weights_.items():
+            made = CompositionTransformer("magpie").fit_transform(X) if name == "trees" else X
+            said = np.mean([one.predict(made) for one in model.estimators_[name]], axis=0)
+            expected = expected + weight * said
+        np.testing.assert_allclose(model.predict(X), expected, rtol=1e-5)
+        np.testing.assert_allclose(model.predict(X, return_std=True)[0], expected, rtol=1e-5)
+
+    def test_same_seed_same_model(self, some_formulas, quick):
+        X, y = some_formulas
+        first, second = (auto(quick, time_limit=None).fit(X, y) for _ in range(2))
+        np.testing.assert_array_equal(first.predict(X), second.predict(X))
+
+    def test_the_users_estimators_are_left_alone(self, some_formulas, quick):
+        X, y = some_formulas
+        before = {name: str(model.get_params()) for name, model in quick.items()}
+        auto(quick).fit(X, y)
+        assert {name: str(model.get_params()) for name, model in quick.items()} == before
+        assert not hasattr(quick["crabnet"], "nets_")
+
+    def test_intervals_cover(self, formation_enthalpy):
+        X, y = formation_enthalpy
+        model = auto(["extra_trees_fractions", "mean"]).fit(X[::2], y[::2])
+        mean, std = model.predict(X[1::2], return_std=True)
+        assert 0.85 < coverage(y[1::2], mean, std, level=0.9) < 0.95
+
+    def test_extra_columns(self, some_formulas, quick):
+        X, y = some_formulas
+        frame = pd.DataFrame({"formula": X, "T": np.linspace(0, 1, len(X))})
+        model = auto(quick).fit(frame, y + 10 * frame["T"])
+        assert model.predict(frame).shape == y.shape
+        with pytest.raises(ValueError, match="2 features"):
+            model.predict(X)
+
+    def test_folds_side_by_side(self, some_formulas, quick):
+        X, y = some_formulas
+        one, two = (auto(quick, time_limit=None, n_jobs=n).fit(X, y) for n in (None, 2))
+        np.testing.assert_allclose(one.predict(X), two.predict(X), rtol=1e-5)
+
+
+class TestCandidates:
+    def test_unknown_names(self, some_formulas):
+        with pytest.raises(ValueError, match="no candidate 'crabby': the names are mean, "):
+            auto(["mean", "crabby"]).fit(*some_formulas)
+
+    def test_names_twice(self, some_formulas):
+        with pytest.raises(ValueError, match="two candidates are called 'mean'"):
+            auto(["mean", "mean"]).fit(*some_formulas)
+
+    def test_something_else(self, some_formulas):
+        with pytest.raises(TypeError, match="not 3"):
+            auto([3]).fit(*some_formulas)
+
+    def test_none(self, some_formulas):
+        with pytest.raises(ValueError, match="empty"):
+            auto([]).fit(*some_formulas)
+
+    def test_without_pretrained_weights(self, some_formulas):
+        with pytest.raises(ValueError, match="no candidate 'crabnet_pretrained'"):
+            auto(["crabnet_pretrained"], weights=None).fit(*some_formulas)
+
+    def test_one_that_fails_is_left_out_and_named(self, some_formulas):
+        X, y = some_formulas
+        with pytest.warns(CandidateWarning, match="'bad' is left out: RuntimeError: no luck"):
+            model = auto({"mean": DummyRegressor(), "bad": Failing()}).fit(X, y)
+        assert "no luck" in model.leaderboard_.loc["bad", "note"]
+        assert list(model.weights_) == ["mean"]
+
+    @pytest.mark.filterwarnings("ignore::crabsk.automl.CandidateWarning")
+    def test_all_fail(self, some_formulas):
+        with pytest.raises(ValueError, match=r"no candidate could be trained: bad: .*no luck"):
+            auto({"bad": Failing()}).fit(*some_formulas)
+
+    def test_the_portfolio(self, some_formulas, monkeypatch):
+        """All of it, but with networks that train in a fraction of a second."""
+        X, y = some_formulas
+        y = np.random.default_rng(0).permutation(y)  # which the pretrained weights do not know
+        monkeypatch.setattr(BaseCompositionNetwork, "_n_epochs", lambda *_: 1)
+        board = AutoRegressor(cv=2, random_state=0).fit(X[:60], y[:60]).leaderboard_
+        assert {"crabnet_pretrained", "crabnet", "roost", "boosting"} < set(board.index)
+        assert board["mean"].notna().all()
+        labels = np.where(y > np.median(y), "high", "low")
+        board = AutoClassifier(cv=2, random_state=0).fit(X[:60], labels[:60]).leaderboard_
+        assert {"prior", "crabnet_pretrained", "logistic_regression"} < set(board.index)
+        assert board["mean"].notna().all()
+
+
+class TestTime:
+    def test_what_takes_too_long_is_left_out(self, some_formulas):
+        X, y = some_formulas
+        start = time.perf_counter()
+        candidates = {"mean": DummyRegressor(), "slow": Sleeping()}
+        model = auto(candidates, time_limit=1.0).fit(X, y)
+        assert time.perf_counter() - start < 1.5
+        assert "left out: needs about" in model.leaderboard_.loc["slow", "note"]
+
+    def test_networks_are_trained_in_fewer_passes(self, some_formulas, monkeypatch):
+        X, y = some_formulas
+        monkeypatch.setattr("crabsk.automl._work.seconds_of_a_fit", lambda *_: 20.0)
+        model = auto({"crabnet": tiny_crabnet()}, time_limit=50.0).fit(X, y)
+        first = model.estimators_["crabnet"][0]
+        assert 10 < first.time_limit < 50 / 3
+        assert "fewer passes" in model.leaderboard_.loc["crabnet", "note"]
+
+    def test_too_short_for_anything(self, some_formulas):
+        with pytest.raises(ValueError, match="no candidate could be trained: slow: left out"):
+            auto({"slow": Sleeping()}, time_limit=0.5).fit(*some_formulas)
+
+    def test_an_interruption_keeps_what_is_finished(self, some_formulas):
+        X, y = some_formulas
+        candidates = {"mean": DummyRegressor(), "stop": Interrupted(), "late": DummyRegressor()}
+        with pytest.warns(CandidateWarning, match="interrupted: the ensemble is made of mean"):
+            model = auto(candidates).fit(X, y)
+        assert model.predict(X).shape == y.shape
+        assert "interrupted" in model.leaderboard_.loc["late", "note"]
+
+    def test_an_interruption_before_anything_is_finished(self, some_formulas):
+        with pytest.raises(KeyboardInterrupt):
+            auto({"stop": Interrupted()}).fit(*some_formulas)
+
+
+class TestCheckpoint:
+    def test_finished_folds_are_kept(self, some_formulas, quick, tmp_path, monkeypatch):
+        X, y = some_formulas
+        model = auto(quick, checkpoint=tmp_path).fit(X, y)
+        monkeypatch.setattr("crabsk.automl._work.fit_fold", None)
+        again = auto(quick, checkpoint=tmp_path).fit(X, y)
+        np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+    def test_another_fit_has_its_own(self, some_formulas, quick, tmp_path, monkeypatch):
+        X, y = some_formulas
+        auto(quick, checkpoint=tmp_path).fit(X, y)
+        other = auto(quick, checkpoint=tmp_path).fit(X, -y)
+        assert (np.sign(other.predict(X)) != np.sign(y)).mean() > 0.8
+
+    def test_the_seed_that_was_drawn_is_kept(self, some_formulas, quick, tmp_path):
+        X, y = some_formulas
+        first, second = (
+            auto(quick, checkpoint=tmp_path, random_state=None).fit(X, y) for _ in range(2)
+        )
+        np.testing.assert_array_equal(first.predict(X), second.predict(X))
+
+    def test_kill_and_resume(self, tmp_path):
+        """SIGKILL between two folds: the second call trains what is missing only."""
+        script = (
+            "import os, sys\n"
+            "from sklearn.dummy import DummyRegressor\n"
+            "from crabsk import AutoRegressor\n"
+            "import crabsk.automl._work as work\n"
+            "n, fit = [0], work.fit_fold\n"
+            "def counted(*args, **kwargs):\n"
+            "    n[0] += 1\n"
+            "    if n[0] > int(sys.argv[1]):\n"
+            "        os.kill(os.getpid(), 9)\n"
+            "    return fit(*args, **kwargs)\n"
+            "work.fit_fold = counted\n"
+            "X, y = ['NaCl', 'KCl', 'MgO', 'CaO', 'ZnS', 'GaAs'], [1.0, 2, 3, 4, 5, 6]\n"
+            "auto = AutoRegressor({'mean': DummyRegressor()}, cv=3, random_state=0,\n"
+            "                     checkpoint='runs').fit(X, y)\n"
+            "print(n[0], auto.predict(['NaCl'])[0])\n"
+        )
+
+        def run(most):
+            return subprocess.run(
+                [sys.executable, "-c", script, str(most)],
+                capture_output=True, text=True, cwd=tmp_path, check=False,
+            )  # fmt: skip
+
+        assert run(2).returncode == -9
+        done = run(9)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.split()[0] == "1"
+
+
+class TestFiles:
+    def test_round_trip(self, some_formulas, quick, tmp_path):
+        X, y = some_formulas
+        model = auto(quick).fit(X, y)
+        save_model(model, tmp_path / "model")
+        again = load_model(tmp_path / "model")
+        for one, two in zip(
+            model.predict(X, return_std=True), again.predict(X, return_std=True), strict=True
+        ):
+            np.testing.assert_array_equal(one, two)
+        pd.testing.assert_frame_equal(again.leaderboard_, model.leaderboard_)
+
+    def test_all_of_the_portfolio_but_networks(self, some_formulas, tmp_path):
+        X, y = some_formulas
+        y = np.random.default_rng(0).permutation(y)  # which the pretrained weights do not know
+        names = ["extra_trees", "boosting", "gaussian_process"]
+        model = AutoRegressor(names, cv=2, scoring="r2", random_state=0).fit(X[:60], y[:60])
+        save_model(model, tmp_path / "model")
+        np.testing.assert_array_equal(load_model(tmp_path / "model").predict(X), model.predict(X))
+
+    def test_classifiers(self, some_formulas, tmp_path):
+        X, y = some_formulas
+        y = np.random.default_rng(0).permutation(y)
+        names = ["boosting", "logistic_regression", "extra_trees_fractions"]
+        model = AutoClassifier(names, cv=2, random_state=0).fit(X, np.where(y > -1, "high", "low"))
+        save_model(model, tmp_path / "model")
+        again = load_model(tmp_path / "model")
+        np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+    def test_models_of_others_are_refused(self, some_formulas, tmp_path):
+        X, y = some_formulas
+        save_model(auto({"own": Sleeping()}).fit(X, y), tmp_path / "model")
+        with pytest.raises(ValueError, match=r"does not vouch for: .*Sleeping"):
+            load_model(tmp_path / "model")
+
+    def test_damaged_files(self, some_formulas, quick, tmp_path):
+        X, y = some_formulas
+        save_model(auto({"mean": DummyRegressor()}).fit(X, y), tmp_path / "model")
+        whole = (tmp_path / "model").read_bytes()
+        (tmp_path / "model").write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(ValueError, match="not whole"):
+            load_model(tmp_path / "model")
+
+    @pytest.mark.parametrize(("column", "value"), [("left_child", 10**6), ("feature", 10**6)])
+    def test_trees_that_lead_out_are_refused(self, column, value, some_formulas, tmp_path):
+        X, y = some_formulas
+        model = AutoRegressor(["extra_trees_fractions"], cv=2, random_state=0).fit(X, y)
+        forest = model.estimators_["extra_trees_fractions"][0]
+        tree = forest.estimators_[0].tree_
+        state = tree.__getstate__()
+        state["nodes"][column][0] = value
+        tree.__setstate__(state)
+        save_model(model, tmp_path / "model")
+        with pytest.raises(ValueError, match="lead out of it"):
+            load_model(tmp_path / "model")
+
+
+class TestReport:
+    def test_plots(self, some_formulas, quick):
+        X, y = some_formulas
+        model = auto(quick).fit(X, y)
+        display = model.plot()
+        labels = [text.get_text() for text in display.axes_[0].get_yticklabels()]
+        assert labels[-1] == "ensemble"
+        assert len(labels) == len(model.leaderboard_)
+        assert len(display.axes_[1].collections[0].get_offsets()) == len(X)
+
+    def test_plots_of_classes(self, some_formulas):
+        X, y = some_formulas
+        model = AutoClassifier(["prior", "extra_trees_fractions"], cv=2, random_state=0)
+        display = model.fit(X, np.digitize(y, [-1.5, -0.5])).plot()
+        assert len(display.axes_) == 3
+        assert display.figure_ is not None
+
+    def test_html(self, some_formulas):
+        X, y = some_formulas
+        model = auto({"only_one": DummyRegressor()})
+        assert "fold_0" not in model._repr_html_()
+        assert "fold_0" in model.fit(X, y)._repr_html_()
+
+
+class TestClassifier:
+    def test_probabilities(self, some_formulas):
+        X, y = some_formulas
+        labels = np.array(["low", "middle", "high"])[np.digitize(y, [-1.5, -0.5])]
+        model = AutoClassifier(["prior", "extra_trees_fractions"], cv=3, random_state=0)
+        model.fit(X, labels)
+        shares = model.predict_proba(X)
+        np.testing.assert_allclose(shares.sum(axis=1), 1)
+        assert model.classes_.tolist() == ["high", "low", "middle"]
+        np.testing.assert_array_equal(model.predict(X), model.classes_[shares.argmax(axis=1)])
+        assert model.score(X, labels) > 0.8
+
+    def test_a_class_that_a_fold_lacks(self):
+        """One sample is the only one of its class: the fold that holds it is trained without."""
+        X = ["NaCl", "KCl", "NaBr", "KBr", "MgO", "CaO", "Cu"]
+        y = ["a", "a", "a", "b", "b", "b", "c"]
+        model = AutoClassifier(
+            ["prior", "extra_trees_fractions"], cv=KFold(3), random_state=0, scoring="accuracy"
+        )
+        assert model.fit(X, y).predict_proba(X).shape == (7, 3)
+
+    def test_one_class(self):
+        with pytest.raises(ValueError, match="1 class"):
+            AutoClassifier().fit(["NaCl", "KCl"], ["a", "a"])
+
+
+def test_in_a_pipeline_and_cross_validated(some_formulas, quick):
+    X, y = some_formulas
+    scores = cross_val_score(make_pipeline(auto(quick)), X, y, cv=2)
+    assert np.isfinite(scores).all()
+
+
+def test_several_targets_are_refused(some_formulas):
+    X, y = some_formulas
+    with pytest.raises(ValueError, match="MultiOutputRegressor"):
+        auto(["mean"]).fit(X, np.column_stack([y, y]))
