@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-# Models are added so many times; the weight of each is its share.
-_N_STEPS = 100
+# Models are added at most so many times; the weight of each is its share.
+_N_STEPS = 50
+# Steps that may pass without a better score.
+_PATIENCE = 8
 
 
-def greedy_weights(
-    predictions: np.ndarray, score: Callable[[np.ndarray], float], n_steps: int = _N_STEPS
-) -> np.ndarray:
+def greedy_weights(predictions: np.ndarray, score: Callable[[np.ndarray], float]) -> np.ndarray:
     """Return weights that sum to 1, by adding again and again the model that helps most.
 
     Parameters
@@ -19,8 +19,6 @@ def greedy_weights(
         What each says.
     score : callable
         What a blend of predictions is worth; greater is better.
-    n_steps : int
-        How many models are added, most of them more than once.
 
     Returns
     -------
@@ -45,12 +43,14 @@ def greedy_weights(
     """
     counts = np.zeros(len(predictions), dtype=int)
     total = np.zeros(predictions.shape[1:])
-    best, best_counts = -np.inf, counts
-    for step in range(1, n_steps + 1):
+    best, best_step, best_counts = -np.inf, 0, counts
+    for step in range(1, _N_STEPS + 1):
         scores = [score((total + its) / step) for its in predictions]
         chosen = int(np.argmax(scores))
         counts[chosen] += 1
         total = total + predictions[chosen]
         if scores[chosen] > best + 1e-12:
-            best, best_counts = scores[chosen], counts.copy()
+            best, best_step, best_counts = scores[chosen], step, counts.copy()
+        elif step - best_step == _PATIENCE:
+            break
     return best_counts / best_counts.sum()

@@ -1,0 +1,191 @@
+"""How good AutoRegressor and AutoClassifier are, beside forests and beside their own candidates.
+
+Tables with columns beside the formula (folds by composition), and sets of Matbench (official
+folds). The pretrained weights know no composition of these sets (``make_pretrained.py
+--benchmark``). A run is one fold. Each model of it is a row of results/automl.csv: the ensemble, its
+candidates ("ensemble: crabnet", from the same fit), and random forest and extra trees on Magpie
+features, with and without atomic fractions. A benchmark that is interrupted goes on where it was.
+"""
+
+import time
+import warnings
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from _common import BENCHMARK_WEIGHTS, argument_parser, print_table
+from _results import RESULTS, append_rows, described, read_table
+from _runs import Data, load_matbench, load_table, on_magpie, write_folds
+from sklearn.base import is_classifier
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.metrics import mean_absolute_error, roc_auc_score
+
+from crabsk import AutoClassifier, AutoRegressor
+from crabsk.metrics import coverage
+from crabsk.neural_network import ConflictingTargetsWarning
+
+TABLES = (
+    "vickers_hardness_GPa",
+    "mpea_yield_strength_MPa",
+    "obelix_log10_conductivity",
+    "liion_log10_conductivity",
+)
+OF_CLASSES = ("expt_is_metal",)
+MATBENCH = ("steels", "jdft2d", "expt_gap", "dielectric", "log_gvrh", "log_kvrh", *OF_CLASSES)
+PACKAGES = ("numpy", "scikit-learn", "skorch", "torch")
+LEVEL = 0.9
+
+
+def forests(*, of_classes: bool) -> dict[str, Any]:
+    """Return what makes each forest from its seed."""
+    kinds = {
+        "random_forest": RandomForestClassifier if of_classes else RandomForestRegressor,
+        "extra_trees": ExtraTreesClassifier if of_classes else ExtraTreesRegressor,
+    }
+    return {
+        f"{name}_{features}": partial(on_magpie, kind, fractions=features == "fractions")
+        for name, kind in kinds.items()
+        for features in ("magpie", "fractions")
+    }
+
+
+def scores(model: Any, X: Any, y: np.ndarray) -> dict[str, float]:
+    """Return the errors of a fitted model, and how long it takes to predict."""
+    start = time.perf_counter()
+    if is_classifier(model):
+        shares = model.predict_proba(X)[:, 1]
+        found = {
+            "roc_auc": roc_auc_score(y, shares),
+            "roc_auc_hard": roc_auc_score(y, shares > 0.5),
+        }
+    elif isinstance(model, AutoRegressor):
+        mean, std = model.predict(X, return_std=True)
+        found = {
+            "mae": mean_absolute_error(y, mean),
+            "coverage": coverage(y, mean, std, level=LEVEL),
+        }
+    else:
+        found = {"mae": mean_absolute_error(y, model.predict(X))}
+    return {**found, "predict_seconds": time.perf_counter() - start}
+
+
+def timed(model: Any, X: Any, y: np.ndarray) -> dict[str, float]:
+    start, start_cpu = time.perf_counter(), time.process_time()
+    model.fit(X, y)
+    return {
+        "seconds": time.perf_counter() - start,
+        "cpu_seconds": time.process_time() - start_cpu,
+    }
+
+
+def of_candidates(auto: Any, X: Any, y: np.ndarray) -> list[dict]:
+    """Return the scores of the candidates that are in an ensemble, each by its models of folds."""
+    weights, rows = auto.weights_, []
+    for name, weight in weights.items():
+        auto.weights_ = {name: 1.0}
+        found = scores(auto, X, y)
+        found.pop("coverage", None)
+        its = auto.leaderboard_.loc[name]
+        rows.append(
+            {
+                "model": f"ensemble: {name}",
+                "weight": weight,
+                **found,
+                "seconds": float(its["fit_seconds"]),
+                "note": its["note"],
+            }
+        )
+    auto.weights_ = weights
+    return rows
+
+
+def measure(data: Data, fold: int, seed: int, time_limit: float, *, of_classes: bool) -> list[dict]:
+    """Return a row for each model."""
+    train, test = data.folds[fold]
+    X, y, X_test, y_test = data.X[train], data.y[train], data.X[test], data.y[test]
+    kind = AutoClassifier if of_classes else AutoRegressor
+    auto = kind(time_limit=time_limit, weights=BENCHMARK_WEIGHTS, random_state=seed)
+    fitted = timed(auto, X, y)
+    print(auto.leaderboard_[["mean", "std", "weight", "fit_seconds", "note"]].to_string())
+    rows = [{"model": "ensemble", **scores(auto, X_test, y_test), **fitted, **described(auto)}]
+    rows += of_candidates(auto, X_test, y_test)
+    for name, make in forests(of_classes=of_classes).items():
+        model = make(seed)
+        fitted = timed(model, X, y)
+        rows.append({"model": name, **scores(model, X_test, y_test), **fitted})
+    shared = {
+        "fold": fold,
+        "seed": seed,
+        "time_limit": time_limit,
+        "n_train": len(train),
+        "n_test": len(test),
+        "threads": torch.get_num_threads(),
+    }
+    return [{**shared, **row} for row in rows]
+
+
+def print_scores() -> None:
+    """Print for each set and model the mean over folds, and how far the ensemble is from it."""
+    results = read_table(RESULTS / "automl.csv")
+    if results.empty:
+        print("nothing is measured yet")
+        return
+    for (name, time_limit), its in results.groupby(["data_set", "time_limit"], sort=False):
+        score = "mae" if its["mae"].notna().any() else "roc_auc_hard"
+        means = its.groupby(["model", "fold"])[score].mean()
+        of_ensemble = means["ensemble"]
+        print(f"{name}, {time_limit:g} s")
+        rows = []
+        for model, runs in its.groupby("model", sort=False):
+            there = of_ensemble.reindex(means[model].index)
+            rows.append(
+                {
+                    "model": model,
+                    score: write_folds(runs, score, of_ensemble.size),
+                    "ensemble beside it": f"{100 * (there.mean() / means[model].mean() - 1):+.1f} %",
+                    "coverage": f"{runs['coverage'].mean():.3f}",
+                    "weight": f"{runs['weight'].mean():.2f}",
+                    "seconds": f"{runs['seconds'].mean():.0f}",
+                }
+            )
+        print_table([{k: v.replace("nan", "") for k, v in row.items()} for row in rows])
+
+
+def main() -> None:
+    parser = argument_parser(__doc__)
+    parser.add_argument("--data-sets", nargs="+", default=list(TABLES), choices=TABLES + MATBENCH)
+    parser.add_argument("--folds", type=int, nargs="+", default=range(5), choices=range(5))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--time-limit", type=float, default=600, help="seconds (default: 600)")
+    parser.add_argument("--table-only", action="store_true", help="measure nothing")
+    options = parser.parse_args()
+    options.fetch = False
+    warnings.simplefilter("ignore", ConflictingTargetsWarning)
+    for name in [] if options.table_only else options.data_sets:
+        load = load_table if name in TABLES else load_matbench
+        data = load(name, options)
+        for fold in options.folds:
+            for seed in options.seeds:
+                known = read_table(RESULTS / "automl.csv")
+                run = {"data_set": name, "fold": fold, "seed": seed}
+                run["time_limit"] = options.time_limit
+                if len(known) and (known[list(run)] == pd.Series(run)).all(axis=1).any():
+                    continue
+                rows = measure(data, fold, seed, options.time_limit, of_classes=name in OF_CLASSES)
+                rows = [{"data_set": name, **row} for row in rows]
+                append_rows("automl", rows, packages=PACKAGES)
+                score = "mae" if "mae" in rows[0] else "roc_auc_hard"
+                told = ", ".join(f"{row['model']} {row[score]:.4g}" for row in rows)
+                print(f"{name}, fold {fold}, seed {seed}: {told}", flush=True)
+    print_scores()
+
+
+if __name__ == "__main__":
+    main()
