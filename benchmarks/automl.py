@@ -2,8 +2,8 @@
 
 Tables with columns beside the formula (folds by composition), and sets of Matbench (official
 folds). The pretrained weights know no composition of these sets (``make_pretrained.py
---benchmark``). A run is one fold. Each model of it is a row of results/automl.csv: the ensemble, its
-candidates ("ensemble: crabnet", from the same fit), and random forest and extra trees on Magpie
+--benchmark``). A run is one fold. Each model of it is a row of results/automl.csv: the ensemble,
+its candidates ("ensemble: crabnet", from the same fit), and random forest and extra trees on Magpie
 features, with and without atomic fractions. A benchmark that is interrupted goes on where it was.
 """
 
@@ -144,12 +144,13 @@ def print_scores() -> None:
         print(f"{name}, {time_limit:g} s")
         rows = []
         for model, runs in its.groupby("model", sort=False):
-            there = of_ensemble.reindex(means[model].index)
+            its_folds = means[model]
+            there = of_ensemble.reindex(its_folds.index)
             rows.append(
                 {
                     "model": model,
                     score: write_folds(runs, score, of_ensemble.size),
-                    "ensemble beside it": f"{100 * (there.mean() / means[model].mean() - 1):+.1f} %",
+                    "ensemble beside it": f"{100 * (there.mean() / its_folds.mean() - 1):+.1f} %",
                     "coverage": f"{runs['coverage'].mean():.3f}",
                     "weight": f"{runs['weight'].mean():.2f}",
                     "seconds": f"{runs['seconds'].mean():.0f}",

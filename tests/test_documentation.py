@@ -32,6 +32,7 @@ def python_blocks(page: Path) -> list[str]:
 # the bundled data there is a quarter.
 HURRY = """
 import functools
+import crabsk.automl as automl
 import crabsk.neural_network as networks
 from sklearn.ensemble import RandomForestRegressor
 
@@ -48,6 +49,8 @@ family = ("CrabNet", "Roost", "ElemNet")
 for name in [network + kind for network in family for kind in ("Regressor", "Classifier")]:
     hurry(getattr(networks, name), max_epochs=1, n_estimators=1)
 hurry(RandomForestRegressor, n_estimators=1)
+hurry(automl.AutoRegressor, cv=2)
+hurry(automl.AutoClassifier, cv=2)
 """
 TWO_EPOCHS = """
 from crabsk.neural_network._plan import MemberPlanning

@@ -28,7 +28,15 @@ from ._work import Outcome, Work
 
 
 class CandidateWarning(UserWarning):
-    """A candidate failed, or the search was interrupted, and the ensemble does without."""
+    """A candidate failed, or the search was interrupted, and the ensemble does without.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from crabsk.automl import CandidateWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", CandidateWarning)  # rather stop
+    """
 
 
 class BaseAuto(BaseEstimator):

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from sklearn.base import BaseEstimator, clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
@@ -36,7 +37,9 @@ _MOST_SAMPLES_OF_A_PROCESS = 2000
 _ANY = (1e-10, 1e10)
 # Of each fold, so that what is left out is seen by an ensemble, as new samples will be.
 _NETWORKS_OF_A_FOLD = 2
-_TREES_OF_A_FOLD = 100
+# Trees are so many, unless they would fill the memory.
+_TREES_OF_A_FOLD = (20, 100)
+_NODES_OF_A_FOLD, _FINEST = 1_000_000, 50_000
 # Below so many samples, trees are quick and differ more.
 _FEW = 1500
 
@@ -111,7 +114,9 @@ def choose(
     TypeError
         If something is neither a name nor an estimator.
     """
-    made = portfolio(of_classes=of_classes, weights=weights, n_threads=n_threads)
+    made = portfolio(
+        of_classes=of_classes, n_samples=n_samples, weights=weights, n_threads=n_threads
+    )
     if wanted is None:
         return [Candidate.of(name, made[name]) for name in default_names(made, n_samples)]
     pairs = []
@@ -149,7 +154,7 @@ def default_names(made: Mapping[str, Any], n_samples: int) -> list[str]:
 
 
 def portfolio(
-    *, of_classes: bool, weights: str | Path | None, n_threads: int
+    *, of_classes: bool, n_samples: int, weights: str | Path | None, n_threads: int
 ) -> dict[str, BaseEstimator]:
     """Return all models that can be named, in order of what they are worth on few samples."""
     statistics = CompositionTransformer("magpie", missing="mean")
@@ -157,17 +162,17 @@ def portfolio(
     learnt = statistics
     if weights is not None:
         learnt = make_union(statistics, PretrainedTransformer(weights=weights))
-    trees = {"n_estimators": _TREES_OF_A_FOLD, "n_jobs": n_threads}
+    # Trees that choose among a third of the features differ more, and grow three times as fast.
+    trees = {"max_features": 1 / 3, "n_jobs": n_threads, **_size_of_a_forest(n_samples)}
     networks: dict[str, Any] = {"n_estimators": _NETWORKS_OF_A_FOLD, "missing": "mean"}
     simple: Any = DummyClassifier(strategy="prior") if of_classes else DummyRegressor()
     forest = ExtraTreesClassifier if of_classes else ExtraTreesRegressor
     boosting = HistGradientBoostingClassifier if of_classes else HistGradientBoostingRegressor
     crabnet: Any = CrabNetClassifier if of_classes else CrabNetRegressor
     roost: Any = RoostClassifier if of_classes else RoostRegressor
-    # Trees that choose among a third of the features differ more, and grow three times as fast.
     made: dict[str, Any] = {
         "prior" if of_classes else "mean": simple,
-        "extra_trees": make_pipeline(clone(learnt), forest(max_features=1 / 3, **trees)),
+        "extra_trees": make_pipeline(clone(learnt), forest(**trees)),
     }
     if weights is not None:
         made["crabnet_pretrained"] = crabnet.from_preset("pretrained", **networks).set_params(
@@ -186,13 +191,19 @@ def portfolio(
             StandardScaler(),
             GaussianProcessRegressor(kernel, alpha=1e-8, normalize_y=True),
         )
-    made["extra_trees_fractions"] = make_pipeline(
-        with_fractions, forest(max_features=1 / 3, **trees)
-    )
+    made["extra_trees_fractions"] = make_pipeline(with_fractions, forest(**trees))
     made["crabnet"] = crabnet(**networks)
     made["roost"] = roost(**networks)
     made |= _guests(clone(learnt), of_classes=of_classes, n_threads=n_threads)
     return made
+
+
+def _size_of_a_forest(n_samples: int) -> dict[str, int]:
+    """Return how many trees a fold has, and how fine they are: those of all folds are kept."""
+    return {
+        "n_estimators": int(np.clip(_NODES_OF_A_FOLD // n_samples, *_TREES_OF_A_FOLD)),
+        "min_samples_leaf": max(1, n_samples // _FINEST),
+    }
 
 
 def _guests(features: Any, *, of_classes: bool, n_threads: int) -> dict[str, Any]:
