@@ -34,7 +34,10 @@ HURRY = """
 import functools
 import crabsk.automl as automl
 import crabsk.neural_network as networks
-from sklearn.ensemble import RandomForestRegressor
+from sklearn.ensemble import (
+    ExtraTreesRegressor, HistGradientBoostingRegressor, RandomForestRegressor
+)
+from sklearn.gaussian_process import GaussianProcessRegressor
 
 def hurry(cls, **settings):
     original = cls.__init__
@@ -49,6 +52,9 @@ family = ("CrabNet", "Roost", "ElemNet")
 for name in [network + kind for network in family for kind in ("Regressor", "Classifier")]:
     hurry(getattr(networks, name), max_epochs=1, n_estimators=1)
 hurry(RandomForestRegressor, n_estimators=1)
+hurry(ExtraTreesRegressor, n_estimators=2)
+hurry(HistGradientBoostingRegressor, max_iter=2)
+hurry(GaussianProcessRegressor, optimizer=None)
 hurry(automl.AutoRegressor, cv=2)
 hurry(automl.AutoClassifier, cv=2)
 """

@@ -95,9 +95,10 @@ class AutoClassifier(ClassifierMixin, BaseAuto):
 
     Notes
     -----
-    The portfolio is that of `AutoRegressor`, with the classifiers of the same names, "prior" (the
-    frequencies of the classes) in place of "mean", and "logistic_regression" in place of
-    "gaussian_process". Weights are found by greedy selection [1]_ on the probabilities.
+    The portfolio is that of `AutoRegressor`, with the classifiers of the same names. "prior" (the
+    frequencies of the classes) stands in place of "mean", and "logistic_regression" in place of
+    "boosting_absolute", "support_vectors" and "gaussian_process". Weights are found by greedy
+    selection [1]_ on the probabilities.
 
     References
     ----------
@@ -109,7 +110,7 @@ class AutoClassifier(ClassifierMixin, BaseAuto):
     >>> from crabsk import AutoClassifier
     >>> X = ["NaCl", "KCl", "NaBr", "KBr", "Cu3Au", "NiAl", "FeNi", "CuZn"]
     >>> y = ["salt"] * 4 + ["alloy"] * 4
-    >>> auto = AutoClassifier(["prior", "extra_trees_fractions"], cv=2, random_state=0).fit(X, y)
+    >>> auto = AutoClassifier(["prior", "extra_trees"], cv=2, random_state=0).fit(X, y)
     >>> auto.predict(["RbCl", "CoAl"]).tolist()
     ['salt', 'alloy']
     """

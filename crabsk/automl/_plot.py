@@ -46,10 +46,10 @@ class LeaderboardDisplay:
     >>> from crabsk import AutoRegressor
     >>> from crabsk.datasets import load_formation_enthalpy
     >>> X, y = load_formation_enthalpy(return_X_y=True)
-    >>> auto = AutoRegressor(["mean", "extra_trees_fractions"], cv=2, random_state=0)
+    >>> auto = AutoRegressor(["mean", "extra_trees"], cv=2, random_state=0)
     >>> display = auto.fit(X[:60], y[:60]).plot()
     >>> [text.get_text() for text in display.axes_[0].get_yticklabels()]
-    ['mean', 'extra_trees_fractions  100%', 'ensemble']
+    ['mean', 'extra_trees  100%', 'ensemble']
     """
 
     def __init__(

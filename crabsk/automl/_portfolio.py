@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, clone
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import (
     ExtraTreesClassifier,
@@ -21,6 +23,7 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVR
 
 from .._text import few
 from ..feature_extraction import CompositionTransformer, PretrainedTransformer
@@ -32,15 +35,15 @@ from ..neural_network import (
     hash_of,
 )
 
-# A Gaussian process takes the cube of the number of samples.
-_MOST_SAMPLES_OF_A_PROCESS = 2000
+# These take the cube and the square of the number of samples.
+_MOST_SAMPLES = {"gaussian_process": 2000, "support_vectors": 10_000}
 _ANY = (1e-10, 1e10)
 # Of each fold, so that what is left out is seen by an ensemble, as new samples will be.
 _NETWORKS_OF_A_FOLD = 2
 # Trees are so many, unless they would fill the memory.
 _TREES_OF_A_FOLD = (20, 100)
 _NODES_OF_A_FOLD, _FINEST = 1_000_000, 50_000
-# Below so many samples, trees are quick and differ more.
+# Up to so many samples, trees are quick.
 _FEW = 1500
 
 
@@ -143,9 +146,7 @@ def choose(
 
 def default_names(made: Mapping[str, Any], n_samples: int) -> list[str]:
     """Return the names of the portfolio for so many samples, in order of what they are worth."""
-    order = list(made)
-    if n_samples > _MOST_SAMPLES_OF_A_PROCESS:
-        order = [name for name in order if name != "gaussian_process"]
+    order = [name for name in made if n_samples <= _MOST_SAMPLES.get(name, n_samples)]
     if n_samples > _FEW:
         # The first answer is to come within seconds.
         order.remove("boosting")
@@ -162,28 +163,40 @@ def portfolio(
     learnt = statistics
     if weights is not None:
         learnt = make_union(statistics, PretrainedTransformer(weights=weights))
-    # Trees that choose among a third of the features differ more, and grow three times as fast.
-    trees = {"max_features": 1 / 3, "n_jobs": n_threads, **_size_of_a_forest(n_samples)}
     networks: dict[str, Any] = {"n_estimators": _NETWORKS_OF_A_FOLD, "missing": "mean"}
     simple: Any = DummyClassifier(strategy="prior") if of_classes else DummyRegressor()
-    forest = ExtraTreesClassifier if of_classes else ExtraTreesRegressor
     boosting = HistGradientBoostingClassifier if of_classes else HistGradientBoostingRegressor
     crabnet: Any = CrabNetClassifier if of_classes else CrabNetRegressor
     roost: Any = RoostClassifier if of_classes else RoostRegressor
-    made: dict[str, Any] = {
-        "prior" if of_classes else "mean": simple,
-        "extra_trees": make_pipeline(clone(learnt), forest(**trees)),
-    }
+    forest = partial(
+        ExtraTreesClassifier if of_classes else ExtraTreesRegressor,
+        n_jobs=n_threads,
+        **_size_of_a_forest(n_samples),
+    )
+
+    made: dict[str, Any] = {"prior" if of_classes else "mean": simple}
     if weights is not None:
-        made["crabnet_pretrained"] = crabnet.from_preset("pretrained", **networks).set_params(
-            init_from=weights
-        )
+        everything = make_union(with_fractions, PretrainedTransformer(weights=weights))
+        made["extra_trees_pretrained"] = make_pipeline(everything, forest())
+        made["crabnet_pretrained"] = crabnet.from_preset("pretrained", **networks)
+        made["crabnet_pretrained"].set_params(init_from=weights)
     made["boosting"] = make_pipeline(clone(learnt), boosting())
+    made["extra_trees"] = make_pipeline(with_fractions, forest())
     if of_classes:
         made["logistic_regression"] = make_pipeline(
             clone(learnt), StandardScaler(), LogisticRegression(max_iter=1000)
         )
     else:
+        made["boosting_absolute"] = make_pipeline(
+            clone(learnt), HistGradientBoostingRegressor(loss="absolute_error", max_iter=200)
+        )
+        made["support_vectors"] = make_pipeline(
+            clone(learnt),
+            TransformedTargetRegressor(
+                make_pipeline(StandardScaler(), SVR(C=10.0, epsilon=0.02)),
+                transformer=StandardScaler(),
+            ),
+        )
         # No bound is to be met.
         kernel = ConstantKernel(1.0, _ANY) * Matern(10.0, _ANY, nu=1.5) + WhiteKernel(0.1, _ANY)
         made["gaussian_process"] = make_pipeline(
@@ -191,16 +204,17 @@ def portfolio(
             StandardScaler(),
             GaussianProcessRegressor(kernel, alpha=1e-8, normalize_y=True),
         )
-    made["extra_trees_fractions"] = make_pipeline(with_fractions, forest(**trees))
     made["crabnet"] = crabnet(**networks)
     made["roost"] = roost(**networks)
     made |= _guests(clone(learnt), of_classes=of_classes, n_threads=n_threads)
     return made
 
 
-def _size_of_a_forest(n_samples: int) -> dict[str, int]:
+def _size_of_a_forest(n_samples: int) -> dict[str, Any]:
     """Return how many trees a fold has, and how fine they are: those of all folds are kept."""
     return {
+        # Many samples make trees slow. Those that choose among fewer features take less time.
+        "max_features": 1.0 if n_samples <= _FEW else 1 / 3,
         "n_estimators": int(np.clip(_NODES_OF_A_FOLD // n_samples, *_TREES_OF_A_FOLD)),
         "min_samples_leaf": max(1, n_samples // _FINEST),
     }

@@ -104,14 +104,17 @@ class AutoRegressor(RegressorMixin, BaseAuto):
     The portfolio, in the order in which it is tried:
 
     - "mean": the mean of the targets;
-    - "extra_trees": extremely randomised trees on statistics of Magpie's element properties and the
-      properties that the pretrained network predicts;
+    - "extra_trees_pretrained": extremely randomised trees on statistics of Magpie's element
+      properties, the atomic fractions, and the properties that the pretrained network predicts;
     - "crabnet_pretrained": two networks a fold that start from the pretrained weights;
-    - "boosting": scikit-learn's histogram gradient boosting on the same features as the trees;
-    - "gaussian_process": Matern kernel, on the same features, for up to 2000 samples;
-    - "extra_trees_fractions": trees on Magpie's statistics and the atomic fractions;
+    - "boosting": scikit-learn's histogram gradient boosting, on the statistics and the predicted
+      properties. So are all that follow, where nothing else is said;
+    - "extra_trees": trees on the statistics and the fractions;
+    - "boosting_absolute": boosting of the absolute error;
+    - "support_vectors": support vector regression with a radial kernel, for up to 10,000 samples;
+    - "gaussian_process": a Matern kernel, for up to 2000 samples;
     - "crabnet", "roost": two networks a fold, trained from nothing;
-    - "lightgbm", "catboost": on the same features as the trees, if they are installed.
+    - "lightgbm", "catboost": if they are installed.
 
     With more than 1500 samples, "boosting" comes right after "mean". In statistics, an element that
     Magpie has no value for counts with the mean over the table, as in `CrabNetRegressor`.
@@ -136,10 +139,10 @@ class AutoRegressor(RegressorMixin, BaseAuto):
     >>> from crabsk import AutoRegressor
     >>> from crabsk.datasets import load_formation_enthalpy
     >>> X, y = load_formation_enthalpy(return_X_y=True)
-    >>> auto = AutoRegressor(["mean", "extra_trees_fractions"], cv=3, random_state=0)
+    >>> auto = AutoRegressor(["mean", "extra_trees"], cv=3, random_state=0)
     >>> auto = auto.fit(X[:150], y[:150])
     >>> auto.leaderboard_.index.tolist()
-    ['ensemble', 'extra_trees_fractions', 'mean']
+    ['ensemble', 'extra_trees', 'mean']
     >>> mean, std = auto.predict(["CaTiO3", "NiAl"], return_std=True)
     >>> mean.shape, bool((std > 0).all())
     ((2,), True)

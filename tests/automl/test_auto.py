@@ -108,7 +108,7 @@ class TestBlend:
 
     def test_intervals_cover(self, formation_enthalpy):
         X, y = formation_enthalpy
-        model = auto(["extra_trees_fractions", "mean"]).fit(X[::2], y[::2])
+        model = auto(["extra_trees", "mean"]).fit(X[::2], y[::2])
         mean, std = model.predict(X[1::2], return_std=True)
         assert 0.85 < coverage(y[1::2], mean, std, level=0.9) < 0.95
 
@@ -275,7 +275,7 @@ class TestFiles:
     def test_all_of_the_portfolio_but_networks(self, some_formulas, tmp_path):
         X, y = some_formulas
         y = np.random.default_rng(0).permutation(y)  # which the pretrained weights do not know
-        names = ["extra_trees", "boosting", "gaussian_process"]
+        names = ["extra_trees_pretrained", "boosting", "support_vectors", "gaussian_process"]
         model = AutoRegressor(names, cv=2, scoring="r2", random_state=0).fit(X[:60], y[:60])
         save_model(model, tmp_path / "model")
         np.testing.assert_array_equal(load_model(tmp_path / "model").predict(X), model.predict(X))
@@ -283,7 +283,7 @@ class TestFiles:
     def test_classifiers(self, some_formulas, tmp_path):
         X, y = some_formulas
         y = np.random.default_rng(0).permutation(y)
-        names = ["boosting", "logistic_regression", "extra_trees_fractions"]
+        names = ["boosting", "logistic_regression", "extra_trees"]
         model = AutoClassifier(names, cv=2, random_state=0).fit(X, np.where(y > -1, "high", "low"))
         save_model(model, tmp_path / "model")
         again = load_model(tmp_path / "model")
@@ -306,8 +306,8 @@ class TestFiles:
     @pytest.mark.parametrize(("column", "value"), [("left_child", 10**6), ("feature", 10**6)])
     def test_trees_that_lead_out_are_refused(self, column, value, some_formulas, tmp_path):
         X, y = some_formulas
-        model = AutoRegressor(["extra_trees_fractions"], cv=2, random_state=0).fit(X, y)
-        forest = model.estimators_["extra_trees_fractions"][0]
+        model = AutoRegressor(["extra_trees"], cv=2, random_state=0).fit(X, y)
+        forest = model.estimators_["extra_trees"][0]
         tree = forest.estimators_[0].tree_
         state = tree.__getstate__()
         state["nodes"][column][0] = value
@@ -329,7 +329,7 @@ class TestReport:
 
     def test_plots_of_classes(self, some_formulas):
         X, y = some_formulas
-        model = AutoClassifier(["prior", "extra_trees_fractions"], cv=2, random_state=0)
+        model = AutoClassifier(["prior", "extra_trees"], cv=2, random_state=0)
         display = model.fit(X, np.digitize(y, [-1.5, -0.5])).plot()
         assert len(display.axes_) == 3
         assert display.figure_ is not None
@@ -345,7 +345,7 @@ class TestClassifier:
     def test_probabilities(self, some_formulas):
         X, y = some_formulas
         labels = np.array(["low", "middle", "high"])[np.digitize(y, [-1.5, -0.5])]
-        model = AutoClassifier(["prior", "extra_trees_fractions"], cv=3, random_state=0)
+        model = AutoClassifier(["prior", "extra_trees"], cv=3, random_state=0)
         model.fit(X, labels)
         shares = model.predict_proba(X)
         np.testing.assert_allclose(shares.sum(axis=1), 1)
@@ -358,7 +358,7 @@ class TestClassifier:
         X = ["NaCl", "KCl", "NaBr", "KBr", "MgO", "CaO", "Cu"]
         y = ["a", "a", "a", "b", "b", "b", "c"]
         model = AutoClassifier(
-            ["prior", "extra_trees_fractions"], cv=KFold(3), random_state=0, scoring="accuracy"
+            ["prior", "extra_trees"], cv=KFold(3), random_state=0, scoring="accuracy"
         )
         assert model.fit(X, y).predict_proba(X).shape == (7, 3)
 
