@@ -4,12 +4,15 @@ Tables with columns beside the formula (folds by composition), and sets of Matbe
 folds). The pretrained weights know no composition of these sets (``make_pretrained.py
 --benchmark``). A run is one fold. Each model of it is a row of results/automl.csv: the ensemble,
 its candidates ("ensemble: crabnet", from the same fit), and random forest and extra trees on Magpie
-features, with and without atomic fractions. A benchmark that is interrupted goes on where it was.
+features, with and without atomic fractions. In an environment that has AutoGluon, it is measured
+too, on Magpie features and in the same time. A benchmark that is interrupted goes on where it was.
 """
 
+import tempfile
 import time
 import warnings
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -18,7 +21,7 @@ import torch
 from _common import BENCHMARK_WEIGHTS, argument_parser, print_table
 from _results import RESULTS, append_rows, described, read_table
 from _runs import Data, load_matbench, load_table, on_magpie, write_folds
-from sklearn.base import is_classifier
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
@@ -27,7 +30,7 @@ from sklearn.ensemble import (
 )
 from sklearn.metrics import mean_absolute_error, roc_auc_score
 
-from crabsk import AutoClassifier, AutoRegressor
+from crabsk import AutoClassifier, AutoRegressor, CompositionTransformer
 from crabsk.metrics import coverage
 from crabsk.neural_network import ConflictingTargetsWarning
 
@@ -54,6 +57,42 @@ def forests(*, of_classes: bool) -> dict[str, Any]:
         for name, kind in kinds.items()
         for features in ("magpie", "fractions")
     }
+
+
+class AutoGluon(BaseEstimator):
+    """AutoGluon on Magpie features, as its page says how to use it."""
+
+    def __init__(self, time_limit: float, *, of_classes: bool) -> None:
+        self.time_limit = time_limit
+        self.of_classes = of_classes
+
+    def fit(self, X: Any, y: np.ndarray) -> "AutoGluon":
+        from autogluon.tabular import TabularPredictor
+
+        self.features_ = CompositionTransformer("magpie", missing="mean")
+        table = pd.DataFrame(self.features_.fit_transform(X)).assign(target=y)
+        self.predictor_ = TabularPredictor(
+            "target",
+            problem_type="binary" if self.of_classes else "regression",
+            eval_metric="log_loss" if self.of_classes else "mean_absolute_error",
+            path=tempfile.mkdtemp(),
+            verbosity=0,
+        ).fit(table, time_limit=self.time_limit, num_cpus=torch.get_num_threads())
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        return self.predictor_.predict(self._table(X)).to_numpy()
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        return self.predictor_.predict_proba(self._table(X)).to_numpy()
+
+    def _table(self, X: Any) -> pd.DataFrame:
+        return pd.DataFrame(self.features_.transform(X))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.estimator_type = "classifier" if self.of_classes else "regressor"
+        return tags
 
 
 def scores(model: Any, X: Any, y: np.ndarray) -> dict[str, float]:
@@ -116,8 +155,10 @@ def measure(data: Data, fold: int, seed: int, time_limit: float, *, of_classes: 
     print(auto.leaderboard_[["mean", "std", "weight", "fit_seconds", "note"]].to_string())
     rows = [{"model": "ensemble", **scores(auto, X_test, y_test), **fitted, **described(auto)}]
     rows += of_candidates(auto, X_test, y_test)
-    for name, make in forests(of_classes=of_classes).items():
-        model = make(seed)
+    peers = {name: make(seed) for name, make in forests(of_classes=of_classes).items()}
+    if find_spec("autogluon"):
+        peers["autogluon"] = AutoGluon(time_limit, of_classes=of_classes)
+    for name, model in peers.items():
         fitted = timed(model, X, y)
         rows.append({"model": name, **scores(model, X_test, y_test), **fitted})
     shared = {

@@ -217,7 +217,7 @@ class Pretraining(CrabNetRegressor):
 class Losses(Callback):
     """Prints a line for each pass."""
 
-    def on_epoch_end(self, net: Any, **_: Any) -> None:  # noqa: D102 (skorch says it)
+    def on_epoch_end(self, net: Any, **_: Any) -> None:
         last = net.history[-1]
         print(f"pass {len(net.history)}: loss {last['train_loss']:.4f}, {last['dur']:.0f} s")
 

@@ -88,7 +88,7 @@ for number, block in enumerate(json.load(sys.stdin)):
 
 # Modules that blocks may import and that need not be there. FLAML is of no use without XGBoost.
 CLIENTS = {name: name for name in ("imblearn", "mlflow", "optuna", "skops", "skrub")}
-CLIENTS |= {"flaml": "xgboost", "sklearn.callback": "sklearn.callback"}
+CLIENTS |= {"autogluon": "autogluon", "flaml": "xgboost", "sklearn.callback": "sklearn.callback"}
 
 
 def lacks_a_client(block: str) -> bool:
