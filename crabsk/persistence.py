@@ -7,12 +7,13 @@ from typing import Any
 from sklearn.utils.validation import check_is_fitted
 
 from .automl import AutoClassifier, AutoRegressor
-from .automl import dump as dump_models
 from .automl import load as load_models
+from .automl import save as save_models
 from .neural_network import (
     SAVEABLE,
     read_estimator,
     resolve_device,
+    warn_of_other_version,
     write_estimator,
 )
 
@@ -20,7 +21,7 @@ __all__ = ["load_model", "save_model"]
 
 
 # The first bytes of an archive of skops.
-_ARCHIVE = b"PK"
+_ARCHIVE = b"PK\x03\x04"
 
 
 def save_model(estimator: Any, path: str | os.PathLike) -> None:
@@ -32,7 +33,9 @@ def save_model(estimator: Any, path: str | os.PathLike) -> None:
     ----------
     estimator : CrabNet, Roost or ElemNet estimator, AutoRegressor or AutoClassifier
         What to save. A network's `callbacks`, `checkpoint` and `init_from` are left out, with a
-        warning: they are code, or places on this machine.
+        warning: they are code, or places on this machine. Of an AutoRegressor or
+        AutoClassifier, what it was searched with is left out (`candidates`, `cv`, `checkpoint`,
+        `random_state`). If its `weights` are a path, that file must be there when it is loaded.
     path : str or path
         Where to. It is used as it is: no suffix is added.
 
@@ -44,7 +47,8 @@ def save_model(estimator: Any, path: str | os.PathLike) -> None:
         If there is no such folder, or it cannot be written to.
     TypeError
         If `estimator` is none of these, or has a parameter that is no plain data: a
-        transformer of one's own as `target_transform`, say, which skops can save.
+        transformer of one's own as `target_transform`, say, or a candidate of another package.
+        skops can save these.
     ValueError
         If parameters were changed after the fit, so that they describe other networks.
     sklearn.exceptions.NotFittedError
@@ -62,7 +66,7 @@ def save_model(estimator: Any, path: str | os.PathLike) -> None:
     """
     if type(estimator) in (AutoClassifier, AutoRegressor):
         check_is_fitted(estimator)
-        dump_models(estimator, Path(path))
+        save_models(estimator, Path(path))
         return
     name = type(estimator).__name__
     if SAVEABLE.get(name) is not type(estimator):
@@ -124,5 +128,7 @@ def load_model(path: str | os.PathLike, *, device: str | None = None) -> Any:
         resolve_device(device)  # a wrong device is no fault of the file
     with Path(path).open("rb") as file:
         if file.read(len(_ARCHIVE)) == _ARCHIVE:
-            return load_models(Path(path), AutoClassifier, AutoRegressor)
+            model = load_models(Path(path), AutoClassifier, AutoRegressor)
+            warn_of_other_version(Path(path), model.crabsk_version_, stacklevel=3)
+            return model
     return read_estimator(path, device, stacklevel=3)

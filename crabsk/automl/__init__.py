@@ -8,8 +8,8 @@ from ._classifier import AutoClassifier
 from ._compare import compare_models
 from ._plot import LeaderboardDisplay
 from ._regressor import AutoRegressor
-from ._storage import dump as dump
 from ._storage import load as load
+from ._storage import save as save
 
 __all__ = [
     "AutoClassifier",

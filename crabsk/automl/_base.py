@@ -10,13 +10,15 @@ import numpy as np
 import pandas as pd
 from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import get_scorer, get_scorer_names
-from sklearn.utils import Tags, check_random_state, indexable
+from sklearn.utils import Tags, _safe_indexing, check_random_state, indexable
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from .._validation import Interval, StrOptions, validate_compositions
+from .._version import __version__
 from ..neural_network import bar_of
-from ._blend import greedy_weights
+from ._blend import greedy_weights, log_loss_of
 from ._checkpoint import Checkpoints
 from ._cost import Budget
 from ._fitting import ask
@@ -25,6 +27,9 @@ from ._leaderboard import leaderboard
 from ._plot import LeaderboardDisplay
 from ._portfolio import Candidate, choose, n_torch_threads
 from ._work import Outcome, Work
+
+# Rows that are predicted at a time.
+_CHUNK = 65_536
 
 
 class CandidateWarning(UserWarning):
@@ -89,15 +94,24 @@ class BaseAuto(BaseEstimator):
         checkpoints = Checkpoints.opened(self, table, y, numbers)
         seed = checkpoints.seed(check_random_state(self.random_state).randint(2**31 - 1))
         (X,) = indexable(X)
+        folds = cut(
+            self.cv,
+            X,
+            y,
+            numbers,
+            seed,
+            of_classes=self._of_classes,
+            has_groups=groups is not None,
+        )
         work = Work(
             X,
             y,
-            cut(self.cv, y, numbers, seed, of_classes=self._of_classes),
+            folds,
             classes=classes,
             seed=seed,
             budget=budget,
             n_jobs=self.n_jobs,
-            checkpoints=checkpoints,
+            checkpoints=checkpoints.of(folds),
         )
         chosen = choose(
             self.candidates,
@@ -112,6 +126,14 @@ class BaseAuto(BaseEstimator):
             raise ValueError(
                 "no candidate could be trained: "
                 + "; ".join(f"{name}: {outcome.note}" for name, outcome in outcomes.items())
+            )
+        names = [candidate.name for candidate in trained]
+        if len(chosen) > len(trained) and not _better_than_a_guess(chosen, names):
+            warnings.warn(
+                f"nothing but {names[0]!r} was trained: the model is a guess. Take a longer "
+                "time_limit, or see the notes of leaderboard_",
+                CandidateWarning,
+                stacklevel=4,
             )
         self._blend_candidates(trained, outcomes, work, numbers)
 
@@ -129,10 +151,10 @@ class BaseAuto(BaseEstimator):
                         score = self._fold_scores(work.out_of_fold(outcome.fits), work).mean()
                         if score > best:
                             best, leader = score, candidate.name
-                        bar.set_postfix_str(f"best: {leader} {best:.4g}")
+                        bar.set_postfix_str(f"best: {leader} {best:.4g}{work.clock()}")
             except KeyboardInterrupt:
                 finished = [name for name, outcome in outcomes.items() if outcome.fits]
-                if not finished:
+                if not _better_than_a_guess(chosen, finished):
                     raise
                 warnings.warn(
                     f"interrupted: the ensemble is made of {', '.join(finished)}",
@@ -147,6 +169,8 @@ class BaseAuto(BaseEstimator):
             return work.attempt(candidate, bar)
         except Exception as error:
             note = f"left out: {type(error).__name__}: {error}"
+            if "could not convert string to float" in str(error):
+                note += ". It reads numbers only: make_pipeline(CompositionTransformer(), ...)"
             warnings.warn(
                 f"the candidate {candidate.name!r} is {note}", CandidateWarning, stacklevel=6
             )
@@ -161,12 +185,14 @@ class BaseAuto(BaseEstimator):
     ) -> None:
         fits = [outcomes[candidate.name].fits for candidate in trained]
         predictions = np.stack([work.out_of_fold(its) for its in fits])
-        weights = self._weigh(predictions, work.y)
+        self.crabsk_version_ = __version__
+        weights = self._weigh(predictions, work.X, work.y)
         # Each fold is scored with weights that were learnt from the others.
         ensemble = np.empty_like(predictions[0])
         for _, test in work.folds:
             rest = np.setdiff1d(np.arange(len(work.y)), test)
-            without = self._weigh(predictions[:, rest], work.y[rest])
+            X_rest = _safe_indexing(work.X, rest)
+            without = self._weigh(predictions[:, rest], X_rest, work.y[rest])
             ensemble[test] = np.tensordot(without, predictions[:, test], axes=1)
         names = [candidate.name for candidate in trained]
         board = leaderboard(
@@ -204,20 +230,40 @@ class BaseAuto(BaseEstimator):
     ) -> None:
         """Learn how far off the ensemble is. Classes have probabilities for that."""
 
-    def _weigh(self, predictions: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def _weigh(self, predictions: np.ndarray, X: Any, y: np.ndarray) -> np.ndarray:
         if len(predictions) == 1:
             return np.ones(1)
-        return greedy_weights(predictions, lambda blend: self._score(blend, y))
+        return greedy_weights(predictions, lambda blend: self._score(blend, X, y))
 
     def _fold_scores(self, predicted: np.ndarray, work: Work) -> np.ndarray:
-        return np.array([self._score(predicted[test], work.y[test]) for _, test in work.folds])
+        return np.array(
+            [
+                self._score(predicted[test], _safe_indexing(work.X, test), work.y[test])
+                for _, test in work.folds
+            ]
+        )
 
-    def _score(self, predicted: np.ndarray, y: np.ndarray) -> float:
+    def _score(self, predicted: np.ndarray, X: Any, y: np.ndarray) -> float:
         """Score predictions as scikit-learn's scorers do: greater is better."""
-        answers = _Answers(predicted, getattr(self, "classes_", None))
-        return float(get_scorer(self.scoring)(answers, None, y))
+        classes = getattr(self, "classes_", None)
+        scorer = get_scorer(self.scoring)
+        if classes is not None and self.scoring == "neg_log_loss":
+            scorer = log_loss_of(classes)  # a fold may lack a class
+        return float(scorer(_Answers(predicted, classes), X, y))
 
     # ---------------------------------------------------------------------------------- predicting
+
+    def _chunks(self, X: Any) -> Iterator[tuple[slice, Any]]:
+        """Yield some rows of X at a time, so that features of all need not be held at once."""
+        check_is_fitted(self)
+        n_samples = len(validate_compositions(self, X, reset=False).compositions)
+        (X,) = indexable(X)
+        if n_samples <= _CHUNK:
+            yield slice(0, n_samples), X
+            return
+        for start in range(0, n_samples, _CHUNK):
+            rows = slice(start, min(start + _CHUNK, n_samples))
+            yield rows, _safe_indexing(X, np.arange(rows.start, rows.stop))
 
     def _fold_answers(self, X: Any) -> Iterator[tuple[float, int, np.ndarray, np.ndarray | None]]:
         """Yield for each model and fold: weight, fold, predictions and own standard deviations."""
@@ -234,13 +280,13 @@ class BaseAuto(BaseEstimator):
 
     def _blend(self, X: Any) -> np.ndarray:
         """Return the weighted mean over models of the mean over folds."""
-        check_is_fitted(self)
-        validate_compositions(self, X, reset=False)
-        (X,) = indexable(X)
-        total: Any = 0.0
-        for weight, _, predicted, _ in self._fold_answers(X):
-            total = total + weight / self._n_folds() * predicted
-        return total
+        parts = []
+        for _, some in self._chunks(X):
+            total: Any = 0.0
+            for weight, _, predicted, _ in self._fold_answers(some):
+                total = total + weight / self._n_folds() * predicted
+            parts.append(total)
+        return np.concatenate(parts)
 
     # -------------------------------------------------------------------------------------- report
 
@@ -277,6 +323,16 @@ class BaseAuto(BaseEstimator):
         tags.input_tags.string = True
         tags.input_tags.positive_only = True
         return tags
+
+
+def _better_than_a_guess(chosen: list[Candidate], names: list[str]) -> bool:
+    """Whether one of these candidates looks at X."""
+    guesses = DummyClassifier | DummyRegressor
+    return any(
+        not isinstance(candidate.estimator, guesses)
+        for candidate in chosen
+        if candidate.name in names
+    )
 
 
 class _Answers(BaseEstimator):

@@ -1,12 +1,21 @@
 """Weights of models from what they said of samples that they had not seen."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from sklearn.metrics import log_loss, make_scorer
 
 # Models are added at most so many times; the weight of each is its share. More steps fit the
 # samples left out more closely, and new ones less well.
 _N_STEPS = 10
+
+
+def log_loss_of(classes: np.ndarray) -> Any:
+    """Return the scorer "neg_log_loss" for samples that need not be of all classes."""
+    return make_scorer(
+        log_loss, greater_is_better=False, response_method="predict_proba", labels=classes
+    )
 
 
 def greedy_weights(predictions: np.ndarray, score: Callable[[np.ndarray], float]) -> np.ndarray:
@@ -23,6 +32,11 @@ def greedy_weights(predictions: np.ndarray, score: Callable[[np.ndarray], float]
     -------
     ndarray of shape (n_models,)
         The weights after the step with the best score.
+
+    Raises
+    ------
+    ValueError
+        If all scores are NaN.
 
     References
     ----------
@@ -45,7 +59,9 @@ def greedy_weights(predictions: np.ndarray, score: Callable[[np.ndarray], float]
     best, best_counts = -np.inf, counts
     for step in range(1, _N_STEPS + 1):
         scores = [score((total + its) / step) for its in predictions]
-        chosen = int(np.argmax(scores))
+        if np.isnan(scores).all():
+            raise ValueError("scoring= has no value for these samples: every score is NaN")
+        chosen = int(np.nanargmax(scores))
         counts[chosen] += 1
         total = total + predictions[chosen]
         if scores[chosen] > best + 1e-12:

@@ -1,5 +1,6 @@
 """What was trained before a fit was killed, in a folder."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from .._files import write_whole
 from .._validation import CompositionTable
 from .._version import __version__
 from ..neural_network import hash_of
+from ..pretrained import resolve
 from ._fitting import FoldFit
+from ._folds import Folds
 from ._portfolio import Candidate
 from ._storage import dump, load
 
@@ -39,8 +42,12 @@ class Checkpoints:
         facts = {
             "versions": (__version__, sklearn.__version__, torch.__version__),
             "kind": type(estimator).__name__,
-            "cv": estimator.cv,
             "random_state": estimator.random_state,
+            "form": (
+                estimator.formula_position_,
+                list(getattr(estimator, "feature_names_in_", ())),
+            ),
+            "weights": _digest_of(estimator.weights),
             "X": (
                 compositions.atomic_numbers,
                 compositions.amounts,
@@ -63,8 +70,20 @@ class Checkpoints:
             write_whole(path, str(drawn).encode())
         return int(path.read_text())
 
-    def read(self, candidate: Candidate, n_folds: int) -> list[FoldFit]:
-        """Return the first folds of a candidate, as far as they were finished."""
+    def of(self, folds: Folds) -> "Checkpoints":
+        """Return those of the fits with these folds."""
+        if self._folder is None:
+            return self
+        folder = self._folder / hash_of({"folds": folds})[:16]
+        folder.mkdir(exist_ok=True)
+        return Checkpoints(folder)
+
+    def read(self, candidate: Candidate, n_folds: int, *, whole: bool) -> list[FoldFit]:
+        """Return the first folds of a candidate, as far as they were finished.
+
+        With `whole`, what was shortened for want of time does not count. Nor does what cannot be
+        read, as a model of another package.
+        """
         fits: list[FoldFit] = []
         if self._folder is None:
             return fits
@@ -72,15 +91,26 @@ class Checkpoints:
             path = self._path(candidate, k)
             if not path.exists():
                 break
-            fits.append(FoldFit(**load(path, dict)))
+            try:
+                fit = FoldFit(**load(path, dict))
+            except ValueError:
+                break
+            if whole and fit.shortened:
+                break
+            fits.append(fit)
         return fits
 
     def write(self, candidate: Candidate, fold: int, fit: FoldFit) -> None:
         """Note a finished fold."""
         if self._folder is not None:
-            dump(vars(fit), self._path(candidate, fold))
+            write_whole(self._path(candidate, fold), dump(vars(fit)))
 
     def _path(self, candidate: Candidate, fold: int) -> Path:
         assert self._folder is not None
         key = hash_of({"features": candidate.features_key, "estimator": candidate.estimator})
         return self._folder / f"{key[:16]}-{fold}.skops"
+
+
+def _digest_of(weights: Any) -> str | None:
+    """Return what tells pretrained weights from others, whatever their file is called."""
+    return None if weights is None else hashlib.sha256(resolve(weights).read_bytes()).hexdigest()

@@ -26,7 +26,7 @@ class AutoClassifier(ClassifierMixin, BaseAuto):
 
     time_limit : float or None, default=600
         Seconds that `fit` may take. A candidate for which too little time is left is left out, and
-        networks are trained in fewer passes before that; `leaderboard_` says so. None trains all
+        networks are trained in fewer epochs before that; `leaderboard_` says so. None trains all
         candidates, and only then does the same seed always give the same model.
 
     scoring : str or callable, default="neg_log_loss"
@@ -59,10 +59,10 @@ class AutoClassifier(ClassifierMixin, BaseAuto):
     Attributes
     ----------
     leaderboard_ : DataFrame
-        A row for the ensemble and one for each candidate, the best first. Columns: "mean" and "std"
-        of the scores of the folds, "weight" in the ensemble, "fit_seconds" and "predict_seconds"
-        over all folds, the scores "fold_0", "fold_1", ..., and "note", which says why a candidate
-        was left out.
+        A row for the ensemble, then one for each candidate, the best first. Columns: "mean" and
+        "std" of the scores of the folds, "weight" in the ensemble, "fit_seconds" and
+        "predict_seconds" (sums over all folds; of the ensemble, those of its candidates), the
+        scores "fold_0", "fold_1", ..., and "note", which says why a candidate was left out.
 
     weights_ : dict of str to float
         The candidates in the ensemble with their weights, which sum to 1.

@@ -13,6 +13,7 @@ from sklearn.utils import indexable
 from sklearn.utils.validation import check_consistent_length
 
 from .._validation import validate_compositions
+from ._blend import log_loss_of
 from ._folds import cut, group_numbers, takes_groups
 
 
@@ -67,6 +68,8 @@ def compare_models(
     ------
     ValueError
         If X cannot be read, there are too few compositions, or `models` is empty.
+    TypeError
+        If one of `models` is no estimator.
 
     Notes
     -----
@@ -99,6 +102,9 @@ def compare_models(
     """
     if not models:
         raise ValueError("models= is empty: name one at least")
+    for name, model in models.items():
+        if not hasattr(model, "fit"):
+            raise TypeError(f"models are estimators, and {name!r} is {model!r}")
     (X,) = indexable(X)
     y = np.asarray(y)
     check_consistent_length(X, y, groups)
@@ -106,24 +112,31 @@ def compare_models(
     numbers = group_numbers(validate_compositions(reader, X, reset=True), groups)
     of_classes = is_classifier(next(iter(models.values())))
     if scoring is None:
-        scoring = "neg_log_loss" if of_classes else "neg_mean_absolute_error"
+        scoring = log_loss_of(np.unique(y)) if of_classes else "neg_mean_absolute_error"
     if cv is None or isinstance(cv, int | np.integer):
-        cv = cut(cv, y, numbers, random_state, of_classes=of_classes)
+        cv = cut(cv, X, y, numbers, random_state, of_classes=of_classes)
     else:
         splitter = check_cv(cv, y, classifier=of_classes)
+        if groups is not None and not takes_groups(splitter):
+            raise ValueError(
+                f"groups= was given, and cv={cv} ignores groups: take GroupKFold, or a number"
+            )
         cv = list(splitter.split(X, y, **({"groups": numbers} if takes_groups(splitter) else {})))
     rows = {}
     for name, model in models.items():
-        found = cross_validate(
-            clone(model),
-            X,
-            y,
-            cv=cv,
-            scoring=check_scoring(model, scoring),
-            n_jobs=n_jobs,
-            error_score="raise",
-        )
-        rows[name] = found
+        try:
+            rows[name] = cross_validate(
+                clone(model),
+                X,
+                y,
+                cv=cv,
+                scoring=check_scoring(model, scoring),
+                n_jobs=n_jobs,
+                error_score="raise",
+            )
+        except Exception as error:
+            error.add_note(f"in the model {name!r}")
+            raise
     return _table(rows, float(np.mean([len(test) / len(train) for train, test in cv])))
 
 

@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import clone
-from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 
 from ..neural_network import BaseCompositionNetwork
+from ._portfolio import network_in, seeded
 
 # Passes that are timed: the first pays for memory and late imports.
 _PASSES = 3
-# Samples of the longer of two short fits.
-_FEW = 1000
+# Samples of the longer of two short fits, and of so few that none is worth while.
+_FEW, _FEWEST = 1000, 100
 # Fits take time that grows at least in proportion to the number of samples, and at most with its
 # cube, as a Gaussian process does.
 _EXPONENTS = (1.0, 3.0)
@@ -42,13 +42,7 @@ class Budget:
         return float("inf") if self.seconds is None else self.seconds - self.spent()
 
 
-def network_in(estimator: Any) -> BaseCompositionNetwork | None:
-    """Return the network that an estimator is, or that a pipeline ends in."""
-    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
-    return last if isinstance(last, BaseCompositionNetwork) else None
-
-
-def seconds_of_a_fit(estimator: Any, X: Any, y: np.ndarray, n_samples: int) -> float:
+def seconds_of_a_fit(estimator: Any, X: Any, y: np.ndarray, n_samples: int, seed: int) -> float:
     """Return about how long a fit to so many samples takes; spend little time to find out.
 
     Parameters
@@ -59,27 +53,27 @@ def seconds_of_a_fit(estimator: Any, X: Any, y: np.ndarray, n_samples: int) -> f
         Some of which are fitted.
     n_samples : int
         How many samples the fit will have.
+    seed : int
+        For whatever `random_state` of the estimator is None.
     """
-    network = network_in(estimator)
+    trial = seeded(clone(estimator), seed)
+    network = network_in(trial)
     if network is not None:
-        return _seconds_of_a_network(estimator, network, X, y, n_samples)
-    if n_samples <= _FEW:
+        return _seconds_of_a_network(trial, network, X, y, n_samples)
+    if n_samples < _FEWEST:
         return 0.0  # the first fold will tell
-    order = np.random.RandomState(0).permutation(len(y))
-    sizes = (_FEW // 2, _FEW)
-    seconds = [_seconds(clone(estimator), X, y, order[:size]) for size in sizes]
+    sizes = [min(_FEW, n_samples // 2) // part for part in (2, 1)]
+    seconds = [_seconds(clone(trial), X, y, _some_rows(y, size)) for size in sizes]
     exponent = np.log(seconds[1] / seconds[0]) / np.log(sizes[1] / sizes[0])
     return float(seconds[1] * (n_samples / sizes[1]) ** np.clip(exponent, *_EXPONENTS))
 
 
 def _seconds_of_a_network(
-    estimator: Any, network: BaseCompositionNetwork, X: Any, y: np.ndarray, n_samples: int
+    trial: Any, network: BaseCompositionNetwork, X: Any, y: np.ndarray, n_samples: int
 ) -> float:
-    """Time some passes of one network over some samples."""
-    trial = clone(estimator)
-    own = network_in(trial)
-    assert own is not None
-    own.set_params(
+    """Time some passes of one network, of a trial's last step, over some samples."""
+    n_members, passes = network.n_estimators, network._n_epochs(n_samples)
+    network.set_params(
         max_epochs=_PASSES,
         n_estimators=1,
         batch_size=network._batch_size(n_samples),
@@ -88,14 +82,21 @@ def _seconds_of_a_network(
         progress=False,
         callbacks=None,
     )
-    rows = np.random.RandomState(0).permutation(len(y))[:_FEW]
+    rows = _some_rows(y, _FEW)
     whole = _seconds(trial, X, y, rows)
-    durations = [epoch["dur"] for epoch in own.history_[0]]
+    durations = [epoch["dur"] for epoch in network.history_[0]]
     of_pass = min(durations)
-    side_by_side = min(network.n_estimators, torch.get_num_threads())
-    turns = -(-network.n_estimators // side_by_side)
-    passes = network._n_epochs(n_samples)
+    turns = -(-n_members // min(n_members, torch.get_num_threads()))
     return whole - sum(durations) + turns * passes * of_pass * n_samples / len(rows)
+
+
+def _some_rows(y: np.ndarray, size: int) -> np.ndarray:
+    """Return some rows at random, but two of each class, if targets are classes."""
+    order = np.random.RandomState(0).permutation(len(y))
+    if y.dtype.kind == "f":
+        return order[:size]
+    of_classes = [order[y[order] == name][:2] for name in np.unique(y)]
+    return np.unique(np.concatenate([*of_classes, order[:size]]))
 
 
 def _seconds(estimator: Any, X: Any, y: np.ndarray, rows: np.ndarray) -> float:

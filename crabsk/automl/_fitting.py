@@ -11,7 +11,8 @@ from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 from threadpoolctl import threadpool_limits
 
-from ._cost import network_in
+from ..neural_network import BaseCompositionNetwork
+from ._portfolio import network_in, seeded
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class FoldFit:
     own_std: np.ndarray | None
     fit_seconds: float
     predict_seconds: float
+    shortened: bool
+    """Whether a network was trained in fewer epochs than it would be without a limit of time."""
 
 
 def fit_fold(
@@ -73,19 +76,28 @@ def fit_fold(
     start = time.perf_counter()
     # Boosting shares each tree among threads, which wait for each other without rest: beside
     # another fit, it would take a hundred times as long. Networks see to their threads themselves.
-    with nullcontext() if network is not None else threadpool_limits(1):
+    with nullcontext() if network is not None else threadpool_limits(1, user_api="openmp"):
         own.fit(_safe_indexing(X, train), y[train])
         fitted = time.perf_counter()
         predicted, own_std = ask(own, _safe_indexing(X, test), classes)
-    return FoldFit(own, predicted, own_std, fitted - start, time.perf_counter() - fitted)
+    if not np.isfinite(predicted).all():
+        raise ValueError("it predicts what is no finite number")
+    return FoldFit(
+        own,
+        predicted,
+        own_std,
+        fitted - start,
+        time.perf_counter() - fitted,
+        shortened=network is not None and time_limit is not None and _is_shortened(network, train),
+    )
 
 
-def seeded(estimator: Any, seed: int) -> Any:
-    """Set each `random_state` that is None, also those of parts."""
-    for name, value in estimator.get_params(deep=True).items():
-        if name.split("__")[-1] == "random_state" and value is None:
-            estimator.set_params(**{name: seed})
-    return estimator
+def _is_shortened(network: BaseCompositionNetwork, train: np.ndarray) -> bool:
+    if network.n_iter_no_change is not None:
+        return False  # it may have stopped by itself
+    return (
+        network.n_iter_ < network._n_epochs(len(train)) or len(network.nets_) < network.n_estimators
+    )
 
 
 def ask(estimator: Any, X: Any, classes: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:

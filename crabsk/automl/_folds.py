@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, check_cv
@@ -19,10 +20,17 @@ def group_numbers(table: CompositionTable, groups: Any) -> np.ndarray:
     """Return the same number for samples that belong together.
 
     Equal compositions do, and equal groups, and whatever these connect.
+
+    Raises
+    ------
+    ValueError
+        If a group is missing.
     """
     composition = table.compositions.unique()[1]
     if groups is None:
         return composition
+    if pd.isna(np.asarray(groups, dtype=object)).any():
+        raise ValueError("groups= has missing values: give such samples a group of their own")
     group = np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)
     n_compositions = int(composition.max()) + 1
     n = n_compositions + int(group.max()) + 1
@@ -38,19 +46,43 @@ def takes_groups(splitter: Any) -> bool:
 
 
 def cut(
-    cv: Any, y: np.ndarray, groups: np.ndarray, random_state: int, *, of_classes: bool
+    cv: Any,
+    X: Any,
+    y: np.ndarray,
+    numbers: np.ndarray,
+    random_state: int,
+    *,
+    of_classes: bool,
+    has_groups: bool = False,
 ) -> Folds:
     """Return the training and test rows of each fold.
+
+    Parameters
+    ----------
+    cv : None, int, splitter or iterable
+        As in `AutoRegressor`.
+    X, y : array-likes of n_samples
+        What splitters see.
+    numbers : ndarray of shape (n_samples,)
+        What `group_numbers` returned.
+    random_state : int
+        Cuts folds where `cv` is None or a number.
+    of_classes : bool
+        Whether targets are classes, which folds are to have like shares of.
+    has_groups : bool
+        Whether the user gave groups, which a splitter that ignores them would break.
 
     Raises
     ------
     ValueError
-        If there are too few groups, or if `cv` does not test every sample exactly once.
+        If there are too few groups, if `cv` does not test every sample exactly once, or if it
+        ignores groups that were given.
     """
-    n_groups = len(np.unique(groups))
+    n_groups = len(np.unique(numbers))
     if cv is None:
         cv = _FOLDS_OF_FEW if len(y) <= _FEW else _FOLDS
-        cv = min(cv, n_groups)
+        most = np.unique(y, return_counts=True)[1].max() if of_classes else n_groups
+        cv = max(2, min(cv, n_groups, most))
     if isinstance(cv, int | np.integer):
         if not 2 <= cv <= n_groups:
             raise ValueError(
@@ -59,9 +91,12 @@ def cut(
             )
         kind = StratifiedGroupKFold if of_classes else GroupKFold
         cv = kind(int(cv), shuffle=True, random_state=random_state)
-    X = np.zeros(len(y))
     splitter = check_cv(cv, y, classifier=of_classes)
-    groups_of = {"groups": groups} if takes_groups(splitter) else {}
+    if has_groups and not takes_groups(splitter):
+        raise ValueError(
+            f"groups= was given, and cv={cv} ignores groups: take GroupKFold, or a number"
+        )
+    groups_of = {"groups": numbers} if takes_groups(splitter) else {}
     folds = [(np.asarray(a), np.asarray(b)) for a, b in splitter.split(X, y, **groups_of)]
     tested = np.concatenate([test for _, test in folds])
     if len(tested) != len(y) or len(np.unique(tested)) != len(y):

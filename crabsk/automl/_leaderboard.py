@@ -30,7 +30,7 @@ def leaderboard(
     """
     rows = [
         _row(name, its, weights[name], outcomes[name])
-        for name, its in sorted(scores.items(), key=lambda item: -item[1].mean())
+        for name, its in sorted(scores.items(), key=lambda item: -np.nanmean(item[1]))
     ]
     nothing = np.full(len(of_ensemble), np.nan)
     rows += [
@@ -47,11 +47,11 @@ def leaderboard(
 
 
 def _row(name: str, scores: np.ndarray, weight: float, outcome: Outcome) -> dict[str, Any]:
-    fits = outcome.fits
+    fits, known = outcome.fits, not np.isnan(scores).all()
     return {
         "candidate": name,
-        "mean": scores.mean(),
-        "std": scores.std(),
+        "mean": np.nanmean(scores) if known else np.nan,
+        "std": np.nanstd(scores) if known else np.nan,
         "weight": float(weight),
         "fit_seconds": sum(fit.fit_seconds for fit in fits) if fits else np.nan,
         "predict_seconds": sum(fit.predict_seconds for fit in fits) if fits else np.nan,

@@ -5,7 +5,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from sklearn.calibration import CalibrationDisplay
-from sklearn.metrics import ConfusionMatrixDisplay
+from sklearn.metrics import ConfusionMatrixDisplay, mean_absolute_error, r2_score
 
 from ..inspection import COLORS, GREY, UncertaintyDisplay, panels
 
@@ -49,7 +49,7 @@ class LeaderboardDisplay:
     >>> auto = AutoRegressor(["mean", "extra_trees"], cv=2, random_state=0)
     >>> display = auto.fit(X[:60], y[:60]).plot()
     >>> [text.get_text() for text in display.axes_[0].get_yticklabels()]
-    ['mean', 'extra_trees  100%', 'ensemble']
+    ['extra_trees (100%)', 'ensemble']
     """
 
     def __init__(
@@ -129,6 +129,9 @@ class LeaderboardDisplay:
 
     def _plot_leaderboard(self, ax: Any) -> None:
         scored = self.leaderboard[self.leaderboard["mean"].notna()].iloc[::-1]
+        # What predicts nothing would leave no room for the differences of the others.
+        better = scored[[name not in ("mean", "prior") for name in scored.index]]
+        scored = better if len(better) > 1 else scored
         folds = scored[[name for name in scored if str(name).startswith("fold_")]].to_numpy()
         height = np.arange(len(scored))
         ax.plot(folds, height, "o", color=COLORS[0], alpha=0.25, ms=4, mew=0)
@@ -136,27 +139,26 @@ class LeaderboardDisplay:
             scored["mean"], height, xerr=scored["std"], fmt="o", color=COLORS[0], capsize=3, ms=5
         )
         names = [
-            f"{name}  {weight:.0%}" if weight > 0 and name != "ensemble" else str(name)
+            f"{name} ({weight:.0%})" if weight > 0 and name != "ensemble" else str(name)
             for name, weight in scored["weight"].items()
         ]
         ax.set_yticks(height, names)
-        # What predicts nothing would leave no room for the differences of the others.
-        simple = [name in ("mean", "prior") for name in scored.index]
-        shown = folds[~np.array(simple)] if not all(simple) else folds
-        low, high = np.nanmin(shown), np.nanmax(shown)
-        room = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
-        ax.set_xlim(low - room, high + room)
-        ax.set(xlabel=f"{self.scoring} (right is better)", title="Candidates, with their weights")
+        ax.set_xlabel(f"{self.scoring} (right is better)\npale: folds; whiskers: their std")
+        ax.set_title("Candidates (weight in the ensemble)")
 
     def _plot_numbers(self, parity: Any, calibration: Any) -> None:
+        error = mean_absolute_error(self.y_true, self.out_of_fold)
+        share = r2_score(self.y_true, self.out_of_fold)
         parity.scatter(self.y_true, self.out_of_fold, s=9, color=COLORS[0], alpha=0.5, lw=0)
         middle = float(np.mean(self.y_true))
         parity.axline((middle, middle), slope=1, color=GREY, ls="--", zorder=0)
-        parity.set(xlabel="target", ylabel="prediction", title="Ensemble, samples left out")
+        parity.set_aspect("equal", adjustable="datalim")
+        parity.set(xlabel="target", ylabel="prediction of the ensemble, left out")
+        parity.set_title(f"MAE {error:.3g}, R² {share:.3f}")
         UncertaintyDisplay.from_predictions(
             self.y_true, self.out_of_fold, self.y_std, ax=calibration
         )
-        calibration.set_title("Its standard deviations")
+        calibration.set_title("Coverage of its intervals")
 
     def _plot_classes(self, confusion: Any, calibration: Any) -> None:
         assert self.classes is not None
@@ -172,4 +174,5 @@ class LeaderboardDisplay:
                 self.y_true == name, self.out_of_fold[:, k].clip(0, 1), n_bins=10,
                 ax=calibration, name=str(name), strategy="quantile", color=COLORS[k % len(COLORS)],
             )  # fmt: skip
-        calibration.set_title("Its probabilities")
+        calibration.set(xlabel="predicted probability", ylabel="share of the class")
+        calibration.set_title("Calibration of its probabilities")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from sklearn.svm import SVR
 from .._text import few
 from ..feature_extraction import CompositionTransformer, PretrainedTransformer
 from ..neural_network import (
+    BaseCompositionNetwork,
     CrabNetClassifier,
     CrabNetRegressor,
     RoostClassifier,
@@ -38,6 +39,8 @@ from ..neural_network import (
 # These take the cube and the square of the number of samples.
 _MOST_SAMPLES = {"gaussian_process": 2000, "support_vectors": 10_000}
 _ANY = (1e-10, 1e10)
+# The first row of the leaderboard.
+_ENSEMBLE = "ensemble"
 # Of each fold, so that what is left out is seen by an ensemble, as new samples will be.
 _NETWORKS_OF_A_FOLD = 2
 # Trees are so many, unless they would fill the memory.
@@ -69,7 +72,8 @@ class Candidate:
     @classmethod
     def of(cls, name: str, estimator: Any) -> "Candidate":
         """Split what learns nothing off a pipeline, so that its work is done once."""
-        if isinstance(estimator, Pipeline) and learns_nothing(estimator.steps[0][1]):
+        is_split = isinstance(estimator, Pipeline) and len(estimator.steps) > 1
+        if is_split and learns_nothing(estimator.steps[0][1]):
             rest = estimator[1:]
             return cls(name, estimator.steps[0][1], rest if len(rest) > 1 else rest[0])
         return cls(name, None, estimator)
@@ -84,7 +88,22 @@ def learns_nothing(step: Any) -> bool:
     """Whether a step makes the same features of a composition whatever it was fitted on."""
     if isinstance(step, FeatureUnion):
         return all(learns_nothing(part) for _, part in step.transformer_list)
-    return isinstance(step, CompositionTransformer | PretrainedTransformer)
+    # A subclass may learn.
+    return type(step) in (CompositionTransformer, PretrainedTransformer)
+
+
+def network_in(estimator: Any) -> BaseCompositionNetwork | None:
+    """Return the network that an estimator is, or that a pipeline ends in."""
+    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+    return last if isinstance(last, BaseCompositionNetwork) else None
+
+
+def seeded(estimator: Any, seed: int) -> Any:
+    """Set each `random_state` that is None, also those of parts."""
+    for name, value in estimator.get_params(deep=True).items():
+        if name.split("__")[-1] == "random_state" and value is None:
+            estimator.set_params(**{name: seed})
+    return estimator
 
 
 def choose(
@@ -113,7 +132,7 @@ def choose(
     Raises
     ------
     ValueError
-        If a name is unknown, or stands for two.
+        If a name is unknown, stands for two, or for the ensemble.
     TypeError
         If something is neither a name nor an estimator.
     """
@@ -139,6 +158,8 @@ def choose(
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"two candidates are called {few(twice)}: pass a mapping with other names")
+    if _ENSEMBLE in names:
+        raise ValueError(f"a candidate is called {_ENSEMBLE!r}, as the ensemble itself is")
     if not pairs:
         raise ValueError("candidates= is empty: name one at least, or leave it out")
     return [Candidate.of(name, estimator) for name, estimator in pairs]
@@ -223,21 +244,26 @@ def _size_of_a_forest(n_samples: int) -> dict[str, Any]:
 def _guests(features: Any, *, of_classes: bool, n_threads: int) -> dict[str, Any]:
     """Return models of other packages, of those that are installed."""
     made = {}
-    if find_spec("lightgbm"):
-        import lightgbm
-
+    lightgbm, catboost = (_module(name) for name in ("lightgbm", "catboost"))
+    if lightgbm:
         kind = lightgbm.LGBMClassifier if of_classes else lightgbm.LGBMRegressor
         made["lightgbm"] = make_pipeline(
             features, kind(n_estimators=300, learning_rate=0.05, n_jobs=n_threads, verbose=-1)
         )
-    if find_spec("catboost"):
-        import catboost
-
+    if catboost:
         kind = catboost.CatBoostClassifier if of_classes else catboost.CatBoostRegressor
         made["catboost"] = make_pipeline(
             features, kind(thread_count=n_threads, verbose=False, allow_writing_files=False)
         )
     return made
+
+
+def _module(name: str) -> Any:
+    """Import a package, if it is there and whole."""
+    try:
+        return import_module(name)
+    except (ImportError, OSError):  # a library that it needs is missing
+        return None
 
 
 def n_torch_threads() -> int:

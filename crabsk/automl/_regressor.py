@@ -4,10 +4,10 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.utils import check_array, column_or_1d, indexable
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import check_array, column_or_1d
+from sklearn.utils.validation import _num_samples
 
-from .._validation import _fit_context, validate_compositions
+from .._validation import _fit_context
 from ..calibration import interval_factor
 from ._base import BaseAuto
 from ._spread import Spread
@@ -28,7 +28,7 @@ class AutoRegressor(RegressorMixin, BaseAuto):
 
     time_limit : float or None, default=600
         Seconds that `fit` may take. A candidate for which too little time is left is left out, and
-        networks are trained in fewer passes before that; `leaderboard_` says so. None trains all
+        networks are trained in fewer epochs before that; `leaderboard_` says so. None trains all
         candidates, and only then does the same seed always give the same model.
 
     scoring : str or callable, default="neg_mean_absolute_error"
@@ -61,10 +61,10 @@ class AutoRegressor(RegressorMixin, BaseAuto):
     Attributes
     ----------
     leaderboard_ : DataFrame
-        A row for the ensemble and one for each candidate, the best first. Columns: "mean" and "std"
-        of the scores of the folds, "weight" in the ensemble, "fit_seconds" and "predict_seconds"
-        over all folds, the scores "fold_0", "fold_1", ..., and "note", which says why a candidate
-        was left out.
+        A row for the ensemble, then one for each candidate, the best first. Columns: "mean" and
+        "std" of the scores of the folds, "weight" in the ensemble, "fit_seconds" and
+        "predict_seconds" (sums over all folds; of the ensemble, those of its candidates), the
+        scores "fold_0", "fold_1", ..., and "note", which says why a candidate was left out.
 
     weights_ : dict of str to float
         The candidates in the ensemble with their weights, which sum to 1.
@@ -272,11 +272,13 @@ class AutoRegressor(RegressorMixin, BaseAuto):
         """
         if not return_std:
             return self._blend(X)
-        check_is_fitted(self)
-        n_samples = len(validate_compositions(self, X, reset=False).compositions)
-        (X,) = indexable(X)
+        parts = [self._with_std(some) for _, some in self._chunks(X)]
+        mean, std = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return mean, std
+
+    def _with_std(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         # Within each fold, as the errors were learnt.
-        mean, square, own, share = (np.zeros((self._n_folds(), n_samples)) for _ in range(4))
+        mean, square, own, share = (np.zeros((self._n_folds(), _num_samples(X))) for _ in range(4))
         for weight, k, predicted, std in self._fold_answers(X):
             mean[k] += weight * predicted
             square[k] += weight * predicted**2

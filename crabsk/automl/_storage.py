@@ -1,5 +1,6 @@
 """Fitted models of several packages in files that execute nothing, through skops."""
 
+import copy
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -8,9 +9,11 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.svm import SVR
 from sklearn.tree import BaseDecisionTree
 
 from .._files import write_whole
+from ..neural_network import BaseCompositionNetwork
 
 # What files may make, beside the numbers, texts and estimators that skops trusts by itself.
 _TRUSTED = {
@@ -38,29 +41,68 @@ _TREES = {
     "sklearn.tree._tree.Tree",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 }
+# Estimators of scikit-learn that files may hold.
+_KINDS = {
+    *("DummyClassifier", "DummyRegressor", "FeatureUnion", "Pipeline", "StandardScaler"),
+    *("DecisionTreeClassifier", "DecisionTreeRegressor"),
+    *("ExtraTreeClassifier", "ExtraTreeRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor"),
+    *("RandomForestClassifier", "RandomForestRegressor"),
+    *("HistGradientBoostingClassifier", "HistGradientBoostingRegressor", "_BinMapper"),
+    *("LabelEncoder", "GaussianProcessRegressor", "SVR", "TransformedTargetRegressor"),
+    *("BayesianRidge", "ElasticNet", "KernelRidge", "Lasso", "LinearRegression"),
+    *("LogisticRegression", "Ridge", "RidgeCV", "SimpleImputer"),
+}
 
 
-def dump(content: Any, path: Path) -> None:
-    """Write estimators, arrays and containers to a file, whole or not at all.
+def dump(content: Any) -> bytes:
+    """Return the content of a file of estimators, arrays and containers.
 
     Raises
     ------
     ImportError
         If skops is not installed.
     """
-    write_whole(path, _skops().dumps(content))
+    return _skops().dumps(content)
+
+
+def save(estimator: Any, path: Path) -> None:
+    """Write an AutoRegressor or AutoClassifier to a file, whole or not at all.
+
+    What it was searched with is left out: it decides no prediction, and may be code.
+
+    Raises
+    ------
+    ImportError
+        If skops is not installed.
+    TypeError
+        If it holds models that `load` would not read.
+    """
+    saved = copy.copy(estimator)
+    for name in ("candidates", "cv", "checkpoint", "random_state"):
+        setattr(saved, name, None)
+    if not isinstance(saved.scoring, str):
+        saved.scoring = type(saved)().scoring
+    data = dump(saved)
+    foreign = _foreign(_skops().get_untrusted_types(data=data), saved)
+    if foreign:
+        raise TypeError(
+            f"save_model does not vouch for {', '.join(foreign)}, candidates of your own or of "
+            "other packages: skops.io.dump saves such a model, and skops.io.load reads it if "
+            "they are named in trusted="
+        )
+    write_whole(path, data)
 
 
 def load(path: Path, *kinds: type) -> Any:
-    """Read what `dump` wrote, which is of one of some kinds.
+    """Read what `save` or `dump` wrote, which is of one of some kinds.
 
     Raises
     ------
     ImportError
         If skops is not installed.
     ValueError
-        If the file is not whole, holds something else, what may not be made from a file, or trees
-        whose nodes lead out of them.
+        If the file is not whole, holds something else, what may not be made from a file, or models
+        whose indices lead out of their arrays.
     """
     skops, data = _skops(), path.read_bytes()
     try:
@@ -69,16 +111,34 @@ def load(path: Path, *kinds: type) -> Any:
         content = None if foreign else skops.loads(data, trusted=sorted(found))
     except Exception as error:
         raise ValueError(f"{path} is no model of crabsk, or not whole: {error}") from error
+    if not foreign and not isinstance(content, kinds):
+        raise ValueError(f"{path} holds something else: {type(content).__name__}")
+    foreign = foreign or _foreign([], content)
     if foreign:
         raise ValueError(
             f"{path} holds objects that crabsk does not vouch for: {', '.join(foreign)}. If you "
             "trust who wrote it, skops.io.load reads it"
         )
-    if not isinstance(content, kinds):
-        raise ValueError(f"{path} holds something else: {type(content).__name__}")
     for estimator in _estimators(content):
         _check_trees(path, estimator)
+        if isinstance(estimator, SVR) and hasattr(estimator, "support_vectors_"):
+            _check_support_vectors(path, estimator)
     return content
+
+
+def _foreign(untrusted: list[str], content: Any) -> list[str]:
+    """Return the names of what files may not hold.
+
+    scikit-learn's own estimators are no code, but some follow indices in their arrays without a
+    look (those of nearest neighbours, for example). Only those that are looked at are let through.
+    """
+    names = {name for name in untrusted if name not in _TRUSTED | _TREES}
+    for estimator in _estimators(content):
+        kind = type(estimator)
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        if kind.__name__ not in _KINDS and name not in _TRUSTED:
+            names.add(name)
+    return sorted(names)
 
 
 def _skops() -> ModuleType:
@@ -97,7 +157,9 @@ def _estimators(content: Any) -> Iterator[BaseEstimator]:
         content = list(content.values())
     elif isinstance(content, BaseEstimator):
         yield content
-        content = list(vars(content).values())
+        # Networks check what they are made of themselves.
+        inner = not isinstance(content, BaseCompositionNetwork)
+        content = list(vars(content).values()) if inner else []
     elif isinstance(content, np.ndarray):
         content = content.ravel().tolist() if content.dtype == object else []
     if isinstance(content, list | tuple):
@@ -138,6 +200,19 @@ def _check_trees(path: Path, estimator: Any) -> None:
             # What a forest hands to its trees, they do not look at.
             estimator.n_features_in_,
         )
+
+
+def _check_support_vectors(path: Path, estimator: Any) -> None:
+    """Refuse arrays of other lengths than libsvm, which does not look, is told."""
+    n = estimator.support_vectors_.shape[0]
+    lengths = {
+        n,
+        estimator.support_.shape[0],
+        estimator._dual_coef_.shape[1],
+        int(np.sum(estimator._n_support[:1])),
+    }
+    if len(lengths) != 1 or estimator.support_vectors_.shape[1] != estimator.n_features_in_:
+        raise ValueError(f"{path} holds support vectors whose arrays do not fit together")
 
 
 def _check_nodes(

@@ -1,5 +1,6 @@
 """What all candidates are trained on, fold by fold and within what time."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,12 +8,13 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
+from threadpoolctl import threadpool_limits
 
 from ._checkpoint import Checkpoints
-from ._cost import Budget, network_in, seconds_of_a_fit
+from ._cost import Budget, seconds_of_a_fit
 from ._fitting import FoldFit, fit_fold
 from ._folds import Folds
-from ._portfolio import Candidate
+from ._portfolio import Candidate, network_in
 
 # Left for the last weights, and for what estimates err.
 _RESERVE = 0.03
@@ -34,6 +36,12 @@ class Outcome:
 
     fits: list[FoldFit]
     note: str
+
+
+def _too_long(needed: float, left: float) -> str:
+    if left <= 0:
+        return "left out: no time left"
+    return f"left out: about {needed:.0f} s needed, {left:.0f} s left"
 
 
 class Work:
@@ -91,6 +99,11 @@ class Work:
             whole[test] = getattr(fit, what)
         return whole
 
+    def clock(self) -> str:
+        """Return the seconds that are spent, for a progress bar."""
+        limit = self._budget.seconds
+        return "" if limit is None else f", {self._budget.spent():.0f} of {limit:g} s"
+
     def attempt(self, candidate: Candidate, bar: Any) -> Outcome:
         """Train a candidate without each fold in turn, if there is time.
 
@@ -101,32 +114,38 @@ class Work:
         bar : tqdm
             Counts the folds.
         """
-        fits = self._checkpoints.read(candidate, len(self.folds))
+        fits = self._checkpoints.read(
+            candidate, len(self.folds), whole=self._budget.seconds is None
+        )
         bar.update(len(fits))
+        if len(fits) < len(self.folds) and self._left() <= 0:
+            return Outcome([], _too_long(0, 0))
         X = self._data(candidate)
         is_network = network_in(candidate.estimator) is not None
         limited = self._budget.seconds is not None
         of_turn = 0.0
         if limited and len(fits) < len(self.folds):
             n_train = max(len(train) for train, _ in self.folds)
-            of_turn = seconds_of_a_fit(candidate.estimator, X, self.y, n_train)
-        note = ""
+            of_turn = seconds_of_a_fit(candidate.estimator, X, self.y, n_train, self._seed)
         while len(fits) < len(self.folds):
             todo = self._next_turn(len(fits))
             turns = -(-(len(self.folds) - len(fits)) // len(todo))
-            left = self._budget.left() - _RESERVE * (self._budget.seconds or 0.0)
+            left = self._left()
             needed = turns * of_turn
             if needed * (_SHORTEST if is_network else 1.0) > left:
                 bar.update(len(self.folds) - len(fits))
-                return Outcome([], f"left out: needs about {needed:.0f} s of {max(left, 0):.0f} s")
-            if is_network and needed > left:
-                note = "fewer passes, for want of time"
+                return Outcome([], _too_long(needed, left))
             start = self._budget.spent()
             new = self._fit(candidate, X, todo, left / turns if limited else None)
             of_turn = self._budget.spent() - start
             fits += new
             bar.update(len(new))
-        return Outcome(fits, note)
+        shortened = any(fit.shortened for fit in fits)
+        return Outcome(fits, "trained in fewer epochs, for want of time" if shortened else "")
+
+    def _left(self) -> float:
+        """Return the seconds that are left to train in."""
+        return self._budget.left() - _RESERVE * (self._budget.seconds or 0.0)
 
     def _next_turn(self, n_done: int) -> range:
         """Return the folds that are trained next, side by side."""
@@ -135,18 +154,21 @@ class Work:
     def _fit(
         self, candidate: Candidate, X: Any, todo: range, time_limit: float | None
     ) -> list[FoldFit]:
-        new = Parallel(n_jobs=self._n_jobs, prefer="threads")(
-            delayed(fit_fold)(
-                candidate.estimator,
-                X,
-                self.y,
-                self.folds[k],
-                classes=self._classes,
-                seed=(self._seed + k) % 2**31,
-                time_limit=time_limit,
+        # BLAS has one number of threads for the whole process: it is set here, not side by side.
+        is_network = network_in(candidate.estimator) is not None
+        with nullcontext() if is_network else threadpool_limits(1, user_api="blas"):
+            new = Parallel(n_jobs=self._n_jobs, prefer="threads")(
+                delayed(fit_fold)(
+                    candidate.estimator,
+                    X,
+                    self.y,
+                    self.folds[k],
+                    classes=self._classes,
+                    seed=(self._seed + k) % 2**31,
+                    time_limit=time_limit,
+                )
+                for k in todo
             )
-            for k in todo
-        )
         for k, fit in zip(todo, new, strict=True):
             self._checkpoints.write(candidate, k, fit)
         return list(new)

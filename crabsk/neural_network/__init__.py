@@ -18,6 +18,7 @@ from ._roost_classification import RoostClassifier
 from ._roost_regression import RoostRegressor
 from ._saving import SAVEABLE as SAVEABLE
 from ._saving import read_estimator as read_estimator
+from ._saving import warn_of_other_version as warn_of_other_version
 from ._saving import write_estimator as write_estimator
 from ._trace_warning import TraceWarning
 

@@ -93,22 +93,26 @@ def write_estimator(
     write_model_file(Path(path), content, tensors)
 
 
-def read_estimator(path: str | os.PathLike, device: str | None, *, stacklevel: int) -> Any:
-    """Return the estimator that was written to a file; see `crabsk.load_model`.
-
-    `stacklevel` is that of the user's line, for the warning about another version.
-    """
-    content, tensors = read_model_file(Path(path))
-    written_by = content["written_by"]
-    # The weights that ship with the package are made, and tested, for its version.
-    ships = Path(path).parent == resolve("pretrained").parent
-    if written_by.split(".")[:2] != __version__.split(".")[:2] and not ships:
+def warn_of_other_version(path: str | os.PathLike, written_by: str, *, stacklevel: int) -> None:
+    """Warn of a file that another major or minor version of crabsk wrote."""
+    if written_by.split(".")[:2] != __version__.split(".")[:2]:
         warnings.warn(
             f"{path} was saved with crabsk {written_by}, and this is {__version__}: predictions "
             "may differ",
             UserWarning,
             stacklevel=stacklevel,
         )
+
+
+def read_estimator(path: str | os.PathLike, device: str | None, *, stacklevel: int) -> Any:
+    """Return the estimator that was written to a file; see `crabsk.load_model`.
+
+    `stacklevel` is that of the user's line, for the warning about another version.
+    """
+    content, tensors = read_model_file(Path(path))
+    # The weights that ship with the package are made, and tested, for its version.
+    if Path(path).parent != resolve("pretrained").parent:
+        warn_of_other_version(path, content["written_by"], stacklevel=stacklevel + 1)
     try:
         return _restore(content, tensors, device)
     except AbsentDeviceError as error:

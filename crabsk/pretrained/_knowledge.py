@@ -137,7 +137,9 @@ def _correlation(known: np.ndarray, target: np.ndarray) -> tuple[float, float]:
     """
     both = (known > 0) & ~np.isnan(target)
     a, b = rankdata(known[both]), rankdata(target[both])
-    if both.sum() < ENOUGH_TO_RANK or a.std() == 0 or b.std() == 0:
+    # Of classes, a few in the smaller one are in some order, too.
+    n_ordered = both.sum() - np.unique(b, return_counts=True)[1].max(initial=0) + 1
+    if n_ordered < ENOUGH_TO_RANK or a.std() == 0 or b.std() == 0:
         return 0.0, 0.0
     size, most = (np.corrcoef(*pair)[0, 1] for pair in ((a, b), (np.sort(a), np.sort(b))))
     return float(abs(size)), float(most)

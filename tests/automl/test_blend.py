@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,3 +27,8 @@ def test_a_perfect_model_takes_all():
     y = np.arange(5.0)
     weights, _ = blend_of(np.stack([y + 1, y, y - 2]), y)
     assert weights.tolist() == [0, 1, 0]
+
+
+def test_scores_that_are_no_numbers():
+    with pytest.raises(ValueError, match="NaN"):
+        greedy_weights(np.zeros((2, 3)), lambda _: np.nan)

@@ -62,6 +62,11 @@ def test_no_models(some_formulas):
         compare_models(*some_formulas, {})
 
 
+def test_names_are_no_models(some_formulas):
+    with pytest.raises(TypeError, match="'a' is 'extra_trees'"):
+        compare_models(*some_formulas, {"a": "extra_trees"})
+
+
 def test_the_correction_widens():
     """With n_test / n_train = 1/4 and five folds, errors are 1.5 times those of the usual test."""
     rng = np.random.default_rng(0)
