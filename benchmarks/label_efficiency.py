@@ -214,14 +214,14 @@ def make_table(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_tables(results: pd.DataFrame, options: argparse.Namespace) -> str:
+    if options.plot:
+        plot(results)
     results = on_common_draws(results)
     caption = (
         "Test MAE in relation to the best of the trees on Magpie with the same labels, mean over "
         f"properties (how many, if not all); threads: {write_threads(results)}; draws: "
         f"{results['seed'].nunique()}."
     )
-    if options.plot:
-        plot(results)
     return f"{caption}\n\n{write_markdown(make_table(results))}"
 
 

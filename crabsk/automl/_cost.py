@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 
 from ..neural_network import BaseCompositionNetwork
-from ._portfolio import network_in, seeded
+from ._portfolio import network_in, one_thread, seeded
 
 # Passes that are timed: the first pays for memory and late imports.
 _PASSES = 3
@@ -101,5 +101,6 @@ def _some_rows(y: np.ndarray, size: int) -> np.ndarray:
 
 def _seconds(estimator: Any, X: Any, y: np.ndarray, rows: np.ndarray) -> float:
     start = time.perf_counter()
-    estimator.fit(_safe_indexing(X, rows), y[rows])
+    with one_thread(estimator):
+        estimator.fit(_safe_indexing(X, rows), y[rows])
     return time.perf_counter() - start

@@ -2,17 +2,15 @@
 
 import inspect
 import time
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
-from threadpoolctl import threadpool_limits
 
 from ..neural_network import BaseCompositionNetwork
-from ._portfolio import network_in, seeded
+from ._portfolio import network_in, one_thread, seeded
 
 
 @dataclass(frozen=True)
@@ -74,9 +72,7 @@ def fit_fold(
         network.set_params(time_limit=time_limit if limit is None else min(limit, time_limit))
     train, test = fold
     start = time.perf_counter()
-    # Boosting shares each tree among threads, which wait for each other without rest: beside
-    # another fit, it would take a hundred times as long. Networks see to their threads themselves.
-    with nullcontext() if network is not None else threadpool_limits(1, user_api="openmp"):
+    with one_thread(own):
         own.fit(_safe_indexing(X, train), y[train])
         fitted = time.perf_counter()
         predicted, own_std = ask(own, _safe_indexing(X, test), classes)

@@ -1,6 +1,7 @@
 """The models that are tried, in order of what they are worth a second."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -24,6 +25,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
+from threadpoolctl import threadpool_limits
 
 from .._text import few
 from ..feature_extraction import CompositionTransformer, PretrainedTransformer
@@ -96,6 +98,17 @@ def network_in(estimator: Any) -> BaseCompositionNetwork | None:
     """Return the network that an estimator is, or that a pipeline ends in."""
     last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
     return last if isinstance(last, BaseCompositionNetwork) else None
+
+
+def one_thread(estimator: Any) -> AbstractContextManager:
+    """Return a context in which a fit has one OpenMP thread.
+
+    Boosting shares each tree among threads, which wait for each other without rest: beside other
+    work, it would take a hundred times as long. Networks see to their threads themselves.
+    """
+    if network_in(estimator) is not None:
+        return nullcontext()
+    return threadpool_limits(1, user_api="openmp")
 
 
 def seeded(estimator: Any, seed: int) -> Any:
