@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from .._validation import Interval, StrOptions, validate_compositions
 from .._version import __version__
 from ..neural_network import bar_of
+from ..pretrained import resolve
 from ._blend import greedy_weights, log_loss_of
 from ._checkpoint import Checkpoints
 from ._cost import Budget
@@ -90,6 +91,8 @@ class BaseAuto(BaseEstimator):
         budget = Budget(self.time_limit)
         table = validate_compositions(self, X, reset=True)
         check_consistent_length(X, y, groups)
+        if self.weights is not None:
+            resolve(self.weights)  # raises if there are none, before anything is trained
         numbers = group_numbers(table, groups)
         checkpoints = Checkpoints.opened(self, table, y, numbers)
         seed = checkpoints.seed(check_random_state(self.random_state).randint(2**31 - 1))

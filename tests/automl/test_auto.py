@@ -167,6 +167,10 @@ class TestCandidates:
         with pytest.raises(ValueError, match="no candidate 'crabnet_pretrained'"):
             auto(["crabnet_pretrained"], weights=None).fit(*some_formulas)
 
+    def test_weights_that_are_not_there(self, some_formulas):
+        with pytest.raises(ValueError, match="pretrainde"):
+            auto(["mean"], weights="pretrainde").fit(*some_formulas)
+
     def test_one_that_fails_is_left_out_and_named(self, some_formulas):
         X, y = some_formulas
         with pytest.warns(CandidateWarning, match="'bad' is left out: RuntimeError: no luck"):
