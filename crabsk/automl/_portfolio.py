@@ -238,9 +238,9 @@ def portfolio(
             StandardScaler(),
             GaussianProcessRegressor(kernel, alpha=1e-8, normalize_y=True),
         )
+    made |= _guests(clone(learnt), of_classes=of_classes, n_threads=n_threads)
     made["crabnet"] = crabnet(**networks)
     made["roost"] = roost(**networks)
-    made |= _guests(clone(learnt), of_classes=of_classes, n_threads=n_threads)
     return made
 
 
