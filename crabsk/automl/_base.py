@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+import torch
 from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier, DummyRegressor
@@ -26,8 +27,8 @@ from ._fitting import ask
 from ._folds import cut, group_numbers
 from ._leaderboard import leaderboard
 from ._plot import LeaderboardDisplay
-from ._portfolio import Candidate, choose, n_torch_threads
-from ._work import Outcome, Work
+from ._portfolio import Candidate, choose
+from ._search import Outcome, Work
 
 # Rows that are predicted at a time.
 _CHUNK = 65_536
@@ -121,7 +122,7 @@ class BaseAuto(BaseEstimator):
             of_classes=self._of_classes,
             n_samples=len(y),
             weights=self.weights,
-            n_threads=n_torch_threads() if effective_n_jobs(self.n_jobs) == 1 else 1,
+            n_threads=torch.get_num_threads() if effective_n_jobs(self.n_jobs) == 1 else 1,
         )
         outcomes = self._try_all(chosen, work)
         trained = [candidate for candidate in chosen if outcomes[candidate.name].fits]
@@ -256,17 +257,16 @@ class BaseAuto(BaseEstimator):
 
     # ---------------------------------------------------------------------------------- predicting
 
-    def _chunks(self, X: Any) -> Iterator[tuple[slice, Any]]:
+    def _chunks(self, X: Any) -> Iterator[Any]:
         """Yield some rows of X at a time, so that features of all need not be held at once."""
         check_is_fitted(self)
         n_samples = len(validate_compositions(self, X, reset=False).compositions)
         (X,) = indexable(X)
         if n_samples <= _CHUNK:
-            yield slice(0, n_samples), X
+            yield X
             return
         for start in range(0, n_samples, _CHUNK):
-            rows = slice(start, min(start + _CHUNK, n_samples))
-            yield rows, _safe_indexing(X, np.arange(rows.start, rows.stop))
+            yield _safe_indexing(X, np.arange(start, min(start + _CHUNK, n_samples)))
 
     def _fold_answers(self, X: Any) -> Iterator[tuple[float, int, np.ndarray, np.ndarray | None]]:
         """Yield for each model and fold: weight, fold, predictions and own standard deviations."""
@@ -284,7 +284,7 @@ class BaseAuto(BaseEstimator):
     def _blend(self, X: Any) -> np.ndarray:
         """Return the weighted mean over models of the mean over folds."""
         parts = []
-        for _, some in self._chunks(X):
+        for some in self._chunks(X):
             total: Any = 0.0
             for weight, _, predicted, _ in self._fold_answers(some):
                 total = total + weight / self._n_folds() * predicted

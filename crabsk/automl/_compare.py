@@ -8,13 +8,13 @@ import pandas as pd
 from scipy import stats
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.metrics import check_scoring
-from sklearn.model_selection import check_cv, cross_validate
+from sklearn.model_selection import cross_validate
 from sklearn.utils import indexable
 from sklearn.utils.validation import check_consistent_length
 
 from .._validation import validate_compositions
 from ._blend import log_loss_of
-from ._folds import cut, group_numbers, takes_groups
+from ._folds import cut, group_numbers, split
 
 
 def compare_models(
@@ -116,12 +116,8 @@ def compare_models(
     if cv is None or isinstance(cv, int | np.integer):
         cv = cut(cv, X, y, numbers, random_state, of_classes=of_classes)
     else:
-        splitter = check_cv(cv, y, classifier=of_classes)
-        if groups is not None and not takes_groups(splitter):
-            raise ValueError(
-                f"groups= was given, and cv={cv} ignores groups: take GroupKFold, or a number"
-            )
-        cv = list(splitter.split(X, y, **({"groups": numbers} if takes_groups(splitter) else {})))
+        has_groups = groups is not None
+        cv = split(cv, X, y, numbers, of_classes=of_classes, has_groups=has_groups)
     rows = {}
     for name, model in models.items():
         try:

@@ -38,11 +38,22 @@ def group_numbers(table: CompositionTable, groups: Any) -> np.ndarray:
     return connected_components(edges, directed=False)[1][composition]
 
 
-def takes_groups(splitter: Any) -> bool:
-    """Whether folds follow groups. Those of scikit-learn's splitters that do not warn of them."""
-    if not hasattr(splitter, "get_metadata_routing"):
-        return True
-    return "groups" in splitter.get_metadata_routing().split.requests
+def split(
+    cv: Any, X: Any, y: np.ndarray, numbers: np.ndarray, *, of_classes: bool, has_groups: bool
+) -> Folds:
+    """Return the folds of a splitter, which may test a sample several times; see `cut`."""
+    splitter = check_cv(cv, y, classifier=of_classes)
+    # scikit-learn's splitters that ignore groups warn of them.
+    routed = hasattr(splitter, "get_metadata_routing")
+    if not routed or "groups" in splitter.get_metadata_routing().split.requests:
+        groups_of = {"groups": numbers}
+    elif has_groups:
+        raise ValueError(
+            f"groups= was given, and cv={cv} ignores groups: take GroupKFold, or a number"
+        )
+    else:
+        groups_of = {}
+    return [(np.asarray(a), np.asarray(b)) for a, b in splitter.split(X, y, **groups_of)]
 
 
 def cut(
@@ -91,13 +102,7 @@ def cut(
             )
         kind = StratifiedGroupKFold if of_classes else GroupKFold
         cv = kind(int(cv), shuffle=True, random_state=random_state)
-    splitter = check_cv(cv, y, classifier=of_classes)
-    if has_groups and not takes_groups(splitter):
-        raise ValueError(
-            f"groups= was given, and cv={cv} ignores groups: take GroupKFold, or a number"
-        )
-    groups_of = {"groups": numbers} if takes_groups(splitter) else {}
-    folds = [(np.asarray(a), np.asarray(b)) for a, b in splitter.split(X, y, **groups_of)]
+    folds = split(cv, X, y, numbers, of_classes=of_classes, has_groups=has_groups)
     tested = np.concatenate([test for _, test in folds])
     if len(tested) != len(y) or len(np.unique(tested)) != len(y):
         raise ValueError(

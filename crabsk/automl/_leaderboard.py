@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ._work import Outcome
+from ._search import Outcome
 
 
 def leaderboard(

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator, clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
@@ -277,8 +276,3 @@ def _module(name: str) -> Any:
         return import_module(name)
     except (ImportError, OSError):  # a library that it needs is missing
         return None
-
-
-def n_torch_threads() -> int:
-    """Return the number of threads that a network would take."""
-    return torch.get_num_threads()

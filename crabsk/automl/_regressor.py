@@ -10,8 +10,8 @@ from sklearn.utils.validation import _num_samples
 from .._validation import _fit_context
 from ..calibration import interval_factor
 from ._base import BaseAuto
+from ._search import Work
 from ._spread import Spread
-from ._work import Work
 
 
 class AutoRegressor(RegressorMixin, BaseAuto):
@@ -272,7 +272,7 @@ class AutoRegressor(RegressorMixin, BaseAuto):
         """
         if not return_std:
             return self._blend(X)
-        parts = [self._with_std(some) for _, some in self._chunks(X)]
+        parts = [self._with_std(some) for some in self._chunks(X)]
         mean, std = (np.concatenate(part) for part in zip(*parts, strict=True))
         return mean, std
 

@@ -224,7 +224,7 @@ class TestTime:
 
     def test_networks_get_a_share_of_the_time(self, some_formulas, monkeypatch):
         X, y = some_formulas
-        monkeypatch.setattr("crabsk.automl._work.seconds_of_a_fit", lambda *_: 20.0)
+        monkeypatch.setattr("crabsk.automl._search.seconds_of_a_fit", lambda *_: 20.0)
         model = auto({"crabnet": tiny_crabnet()}, time_limit=50.0).fit(X, y)
         first = model.estimators_["crabnet"][0]
         assert 10 < first.time_limit < 50 / 3
@@ -271,7 +271,7 @@ class TestCheckpoint:
     def test_finished_folds_are_kept(self, some_formulas, quick, tmp_path, monkeypatch):
         X, y = some_formulas
         model = auto(quick, checkpoint=tmp_path).fit(X, y)
-        monkeypatch.setattr("crabsk.automl._work.fit_fold", None)
+        monkeypatch.setattr("crabsk.automl._search.fit_fold", None)
         again = auto(quick, checkpoint=tmp_path).fit(X, y)
         np.testing.assert_array_equal(again.predict(X), model.predict(X))
 
@@ -327,7 +327,7 @@ class TestCheckpoint:
             "import os, sys\n"
             "from sklearn.dummy import DummyRegressor\n"
             "from crabsk import AutoRegressor\n"
-            "import crabsk.automl._work as work\n"
+            "import crabsk.automl._search as work\n"
             "n, fit = [0], work.fit_fold\n"
             "def counted(*args, **kwargs):\n"
             "    n[0] += 1\n"

@@ -119,6 +119,7 @@ class Work:
         )
         bar.update(len(fits))
         if len(fits) < len(self.folds) and self._left() <= 0:
+            bar.update(len(self.folds) - len(fits))
             return Outcome([], _too_long(0, 0))
         X = self._data(candidate)
         is_network = network_in(candidate.estimator) is not None
