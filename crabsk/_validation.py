@@ -4,6 +4,7 @@ The only module that knows both scikit-learn's validation and crabsk's forms of 
 one place where scikit-learn's private helpers are imported, so that a new release is met here.
 """
 
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from numbers import Real
@@ -304,3 +305,14 @@ def _gives_away(column: np.ndarray, target: np.ndarray) -> bool:
         return False
     ranks = rankdata(column), rankdata(target)
     return np.array_equal(*ranks) or np.array_equal(ranks[0], len(target) + 1 - ranks[1])
+
+
+def predicts_std(model: Any) -> bool:
+    """Whether `predict` takes `return_std`; of a pipeline, that of its last step."""
+    while hasattr(model, "steps"):
+        model = model.steps[-1][1]
+    parameters = inspect.signature(model.predict).parameters
+    # A meta-estimator may hand on what it is given.
+    return "return_std" in parameters or any(
+        parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()
+    )

@@ -1,6 +1,5 @@
 """Standard deviations that were held to the errors of samples which no network had seen."""
 
-import inspect
 import warnings
 from numbers import Integral
 from typing import Any, ClassVar, Self
@@ -22,23 +21,25 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from ._intervals import interval_factor
-from ._validation import HasMethods, Interval, _fit_context
+from ._element_uncertainty import ElementUncertainty
+from ._intervals import calibration_factor
+from ._validation import HasMethods, Interval, _fit_context, predicts_std
 from .composition import (
+    Compositions,
     compositions_from_matrix,
     element_columns,
     find_formulas,
     is_dataframe,
     parse_formulas,
 )
-from .neural_network import BaseCompositionNetwork, CrabNetRegressor
+from .neural_network import (
+    BaseCompositionNetwork,
+    CrabNetRegressor,
+    UnseenElementsWarning,
+    warn_of_unseen_elements,
+)
 
 __all__ = ["CalibratedRegressorCV"]
-
-# Compositions below which there is no such quantile.
-_FEWEST = 9
-# The mean square error of all clones is taken for no less than this share of that of two.
-_SMALLEST_SHARE = 0.25
 
 
 class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
@@ -91,7 +92,13 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     With the means :math:`m_k` and standard deviations :math:`s_k` of :math:`K` clones and a factor
     :math:`f`, the standard deviation is
 
-    .. math:: \sigma = f \sqrt{\tfrac1K \sum_k s_k^2 + \operatorname{Var}_k m_k} .
+    .. math:: \sigma^2 = f^2 \left(\tfrac1K \sum_k s_k^2 + \operatorname{Var}_k m_k\right) + u .
+
+    The last term, :math:`u`, is 0 for nine in ten samples. It is large for elements that the
+    training samples lack or hardly have, of which the clones know nothing and do not say so. With
+    the targets taken for sums of contributions of elements, :math:`\sum_e f_e w_e`, alike for like
+    elements, :math:`u` is the variance that the samples leave open of the sum. Each element is left
+    out in turn, with all of its samples, to see by how much that variance is too small [4]_.
 
     The factor makes the central normal interval of 90 % cover 90 % of the errors on new
     compositions. It is the 90 % quantile of absolute error over standard deviation, with the
@@ -117,6 +124,8 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
        data", arXiv:2306.06342 (2023).
     .. [3] Krogh, A. and Vedelsby, J., "Neural network ensembles, cross validation, and active
        learning", NIPS 1995, equation 6.
+    .. [4] Rasmussen, C. E. and Williams, C. K. I., "Gaussian processes for machine learning",
+       MIT Press 2006, section 2.1.
 
     Examples
     --------
@@ -178,7 +187,7 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             If there are labels of fewer than nine compositions.
         """
         estimator, K = self._estimator(), self.n_estimators
-        if not _predicts_std(estimator):
+        if not predicts_std(estimator):
             raise TypeError(
                 f"predict of {type(estimator).__name__} has no return_std, and so there is nothing "
                 "to calibrate: take a regressor of crabsk, a Gaussian process, or a BayesianRidge; "
@@ -207,12 +216,15 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, y, ensure_non_negative=True)
         counted = np.ones(len(y)) if weights is None else weights
-        number = _group_numbers(X, groups, estimator)
+        table = _read(X, groups, estimator)
+        number = _group_numbers(X, groups, table)
         fold_of = self._folds(number, counted > 0)
-        trained = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(_train_without)(own, X, y, weights, (fold_of == k) | (fold_of == (k + 1) % K))
-            for k, own in enumerate(_clones(estimator, K))
-        )
+        left_out = [(fold_of == k) | (fold_of == (k + 1) % K) for k in range(K)]
+        with warnings.catch_warnings(action="ignore", category=UnseenElementsWarning):
+            trained = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+                delayed(_train_without)(own, X, y, weights, rows)
+                for own, rows in zip(_clones(estimator, K), left_out, strict=True)
+            )
         self.estimators_ = [own for own, _, _ in trained]
         columns = y.reshape(len(y), -1)
         labelled = np.where(np.isnan(columns), 0.0, counted[:, None])
@@ -222,7 +234,24 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             np.stack([one[part] for one in trained]).reshape(K, *columns.shape)[pairs, rows]
             for part in (1, 2)
         )
-        self.calibration_factor_ = calibration_factor(columns, means, stds, labelled, number, K)
+        self._seen_elements = None
+        self._elements, of_elements = [], np.zeros_like(columns)
+        if table is not None:
+            self._seen_elements = np.unique(table[0].atomic_numbers).tolist()
+            squares = (columns - means.mean(axis=0)) ** 2
+            for k, part in enumerate((labelled > 0).T):
+                own = ElementUncertainty.learn(
+                    table[0].take(part),
+                    table[1][part],
+                    columns[part, k],
+                    ~np.stack(left_out)[:, part],
+                    float(np.nanmean(squares[part, k])),
+                )
+                self._elements.append(own[0])
+                of_elements[part, k] = own[1]
+        self.calibration_factor_ = calibration_factor(
+            columns, means, stds, labelled, number, K, of_elements
+        )
         self._y_shape = y.shape[1:]
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.estimators_[0], name):
@@ -255,12 +284,49 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         if not return_std:
-            return np.mean([one.predict(X) for one in self.estimators_], axis=0)
-        answers = [one.predict(X, return_std=True) for one in self.estimators_]
+            return self.predict_members(X).mean(axis=0)
+        table = self._look_at(X)
+        with warnings.catch_warnings(action="ignore", category=UnseenElementsWarning):
+            answers = [one.predict(X, return_std=True) for one in self.estimators_]
         means, stds = (np.array(part) for part in zip(*answers, strict=True))
         factor = self.calibration_factor_ if self._y_shape else self.calibration_factor_[0]
-        variance = (stds**2).mean(axis=0) + means.var(axis=0, ddof=1)
-        return means.mean(axis=0), factor * np.sqrt(variance)
+        variance = factor**2 * ((stds**2).mean(axis=0) + means.var(axis=0, ddof=1))
+        if table is not None:
+            of_elements = [own.variance(*table) for own in self._elements]
+            variance += np.stack(of_elements, axis=1).reshape(variance.shape)
+        return means.mean(axis=0), np.sqrt(variance)
+
+    def predict_members(self, X: Any) -> np.ndarray:
+        """Predict the target of each sample by each clone.
+
+        Parameters
+        ----------
+        X : as in `fit`
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_estimators, n_samples) or (n_estimators, n_samples, n_outputs)
+            Their mean is what `predict` returns.
+
+        Raises
+        ------
+        ValueError
+            As `estimator` raises it.
+        """
+        check_is_fitted(self)
+        self._look_at(X)
+        with warnings.catch_warnings(action="ignore", category=UnseenElementsWarning):
+            return np.stack([one.predict(X) for one in self.estimators_])
+
+    def _look_at(self, X: Any) -> tuple[Compositions, np.ndarray] | None:
+        """Read X, and warn of elements that no clone has seen. Each lacks some of its own."""
+        if self._seen_elements is None:
+            return None
+        table = _table(X, self.estimators_[0])
+        if table is not None:
+            warn_of_unseen_elements(self._seen_elements, table[0])
+        return table
 
     def _folds(self, number: np.ndarray, counts: np.ndarray) -> np.ndarray:
         """Return the fold of each sample, 0 to `n_estimators` - 1; folds have whole groups.
@@ -313,120 +379,40 @@ def _train_without(
     return estimator, mean, std
 
 
-def _predicts_std(estimator: Any) -> bool:
-    parameters = inspect.signature(estimator.predict).parameters
-    # A pipeline hands on what it is given.
-    return "return_std" in parameters or any(
-        parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()
-    )
-
-
-def _group_numbers(X: Any, groups: Any, estimator: Any) -> np.ndarray:
-    """Return a number for each sample, the same for those that belong together.
+def _table(X: Any, estimator: Any) -> tuple[Compositions, np.ndarray] | None:
+    """Return the compositions of X and the numbers beside them; None if X holds none.
 
     Numbers without formulas are amounts of elements to crabsk's networks alone. To other
-    estimators they are features, and equal rows belong together.
+    estimators they are features.
     """
-    if groups is not None:
-        return np.unique(np.asarray(groups), return_inverse=True)[1]
+    table = find_formulas(X)
+    if table is not None:
+        return parse_formulas(table.formulas), table.extra
+    matrix = check_array(X, dtype=np.float64)
+    if not isinstance(estimator, BaseCompositionNetwork):
+        return None
+    names = list(X.columns) if is_dataframe(X) else []
+    numbers = element_columns(names, matrix.shape[1])
+    amounts = compositions_from_matrix(matrix[:, numbers > 0], numbers[numbers > 0])
+    return amounts, matrix[:, numbers == 0]
+
+
+def _read(X: Any, groups: Any, estimator: Any) -> tuple[Compositions, np.ndarray] | None:
+    """Return what `_table` does; X need not be read if there are `groups`."""
     try:
-        table = find_formulas(X)
-        if table is not None:
-            return parse_formulas(table.formulas).unique()[1]
-        matrix = check_array(X, dtype=np.float64)
-        if isinstance(estimator, BaseCompositionNetwork):
-            names = list(X.columns) if is_dataframe(X) else []
-            numbers = element_columns(names, matrix.shape[1])
-            amounts = compositions_from_matrix(matrix[:, numbers > 0], numbers[numbers > 0])
-            return amounts.unique()[1]
-        return np.unique(matrix, axis=0, return_inverse=True)[1].reshape(-1)
+        return _table(X, estimator)
     except ValueError as error:
+        if groups is not None:
+            return None
         raise ValueError(
             f"which samples are of one composition cannot be read from X: pass groups= ({error})"
         ) from error
 
 
-def calibration_factor(
-    y: np.ndarray,
-    means: np.ndarray,
-    stds: np.ndarray,
-    weights: np.ndarray,
-    groups: np.ndarray,
-    n_clones: int,
-) -> np.ndarray:
-    """Return what standard deviations must be multiplied by to fit the errors made.
-
-    The formulas stand in the notes of `CalibratedRegressorCV`. Few errors are far larger than
-    normal ones would be, so that the root of the mean square, the choice of highest likelihood,
-    would cover far too many. Fewer than nine compositions cannot tell a quantile of 90 %, and the
-    largest error is covered.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n_samples, n_outputs)
-        Targets.
-    means, stds : ndarray of shape (2, n_samples, n_outputs)
-        What two clones say of each sample that they have not seen.
-    weights : ndarray of the same shape as y
-        0 where there is no label.
-    groups : ndarray of shape (n_samples,)
-        Which samples are of one composition: these have the same number.
-    n_clones : int
-        How many will predict together.
-
-    Warns
-    -----
-    UserWarning
-        If a target has labels of fewer than nine compositions.
-    """
-    errors = np.abs(y - means.mean(axis=0))
-    # Of a prediction that is no number.
-    errors = np.where(np.isnan(errors), np.inf, errors)
-    own, scatter = (stds**2).mean(axis=0), means.var(axis=0, ddof=1)
-    factors = np.ones(y.shape[1])
-    for k in range(y.shape[1]):
-        labelled = weights[:, k] > 0
-        _, group, size = np.unique(groups[labelled], return_inverse=True, return_counts=True)
-        if len(size) < _FEWEST:
-            warnings.warn(
-                f"calibration has {len(size)} compositions with a label of target {k} to learn "
-                "from, and needs nine: its intervals will be too narrow",
-                UserWarning,
-                stacklevel=4,
-            )
-        factors[k] = _factor(
-            errors[labelled, k],
-            own[labelled, k],
-            scatter[labelled, k],
-            weights[labelled, k] / size[group],
-            len(size),
-            n_clones,
-        )
-    return factors
-
-
-def _factor(
-    errors: np.ndarray,
-    own: np.ndarray,
-    scatter: np.ndarray,
-    weights: np.ndarray,
-    n_compositions: int,
-    n_clones: int,
-) -> float:
-    """Return the factor of one target from errors of two clones, their variances and scatter."""
-    if not len(errors):
-        return 1.0
-    found = interval_factor(errors, np.sqrt(own), weights, n_compositions)
-    if not found:
-        return 1.0
-    known = np.isfinite(errors) & np.isfinite(own) & np.isfinite(scatter)
-    if not known.any():
-        return found
-    error, variance, spread = (
-        np.average(part[known], weights=weights[known]) for part in (errors**2, own, scatter)
-    )
-    # What the mean of all clones errs less than that of two.
-    gain = spread * (1 / 2 - 1 / n_clones) / error if error > 0 else 0.0
-    total = np.sqrt(1 + spread / variance) if variance > 0 else 1.0
-    better = np.sqrt(max(1 - gain, _SMALLEST_SHARE))
-    return float(found * better / total)
+def _group_numbers(X: Any, groups: Any, table: Any) -> np.ndarray:
+    """Return a number for each sample, the same for those that belong together."""
+    if groups is not None:
+        return np.unique(np.asarray(groups), return_inverse=True)[1]
+    if table is not None:
+        return table[0].unique()[1]
+    return np.unique(np.asarray(X), axis=0, return_inverse=True)[1].reshape(-1)

@@ -15,11 +15,11 @@ LAYERS = [
     {"_version", "_text", "_files", "_intervals"},
     {"composition", "modules", "metrics", "datasets"},
     {"_model_file", "embeddings"},
-    {"_validation", "_descriptors"},
+    {"_validation", "_descriptors", "_element_uncertainty"},
     {"pretrained"},
     {"neural_network"},
     {"feature_extraction", "inspection", "calibration"},
-    {"automl"},
+    {"automl", "discovery"},
     {"persistence"},
 ]
 

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from .._validation import Interval, StrOptions, validate_compositions
 from .._version import __version__
-from ..neural_network import bar_of
+from ..neural_network import UnseenElementsWarning, bar_of, warn_of_unseen_elements
 from ..pretrained import resolve
 from ._blend import greedy_weights, log_loss_of
 from ._checkpoint import Checkpoints
@@ -94,6 +94,7 @@ class BaseAuto(BaseEstimator):
         check_consistent_length(X, y, groups)
         if self.weights is not None:
             resolve(self.weights)  # raises if there are none, before anything is trained
+        self._seen_elements = np.unique(table.compositions.atomic_numbers).tolist()
         numbers = group_numbers(table, groups)
         checkpoints = Checkpoints.opened(self, table, y, numbers)
         seed = checkpoints.seed(check_random_state(self.random_state).randint(2**31 - 1))
@@ -170,7 +171,9 @@ class BaseAuto(BaseEstimator):
     def _attempt(self, candidate: Candidate, work: Work, bar: Any) -> Outcome:
         """Try a candidate; one that fails is left out, and named."""
         try:
-            return work.attempt(candidate, bar)
+            # Folds lack elements here and there.
+            with warnings.catch_warnings(action="ignore", category=UnseenElementsWarning):
+                return work.attempt(candidate, bar)
         except Exception as error:
             note = f"left out: {type(error).__name__}: {error}"
             if "could not convert string to float" in str(error):
@@ -260,7 +263,9 @@ class BaseAuto(BaseEstimator):
     def _chunks(self, X: Any) -> Iterator[Any]:
         """Yield some rows of X at a time, so that features of all need not be held at once."""
         check_is_fitted(self)
-        n_samples = len(validate_compositions(self, X, reset=False).compositions)
+        compositions = validate_compositions(self, X, reset=False).compositions
+        warn_of_unseen_elements(self._seen_elements, compositions)
+        n_samples = len(compositions)
         (X,) = indexable(X)
         if n_samples <= _CHUNK:
             yield X
@@ -276,7 +281,9 @@ class BaseAuto(BaseEstimator):
             key = self._features_of.get(name)
             seen = X if key is None else made[key]
             for k, estimator in enumerate(self.estimators_[name]):
-                yield weight, k, *ask(estimator, seen, classes)
+                with warnings.catch_warnings(action="ignore", category=UnseenElementsWarning):
+                    answer = ask(estimator, seen, classes)
+                yield weight, k, *answer
 
     def _n_folds(self) -> int:
         return len(next(iter(self.estimators_.values())))

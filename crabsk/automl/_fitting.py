@@ -1,6 +1,5 @@
 """One candidate on one fold."""
 
-import inspect
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 
+from .._validation import predicts_std
 from ..neural_network import BaseCompositionNetwork
 from ._portfolio import network_in, one_thread, seeded
 
@@ -109,12 +109,7 @@ def ask(estimator: Any, X: Any, classes: np.ndarray | None) -> tuple[np.ndarray,
         # A fold may have left out all samples of a class.
         whole[:, np.searchsorted(classes, estimator.classes_)] = shares
         return whole, None
-    if _predicts_std(estimator):
+    if predicts_std(estimator):
         mean, std = estimator.predict(X, return_std=True)
         return np.asarray(mean, dtype=np.float64), np.asarray(std, dtype=np.float64)
     return np.asarray(estimator.predict(X), dtype=np.float64).reshape(-1), None
-
-
-def _predicts_std(estimator: Any) -> bool:
-    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
-    return "return_std" in inspect.signature(last.predict).parameters

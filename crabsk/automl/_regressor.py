@@ -7,8 +7,9 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import _num_samples
 
-from .._validation import _fit_context
-from ..calibration import interval_factor
+from .._element_uncertainty import ElementUncertainty
+from .._intervals import beyond, interval_factor
+from .._validation import _fit_context, validate_compositions
 from ._base import BaseAuto
 from ._search import Work
 from ._spread import Spread
@@ -127,7 +128,8 @@ class AutoRegressor(RegressorMixin, BaseAuto):
     between the candidates and :math:`s^2` the variance that candidates predict themselves (networks
     and the Gaussian process). What makes the errors on samples left out likeliest, as those of a
     Laplace distribution, gives :math:`a`, :math:`b` and :math:`c`. A factor then makes normal
-    intervals of 90 % cover 90 % of the compositions left out, as in `CalibratedRegressorCV`.
+    intervals of 90 % cover 90 % of the compositions left out, as in `CalibratedRegressorCV`. What
+    the samples leave open about elements is added as there.
 
     References
     ----------
@@ -243,8 +245,16 @@ class AutoRegressor(RegressorMixin, BaseAuto):
         errors = np.abs(work.y - self.out_of_fold_)
         self._spread = Spread.learn(errors, disagreement, own, counts)
         std = self._spread.std(disagreement, own)
-        self.calibration_factor_ = interval_factor(errors, std, counts, len(size)) or 1.0
-        self.out_of_fold_std_ = self.calibration_factor_ * std
+        table = validate_compositions(self, work.X, reset=False)
+        trained = np.zeros((len(work.folds), len(errors)), dtype=bool)
+        for rows, (train, _) in zip(trained, work.folds, strict=True):
+            rows[train] = True
+        self._elements, of_elements = ElementUncertainty.learn(
+            table.compositions, table.extra, work.y, trained, float(np.mean(errors**2))
+        )
+        left = beyond(errors, of_elements)
+        self.calibration_factor_ = interval_factor(left, std, counts, len(size)) or 1.0
+        self.out_of_fold_std_ = np.sqrt((self.calibration_factor_ * std) ** 2 + of_elements)
 
     def predict(
         self, X: Any, return_std: bool = False
@@ -287,4 +297,7 @@ class AutoRegressor(RegressorMixin, BaseAuto):
                 share[k] += weight
         disagreement = np.maximum(square - mean**2, 0.0).mean(axis=0)
         own = np.divide(own, share, out=np.zeros_like(own), where=share > 0).mean(axis=0)
-        return mean.mean(axis=0), self.calibration_factor_ * self._spread.std(disagreement, own)
+        std = self.calibration_factor_ * self._spread.std(disagreement, own)
+        table = validate_compositions(self, X, reset=False)
+        of_elements = self._elements.variance(table.compositions, table.extra)
+        return mean.mean(axis=0), np.sqrt(std**2 + of_elements)

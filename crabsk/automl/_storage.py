@@ -19,6 +19,7 @@ from ..neural_network import BaseCompositionNetwork
 _TRUSTED = {
     "crabsk.automl._classifier.AutoClassifier",
     "crabsk.automl._regressor.AutoRegressor",
+    "crabsk._element_uncertainty.ElementUncertainty",
     "crabsk.automl._spread.Spread",
     "crabsk.calibration.CalibratedRegressorCV",
     "crabsk.embeddings._elements.ElementTable",

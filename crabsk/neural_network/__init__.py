@@ -21,6 +21,8 @@ from ._saving import read_estimator as read_estimator
 from ._saving import warn_of_other_version as warn_of_other_version
 from ._saving import write_estimator as write_estimator
 from ._trace_warning import TraceWarning
+from ._unseen_elements import UnseenElementsWarning
+from ._unseen_elements import warn_of_unseen_elements as warn_of_unseen_elements
 
 __all__ = [
     "ConflictingTargetsWarning",
@@ -31,4 +33,5 @@ __all__ = [
     "RoostClassifier",
     "RoostRegressor",
     "TraceWarning",
+    "UnseenElementsWarning",
 ]

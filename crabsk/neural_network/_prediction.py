@@ -23,6 +23,7 @@ from ._net import CompositionNet
 from ._progress import is_silent, row_bar
 from ._threads import ask_side_by_side, survive_fork
 from ._trace_warning import Traces
+from ._unseen_elements import UnseenElements
 
 # Rows of X that are read at a time.
 READING_CHUNK = 65_536
@@ -56,6 +57,7 @@ class FittedNetworks(BaseEstimator):
     progress: bool
     _element_table: ElementTable
     _least_fraction: float
+    _seen_elements: list[int] | None
     _extra_edges: np.ndarray
     _extra_mean: np.ndarray
     _extra_scale: np.ndarray
@@ -115,7 +117,7 @@ class FittedNetworks(BaseEstimator):
 
     def _stream(self, X: Any) -> Iterator[tuple[slice, CompositionTable]]:
         """Yield rows of X, in order, and what stands in them."""
-        traces = Traces(self._least_fraction)
+        surprises = Traces(self._least_fraction), UnseenElements(self._seen_elements)
         with ExitStack() as stack:
             bar = None
             for rows, table in stream_compositions(self, X, READING_CHUNK):
@@ -127,11 +129,13 @@ class FittedNetworks(BaseEstimator):
                     # Raises for all rows that lack a vector, numbered as the user's are.
                     self._check_covered(validate_compositions(self, X, reset=False))
                     raise
-                traces.look(rows.start, table.compositions)
+                for surprise in surprises:
+                    surprise.look(rows.start, table.compositions)
                 yield rows, self._with_features(table)
                 if bar is not None:
                     bar.update(rows.stop - rows.start)
-        traces.warn()
+        for surprise in surprises:
+            surprise.warn()
 
     def _distinct(self, table: CompositionTable) -> tuple[np.ndarray, np.ndarray]:
         """Return a row of each distinct sample, and which of them stands for each row.

@@ -17,7 +17,7 @@ def is_silent(progress: bool) -> bool:
     return not progress or multiprocessing.parent_process() is not None
 
 
-def bar_of(total: int, unit: str, progress: bool) -> tqdm:
+def bar_of(total: int | None, unit: str, progress: bool) -> tqdm:
     """Return a bar that counts other things than epochs and rows."""
     return tqdm(total=total, unit=unit, disable=is_silent(progress), **_style())
 

@@ -101,6 +101,30 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
             mean, std = mean[:, 0], None if std is None else std[:, 0]
         return mean if std is None else (mean, std)
 
+    def predict_members(self, X: Any) -> np.ndarray:
+        """Predict the target of each sample by each network of the ensemble.
+
+        Parameters
+        ----------
+        X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
+            Samples, in the form that `fit` was given.
+
+        Returns
+        -------
+        ndarray of shape (n_estimators, n_samples) or (n_estimators, n_samples, n_outputs)
+            In the units of the target. Without a `target_transform` their mean is what `predict`
+            returns.
+
+        Raises
+        ------
+        ValueError
+            As `predict`.
+        """
+        check_is_fitted(self)
+        parts = [outputs.mean for _, outputs in self._member_outputs(X, self._networks())]
+        means = np.stack([self._scaler.inverse(own)[0] for own in np.concatenate(parts, axis=1)])
+        return means if self._y_shape else means[:, :, 0]
+
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the coefficient of determination, R², of the predictions.
 

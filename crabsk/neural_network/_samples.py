@@ -126,6 +126,7 @@ class SamplePreparation(ArraysAsState):
         training = LabelledCompositions(packed, targets, trained, groups)
         seen = table.compositions.take(training.rows.numpy())
         self._least_fraction = float(seen.fractions.min(initial=1.0))
+        self._seen_elements = np.unique(seen.atomic_numbers).tolist()
         if not previous and source is not None and standardizes_fractions(source):
             self._fraction_statistics = source._fraction_statistics
         elif not previous:

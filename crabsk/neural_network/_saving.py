@@ -46,6 +46,7 @@ _PLAIN = (
     "_multilabel",
     "_cbfv",
     "_least_fraction",
+    "_seen_elements",
 )
 _ARRAYS: dict[str, tuple[int | None, ...]] = {
     "_extra_edges": (None, N_RANGES + 1),
@@ -268,6 +269,7 @@ def _restore_attributes(
     estimator: Any, attributes: dict[str, Any], tensors: dict[str, Tensor]
 ) -> None:
     """Set what a fit leaves; refuse what it does not, or of another kind."""
+    estimator._seen_elements = None  # of the weights that ship with the package
     for name, value in attributes.items():
         if name not in _PLAIN:
             raise ValueError(f"it has an unknown attribute {name!r}")
@@ -277,6 +279,7 @@ def _restore_attributes(
         "formula_position_": int | None,
         "history_": list,
         "_least_fraction": float,
+        "_seen_elements": list | None,
     }
     if is_classifier(estimator):
         kinds |= {"classes_": np.ndarray, "_multilabel": bool}

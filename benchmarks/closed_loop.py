@@ -1,0 +1,190 @@
+"""How fast a model leads to the best compounds of a table: discovery, played on known tables.
+
+Twenty rows, drawn at random, are labelled to start with. In each of twenty rounds the five rows
+that score highest are labelled, and the model is fitted again. What counts is the share of the
+table's true top 5 % that is found. Rows with the same formula and the same other columns are one,
+with the mean of their labels. More is better in all tables.
+
+The pretrained weights know no composition of the sets of Matbench (``make_pretrained.py
+--benchmark``); what the tables hold, no pretraining property is.
+"""
+
+import argparse
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from _common import BENCHMARK_WEIGHTS, DATA, print_table, read_data_set
+from _results import RESULTS, append_rows, read_table
+from sklearn.base import BaseEstimator
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+from sklearn.preprocessing import StandardScaler
+
+from crabsk import CompositionTransformer, PretrainedTransformer
+from crabsk.discovery import expected_improvement
+
+TABLES = (
+    "tables/vickers_hardness_GPa",
+    "tables/mpea_yield_strength_MPa",
+    "tables/obelix_log10_conductivity",
+    "tables/liion_log10_conductivity",
+    "matbench/expt_gap",
+    "matbench/dielectric",
+)
+N_START, N_BATCH, N_ROUNDS = 20, 5, 20
+SHARE = 0.05
+PACKAGES = ("numpy", "scikit-learn", "skorch", "torch")
+
+
+class Forest(BaseEstimator):
+    """A random forest, with the standard deviation of its trees."""
+
+    def __init__(self, random_state: int) -> None:
+        self.random_state = random_state
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> "Forest":
+        self.forest_ = RandomForestRegressor(100, random_state=self.random_state).fit(X, y)
+        return self
+
+    def predict(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        answers = np.stack([tree.predict(X) for tree in self.forest_.estimators_])
+        return answers.mean(axis=0), answers.std(axis=0)
+
+
+class Process(BaseEstimator):
+    """A Gaussian process on standardised features."""
+
+    def __init__(self, random_state: int) -> None:
+        self.random_state = random_state
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> "Process":
+        self.scaler_ = StandardScaler().fit(X)
+        length = X.shape[1] ** 0.5
+        kernel = ConstantKernel() * Matern(length, (0.1 * length, 100 * length), nu=2.5)
+        self.process_ = GaussianProcessRegressor(
+            kernel + WhiteKernel(0.1, (1e-4, 10.0)),
+            normalize_y=True,
+            random_state=self.random_state,
+        ).fit(self.scaler_.transform(X), y)
+        return self
+
+    def predict(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.process_.predict(self.scaler_.transform(X), return_std=True)
+
+
+def magpie(X: pd.DataFrame) -> np.ndarray:
+    return np.asarray(CompositionTransformer("magpie", missing="mean").fit_transform(X))
+
+
+def with_pretrained(X: pd.DataFrame) -> np.ndarray:
+    known = PretrainedTransformer(weights=BENCHMARK_WEIGHTS).fit_transform(X[["formula"]])
+    return np.hstack([magpie(X), known])
+
+
+# What each way looks at, and its model.
+WAYS: dict[str, tuple[Callable, Callable] | None] = {
+    "random": None,
+    "random forest, Magpie": (magpie, Forest),
+    "Gaussian process, Magpie": (magpie, Process),
+    "random forest, Magpie + pretrained": (with_pretrained, Forest),
+    "Gaussian process, Magpie + pretrained": (with_pretrained, Process),
+}
+
+
+def play(features: np.ndarray | None, make: Any, y: np.ndarray, seed: int) -> list[float]:
+    """Return the share of the best that is found at the start and after each round."""
+    random_state = np.random.RandomState(seed)
+    best = np.zeros(len(y), dtype=bool)
+    best[np.argsort(-y, kind="stable")[: max(1, round(SHARE * len(y)))]] = True
+    known = random_state.permutation(len(y))[:N_START]
+    shares = [best[known].sum() / best.sum()]
+    for _ in range(N_ROUNDS):
+        rest = np.setdiff1d(np.arange(len(y)), known)
+        if make is None:
+            chosen = random_state.permutation(rest)[:N_BATCH]
+        else:
+            model = make(random_state.randint(2**31 - 1)).fit(features[known], y[known])
+            mean, std = model.predict(features[rest])
+            score = expected_improvement(mean, std, y[known].max())
+            chosen = rest[np.argsort(-score, kind="stable")[:N_BATCH]]
+        known = np.concatenate([known, chosen])
+        shares.append(best[known].sum() / best.sum())
+    return shares
+
+
+def read(name: str) -> tuple[pd.DataFrame, np.ndarray]:
+    frame = read_data_set(DATA, name)
+    columns = [column for column in frame.columns if column != "target"]
+    frame = frame.groupby(columns, as_index=False, sort=True)["target"].mean()
+    return frame[columns], frame["target"].to_numpy(float)
+
+
+def print_scores() -> None:
+    """Print for each table and way the mean share found, and the ratios of the means."""
+    results = read_table(RESULTS / "closed_loop.csv")
+    if results.empty:
+        print("nothing is measured yet")
+        return
+    last = results[results["labels"] == N_START + N_BATCH * N_ROUNDS]
+    means = last.pivot_table(index="data_set", columns="way", values="share", sort=False)
+    means.loc["mean"] = means.mean()
+    rows = [
+        {"table": name, **{way: f"{value:.3f}" for way, value in row.items()}}
+        for name, row in means.iterrows()
+    ]
+    for way in ("random", "random forest, Magpie"):
+        ratios = means.loc["mean"] / means.loc["mean", way]
+        rows.append({"table": f"over {way}", **{k: f"{v:.2f}" for k, v in ratios.items()}})
+    print_table(rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data-sets", nargs="+", default=list(TABLES))
+    parser.add_argument("--ways", nargs="+", default=list(WAYS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=range(10))
+    parser.add_argument("--table-only", action="store_true", help="print what was measured")
+    options = parser.parse_args()
+    sys.stdout.reconfigure(line_buffering=True)
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    for name in [] if options.table_only else options.data_sets:
+        X, y = read(name)
+        for way in options.ways:
+            known = read_table(RESULTS / "closed_loop.csv")
+            if len(known):
+                known = known[(known["data_set"] == name) & (known["way"] == way)]
+            seeds = [s for s in options.seeds if not len(known) or s not in set(known["seed"])]
+            if not seeds:
+                continue
+            look, make = WAYS[way] or (None, None)
+            features = None if look is None else look(X)
+            for seed in seeds:
+                start = time.perf_counter()
+                shares = play(features, make, y, seed)
+                shared = {
+                    "data_set": name,
+                    "way": way,
+                    "seed": seed,
+                    "rows": len(y),
+                    "seconds": time.perf_counter() - start,
+                    "threads": torch.get_num_threads(),
+                }
+                rows = [
+                    {**shared, "labels": N_START + k * N_BATCH, "share": share}
+                    for k, share in enumerate(shares)
+                ]
+                append_rows("closed_loop", rows, packages=PACKAGES)
+            print(f"{name}, {way}: {np.mean([shares[-1]]):.3f} in the last of {len(seeds)} runs")
+    print_scores()
+
+
+if __name__ == "__main__":
+    main()

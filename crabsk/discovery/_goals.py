@@ -1,0 +1,243 @@
+"""What is wanted of the next compound, and how much each candidate promises."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import is_classifier
+
+from .._text import few, shown
+from ._acquisition import (
+    expected_improvement,
+    probability_in_window,
+    probability_of_improvement,
+    upper_confidence_bound,
+)
+from ._answers import means_and_stds
+from ._pareto import expected_hypervolume_improvement
+
+Goal = str | tuple[float, float]
+Score = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
+
+ACQUISITIONS = (
+    "expected_improvement",
+    "probability",
+    "upper_confidence_bound",
+    "mean",
+    "expected_hypervolume_improvement",
+)
+
+
+def read_goals(goal: Any) -> list[Goal]:
+    """Return the goal of each target.
+
+    Raises
+    ------
+    ValueError
+        If one is neither "maximize" nor "minimize" nor a window.
+    """
+    goals = goal if isinstance(goal, list) else [goal]
+    return [_read_goal(one) for one in goals]
+
+
+def _read_goal(goal: Any) -> Goal:
+    if isinstance(goal, str) and goal in ("maximize", "minimize"):
+        return goal
+    try:
+        low, high = (float(end) for end in goal)
+    except (TypeError, ValueError):
+        low, high = np.nan, np.nan
+    if not low < high:
+        raise ValueError(
+            f'goal={shown(goal)} must be "maximize", "minimize" or a window (low, high), such as '
+            "(2.0, 3.0); for several targets, a list of these"
+        )
+    return low, high
+
+
+def make_score(
+    goals: list[Goal], acquisition: Any, y_known: np.ndarray | None, best: Any
+) -> tuple[Score, bool]:
+    """Return what scores means and standard deviations, and whether it asks for the latter.
+
+    Parameters
+    ----------
+    goals : list
+        What `read_goals` returned.
+    acquisition : str, callable or None
+        As in `screen`.
+    y_known : ndarray of shape (n_known, n_targets) or None
+        Targets that are known.
+    best : float or None
+        What is to be improved upon, in place of the best of `y_known`.
+
+    Raises
+    ------
+    ValueError
+        If the acquisition does not fit the goals, or if what is to be improved upon is not known.
+    """
+    if callable(acquisition):
+        return lambda mean, std: np.asarray(acquisition(_squeezed(mean), _squeezed(std))), True
+    if acquisition is None:
+        acquisition = _usual(goals)
+    if acquisition not in ACQUISITIONS:
+        raise ValueError(
+            f"acquisition={shown(acquisition)} must be one of {few(ACQUISITIONS)}, or a function "
+            "of means and standard deviations"
+        )
+    if acquisition == "expected_hypervolume_improvement":
+        return _by_hypervolume(goals, y_known), True
+    if acquisition == "probability":
+        return _by_probability(goals, y_known, best), True
+    if len(goals) > 1:
+        raise ValueError(
+            f'acquisition="{acquisition}" is of one target, and there are {len(goals)} goals: '
+            'take "expected_hypervolume_improvement" or "probability"'
+        )
+    (goal,) = goals
+    if acquisition == "mean":
+        return lambda mean, _: _nearness(goal, mean[:, 0]), False
+    if not isinstance(goal, str):
+        raise ValueError(f'acquisition="{acquisition}" has no window: take "probability"')
+    maximize = goal == "maximize"
+    if acquisition == "upper_confidence_bound":
+        return lambda mean, std: upper_confidence_bound(*_one(mean, std), maximize=maximize), True
+    incumbent = _incumbents(goals, y_known, best)[0]
+    return (
+        lambda mean, std: expected_improvement(*_one(mean, std), incumbent, maximize=maximize)
+    ), True
+
+
+def _usual(goals: list[Goal]) -> str:
+    if any(not isinstance(goal, str) for goal in goals):
+        return "probability"
+    return "expected_improvement" if len(goals) == 1 else "expected_hypervolume_improvement"
+
+
+def _by_hypervolume(goals: list[Goal], y_known: np.ndarray | None) -> Score:
+    if len(goals) < 2 or any(not isinstance(goal, str) for goal in goals):
+        raise ValueError(
+            'acquisition="expected_hypervolume_improvement" needs two or more goals, each '
+            '"maximize" or "minimize"'
+        )
+    if y_known is None:
+        raise ValueError(
+            'acquisition="expected_hypervolume_improvement" improves upon what is known: pass '
+            "X_known and y_known"
+        )
+    maximize = [goal == "maximize" for goal in goals]
+    worst = np.where(maximize, y_known.min(axis=0), y_known.max(axis=0))
+
+    def score(mean: np.ndarray, std: np.ndarray | None) -> np.ndarray:
+        assert std is not None
+        return expected_hypervolume_improvement(mean, std, y_known, worst, maximize=maximize)
+
+    return score
+
+
+def _by_probability(goals: list[Goal], y_known: np.ndarray | None, best: Any) -> Score:
+    incumbents = _incumbents(goals, y_known, best)
+
+    def score(mean: np.ndarray, std: np.ndarray | None) -> np.ndarray:
+        assert std is not None
+        product = np.ones(len(mean))
+        for k, goal in enumerate(goals):
+            own = mean[:, k], std[:, k]
+            if isinstance(goal, str):
+                sense = goal == "maximize"
+                product *= probability_of_improvement(*own, incumbents[k], maximize=sense)
+            else:
+                product *= probability_in_window(*own, *goal)
+        return product
+
+    return score
+
+
+def _incumbents(goals: list[Goal], y_known: np.ndarray | None, best: Any) -> list[float]:
+    """Return what each target is to improve upon; NaN for a window."""
+    senses = [goal for goal in goals if isinstance(goal, str)]
+    if best is not None:
+        if len(goals) > 1:
+            raise ValueError("best= is of one target: pass X_known and y_known for several goals")
+        return [float(best)]
+    if senses and y_known is None:
+        raise ValueError(
+            "improvement upon what? Pass X_known and y_known, whose best it is, or best="
+        )
+    found = []
+    for k, goal in enumerate(goals):
+        if y_known is None or not isinstance(goal, str):
+            found.append(np.nan)
+        else:
+            column = y_known[:, k]
+            found.append(float(column.max() if goal == "maximize" else column.min()))
+    return found
+
+
+def _nearness(goal: Goal, mean: np.ndarray) -> np.ndarray:
+    """Return the mean, so that more is better; for a window minus the distance from it."""
+    if isinstance(goal, str):
+        return mean if goal == "maximize" else -mean
+    return -np.maximum(np.maximum(goal[0] - mean, mean - goal[1]), 0.0)
+
+
+def _one(mean: np.ndarray, std: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    assert std is not None
+    return mean[:, 0], std[:, 0]
+
+
+def _squeezed(values: np.ndarray | None) -> np.ndarray | None:
+    return values[:, 0] if values is not None and values.shape[1] == 1 else values
+
+
+class Constraint:
+    """What a second model must say of a candidate.
+
+    Parameters
+    ----------
+    model : classifier, or regressor with standard deviations
+        What is asked.
+    wanted : class, or (low, high)
+        The class that a candidate must have, or the window that its value must lie in.
+
+    Raises
+    ------
+    ValueError
+        If the classifier does not know the class, or the window is none.
+    """
+
+    def __init__(self, model: Any, wanted: Any) -> None:
+        self.model = model
+        self.column, self.window = 0, (0.0, 0.0)
+        if is_classifier(model):
+            known = model.classes_.tolist()
+            if wanted not in known:
+                raise ValueError(
+                    f"constraints: {shown(wanted)} is no class of {type(model).__name__}, which "
+                    f"knows {few(known)}"
+                )
+            self.column = known.index(wanted)
+            return
+        window = _read_goal(wanted)
+        if isinstance(window, str):
+            raise ValueError("constraints: a regressor must be held to a window, (low, high)")
+        self.window = window
+
+    def probability(self, X: Any) -> np.ndarray:
+        """Return for each row how likely it is to be met."""
+        if is_classifier(self.model):
+            return self.model.predict_proba(X)[:, self.column]
+        mean, std = means_and_stds(self.model, X)
+        return probability_in_window(mean[:, 0], std[:, 0], *self.window)
+
+
+def read_constraints(constraints: Sequence) -> list[Constraint]:
+    """Return the constraints of pairs (model, what is wanted)."""
+    try:
+        pairs = [(model, wanted) for model, wanted in constraints]
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "constraints must be pairs of a fitted model and what it must say: "
+            '[(classifier, "stable"), (regressor, (0.0, 0.1))]'
+        ) from error
+    return [Constraint(model, wanted) for model, wanted in pairs]

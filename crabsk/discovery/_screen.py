@@ -1,0 +1,300 @@
+"""From a model and a stream of candidates to a shortlist."""
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from itertools import islice
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import check_scalar
+from sklearn.utils.validation import check_consistent_length
+
+from .._text import shown
+from ..composition import (
+    ELEMENTS,
+    N_ELEMENTS,
+    find_formulas,
+    is_dataframe,
+    parse_formulas,
+    read_compositions,
+    reduced_formula,
+)
+from ..neural_network import UnseenElementsWarning, bar_of
+from ._answers import means, means_and_stds, with_context
+from ._candidates import CHUNK, Candidates
+from ._goals import make_score, read_constraints, read_goals
+from ._shortlist import Shortlist, spread_out
+from ._space import Neighbours
+
+# A spread-out choice is made among so many times the rows that are asked for.
+POOL = 5
+
+
+class Screening:
+    """What is asked of each candidate; see `screen` for the parameters."""
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        goal: Any,
+        acquisition: Any,
+        X_known: Any,
+        y_known: Any,
+        best: float | None,
+        constraints: Sequence,
+        context: Mapping[str, float] | None,
+    ) -> None:
+        self.model = model
+        self.context = dict(context or {})
+        self.goals = read_goals(goal)
+        if (X_known is None) != (y_known is None):
+            raise ValueError("X_known and y_known go together: pass both, or neither")
+        known = None
+        if y_known is not None:
+            check_consistent_length(X_known, y_known)
+            known = np.asarray(y_known, dtype=np.float64).reshape(len(y_known), -1)
+            if known.shape[1] != len(self.goals):
+                raise ValueError(
+                    f"y_known has {known.shape[1]} target(s), and there are {len(self.goals)} "
+                    "goal(s)"
+                )
+            if not np.isfinite(known).all():
+                row = int(np.argwhere(~np.isfinite(known))[0][0])
+                raise ValueError(f"y_known holds no number in row {row}: leave such rows out")
+        self.score, self.needs_std = make_score(self.goals, acquisition, known, best)
+        self.constraints = read_constraints(constraints)
+
+    def ask(self, formulas: list) -> pd.DataFrame:
+        """Return a row for each formula: formula, mean, std, score and, if asked, feasible."""
+        X = with_context(self.model, formulas, self.context)
+        # The shortlist names the elements; of the rest nobody needs to know.
+        with warnings.catch_warnings(action="ignore", category=UnseenElementsWarning):
+            if self.needs_std:
+                mean, std = means_and_stds(self.model, X)
+            else:
+                mean, std = means(self.model, X), None
+            feasible = np.ones(len(formulas))
+            for constraint in self.constraints:
+                its = with_context(constraint.model, formulas, self._own_context(constraint))
+                feasible *= constraint.probability(its)
+        if mean.shape[1] != len(self.goals):
+            raise ValueError(
+                f"the model predicts {mean.shape[1]} target(s), and there are {len(self.goals)} "
+                "goal(s): goal= takes a list, one for each target"
+            )
+        score = self.score(mean, std)
+        if score.shape != (len(formulas),):
+            raise ValueError(
+                f"acquisition returned shape {score.shape} for {len(formulas)} candidates"
+            )
+        rows: dict[str, Any] = {"formula": formulas}
+        suffixes = [""] if len(self.goals) == 1 else [f"_{k}" for k in range(len(self.goals))]
+        for k, suffix in enumerate(suffixes):
+            rows[f"mean{suffix}"] = mean[:, k]
+            if std is not None:
+                rows[f"std{suffix}"] = std[:, k]
+        if self.constraints:
+            if (score < 0).any():
+                raise ValueError(
+                    "constraints multiply the score by a probability, which makes no sense of "
+                    "scores below 0: take an expected improvement or a probability"
+                )
+            score = score * feasible
+            rows["feasible"] = feasible
+        return pd.DataFrame({**rows, "score": score})
+
+    def _own_context(self, constraint: Any) -> dict[str, float]:
+        names = getattr(constraint.model, "feature_names_in_", ())
+        return {name: value for name, value in self.context.items() if name in names}
+
+
+def screen(
+    model: Any,
+    candidates: Iterable[str],
+    *,
+    goal: Any = "maximize",
+    acquisition: Any = None,
+    X_known: Any = None,
+    y_known: Any = None,
+    best: float | None = None,
+    top: int = 100,
+    diversity: float = 0.0,
+    constraints: Sequence = (),
+    context: Mapping[str, float] | None = None,
+    domain: Any = None,
+    space: Any = None,
+    chunk_size: int = CHUNK,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Find the candidates that promise most.
+
+    Candidates are read, asked and forgotten a chunk at a time, so that memory does not grow with
+    their number.
+
+    Parameters
+    ----------
+    model : fitted regressor
+        What predicts the targets. All acquisitions but "mean" need one whose `predict` takes
+        `return_std`: `CalibratedRegressorCV`, `AutoRegressor`, the regressors of crabsk, a pipeline
+        that ends in a Gaussian process.
+    candidates : iterable of formulas
+        A `Candidates`, a list, a Series or a generator.
+    goal : {"maximize", "minimize"}, (low, high), or list of these, default="maximize"
+        What is wanted of the target: more, less, or a value within a window. A list has one for
+        each target of the model.
+    acquisition : str, callable or None, default=None
+        What a candidate is scored by; higher is better.
+
+        - "expected_improvement": upon the best of `y_known`, or `best`;
+        - "probability": of an improvement, or of lying in the window; for several targets the
+          product;
+        - "upper_confidence_bound": the mean plus (or minus, if less is wanted) two standard
+          deviations;
+        - "mean": the prediction alone; for a window, minus the distance from it;
+        - "expected_hypervolume_improvement": for several targets, upon the front of `y_known`;
+        - a function of mean and standard deviation, each of shape (n_samples,) or
+          (n_samples, n_targets), that returns the scores.
+
+        None takes the expected improvement of one target, the expected hypervolume improvement of
+        several, and the probability if there is a window.
+    X_known, y_known : array-likes of n_known
+        What has been measured: samples in any form of X that has formulas, and their targets.
+    best : float, default=None
+        What is to be improved upon, in place of the best of `y_known`.
+    top : int, default=100
+        Length of the shortlist.
+    diversity : float, default=0
+        From 0, the best scores, to 1, those that are most unlike one another. The choice is among
+        the best ``5 * top``.
+    constraints : sequence of pairs, default=()
+        Fitted models, and what they must say: ``(classifier, class)`` or ``(regressor, (low,
+        high))``. The score is multiplied by the probability of each [1]_.
+    context : dict, default=None
+        A number for each column beside the formulas that the model was fitted to, such as
+        ``{"temperature": 300}``.
+    domain : ApplicabilityDomain, default=None
+        A fitted domain, which says what is an extrapolation.
+    space : transformer, default=None
+        Where distances are measured. None takes statistics of Magpie's element properties and the
+        atomic fractions.
+    chunk_size : int, default=65536
+        Candidates that are asked at a time.
+    progress : bool, default=False
+        Whether to show a bar.
+
+    Returns
+    -------
+    DataFrame of at most `top` rows
+        The best first, or with `diversity` in the order of choice:
+
+        - "formula"; "mean" and "std" (with several targets "mean_0", "std_0", "mean_1", ...);
+          "score"; with constraints "feasible", the probability that all are met;
+        - with `X_known`: "nearest", the nearest known formula; "distance", how far that is, in
+          median distances of a known compound from the nearest other; "unseen_elements", those
+          that no known compound has, as text;
+        - with `domain`: "in_domain".
+
+    Raises
+    ------
+    ValueError
+        If a candidate is no formula, or parameters do not fit the model or one another.
+    TypeError
+        If the model has no standard deviations and the acquisition needs them.
+
+    See Also
+    --------
+    screen_parquet : The same on many cores or machines, resumable.
+
+    References
+    ----------
+    .. [1] Gardner, J. R. et al., "Bayesian optimization with inequality constraints", ICML 2014.
+
+    Examples
+    --------
+    >>> from crabsk import CrabNetRegressor
+    >>> from crabsk.datasets import load_formation_enthalpy
+    >>> from crabsk.discovery import enumerate_compositions, screen
+    >>> X, y = load_formation_enthalpy(return_X_y=True)
+    >>> model = CrabNetRegressor(max_epochs=2, n_estimators=2, random_state=0).fit(X[:80], y[:80])
+    >>> oxides = enumerate_compositions(["Ca", "Ti", "O"], max_amount=3, charge_neutral=False)
+    >>> found = screen(model, oxides, goal="minimize", X_known=X[:80], y_known=y[:80], top=5)
+    >>> found.columns.tolist()
+    ['formula', 'mean', 'std', 'score', 'nearest', 'distance', 'unseen_elements']
+    >>> len(found)
+    5
+    """
+    check_scalar(top, "top", Integral, min_val=1)
+    check_scalar(diversity, "diversity", Real, min_val=0, max_val=1)
+    check_scalar(chunk_size, "chunk_size", Integral, min_val=1)
+    screening = Screening(
+        model,
+        goal=goal,
+        acquisition=acquisition,
+        X_known=X_known,
+        y_known=y_known,
+        best=best,
+        constraints=constraints,
+        context=context,
+    )
+    best_rows = Shortlist(top * POOL if diversity else top)
+    total = len(candidates) if isinstance(candidates, Sized) else None
+    with bar_of(total, "candidate", progress) as bar:
+        for formulas in chunks(candidates, chunk_size):
+            best_rows.add(screening.ask(formulas))
+            bar.update(len(formulas))
+    chosen = spread_out(best_rows.rows, top, diversity, space)
+    return described(chosen, screening, X_known, domain, space)
+
+
+def chunks(candidates: Iterable, size: int) -> Iterator[list]:
+    """Yield lists of formulas.
+
+    Raises
+    ------
+    ValueError
+        If the candidates are one formula, a table, or something that is no formula.
+    """
+    if isinstance(candidates, str | Mapping) or is_dataframe(candidates):
+        raise ValueError(
+            f"candidates={shown(candidates)} must be a sequence of formulas: a list, a column, or "
+            "what enumerate_compositions returns"
+        )
+    if isinstance(candidates, Candidates):
+        yield from candidates.chunks(size)
+        return
+    rest = iter(candidates)
+    while formulas := list(islice(rest, size)):
+        yield formulas
+
+
+def described(
+    rows: pd.DataFrame, screening: Screening, X_known: Any, domain: Any, space: Any
+) -> pd.DataFrame:
+    """Add to a shortlist how far each row is from what is known."""
+    if not len(rows):
+        return rows
+    formulas = rows["formula"].tolist()
+    if X_known is not None:
+        known = read_compositions(X_known)
+        table = find_formulas(X_known)
+        texts = reduced_formula(known) if table is None else table.formulas
+        distances, nearest = Neighbours(space, texts).nearest(formulas)
+        seen = np.zeros(N_ELEMENTS + 1, dtype=bool)
+        seen[known.atomic_numbers] = True
+        compositions = parse_formulas(formulas)
+        unseen: list[list[str]] = [[] for _ in formulas]
+        for row, z in zip(compositions.row_of_token, compositions.atomic_numbers, strict=True):
+            if not seen[z]:
+                unseen[row].append(ELEMENTS[z - 1])
+        rows = rows.assign(
+            nearest=[texts[row] for row in nearest],
+            distance=distances,
+            unseen_elements=[", ".join(own) for own in unseen],
+        )
+    if domain is not None:
+        X = with_context(domain, formulas, screening.context)
+        rows = rows.assign(in_domain=domain.predict(X) == 1)
+    return rows

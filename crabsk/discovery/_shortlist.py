@@ -1,0 +1,87 @@
+"""The best of a stream, and a choice among them that is spread out."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..composition import reduced_formula
+from ._space import make_space
+
+
+class Shortlist:
+    """The rows of a stream with the highest scores, no composition twice.
+
+    Of equal scores, the row that came first stands first.
+
+    Parameters
+    ----------
+    size : int
+        How many to keep.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.rows = pd.DataFrame()
+
+    def add(self, rows: pd.DataFrame) -> None:
+        """Offer a chunk of the stream, with the columns "formula" and "score"."""
+        if len(self.rows) == self.size:
+            rows = rows[rows["score"] > self.rows["score"].iloc[-1]]
+        if not len(rows):
+            return
+        rows = rows.sort_values("score", ascending=False, kind="stable")
+        # A composition that comes twice counts once. More than a few rarely come twice.
+        n_read = self.size
+        while n_read < len(rows) and _n_distinct(rows.iloc[:n_read]) < self.size:
+            n_read *= 2
+        rows = rows.iloc[:n_read]
+        merged = pd.concat([self.rows, rows]) if len(self.rows) else rows
+        merged = merged.sort_values("score", ascending=False, kind="stable")
+        first = ~pd.Series(reduced_formula(merged["formula"].tolist())).duplicated().to_numpy()
+        self.rows = merged[first].iloc[: self.size].reset_index(drop=True)
+
+
+def _n_distinct(rows: pd.DataFrame) -> int:
+    return len(set(reduced_formula(rows["formula"].tolist())))
+
+
+def spread_out(rows: pd.DataFrame, n: int, diversity: float, space: Any) -> pd.DataFrame:
+    r"""Choose rows that score well and are unlike one another.
+
+    One after the other, the row that has the highest :math:`(1 - d) r + d\,\delta` is taken, with
+    the diversity :math:`d`, the rank :math:`r` of its score, from 1 for the best to 0 for the
+    worst, and the distance :math:`\delta` from the nearest that was taken, over the largest
+    between any two: maximal marginal relevance [1]_.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Rows with the column "formula", the best first.
+    n : int
+        How many to choose.
+    diversity : float
+        0 takes the best, 1 those that are farthest apart.
+    space : transformer or None
+        Where distances are measured; see `make_space`.
+
+    References
+    ----------
+    .. [1] Carbonell, J. and Goldstein, J., "The use of MMR, diversity-based reranking for
+       reordering documents and producing summaries", SIGIR 1998.
+    """
+    if not diversity or len(rows) <= 1:
+        return rows.iloc[:n].reset_index(drop=True)
+    points = make_space(space).fit_transform(rows["formula"].tolist())
+    rank = np.linspace(1.0, 0.0, len(rows))
+    chosen = [0]
+    distance = np.linalg.norm(points - points[0], axis=1)
+    # No two are farther apart than twice the farthest from the first; half of that is a bound
+    # from below.
+    largest = distance.max() or 1.0
+    while len(chosen) < min(n, len(rows)):
+        worth = (1 - diversity) * rank + diversity * distance / largest
+        worth[chosen] = -np.inf
+        chosen.append(int(worth.argmax()))
+        distance = np.minimum(distance, np.linalg.norm(points - points[chosen[-1]], axis=1))
+    return rows.iloc[chosen].reset_index(drop=True)

@@ -1,0 +1,62 @@
+"""Compositions as points, and how far they are from one another."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.neighbors import NearestNeighbors
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from ..feature_extraction import CompositionTransformer
+
+
+def make_space(space: Any) -> Pipeline:
+    """Return what turns X into points: a transformer and a scaler, not yet fitted.
+
+    By default the points are statistics of Magpie's element properties and atomic fractions.
+    """
+    if space is None:
+        space = CompositionTransformer(
+            "magpie", stats=("mean", "std", "min", "max", "fraction"), missing="mean"
+        )
+    return make_pipeline(clone(space), StandardScaler()).set_output(transform="default")
+
+
+class Neighbours:
+    """The known compositions in a space, in which the nearest of others are looked up.
+
+    Distances are in units of the median distance of a known row from its nearest row that is
+    elsewhere: 1 is as far as the known are from one another.
+
+    Parameters
+    ----------
+    space : transformer or None
+        See `make_space`.
+    X : any form that the space reads
+        The known compositions.
+    scaled : bool
+        Whether to standardise what the space returns.
+    """
+
+    def __init__(self, space: Any, X: Any, *, scaled: bool = True) -> None:
+        self.space = make_space(space) if scaled else clone(space).set_output(transform="default")
+        self.space.fit(X)
+        points = self.space.transform(X)
+        self._index = NearestNeighbors(n_neighbors=1).fit(points)
+        distinct = np.unique(points, axis=0)
+        self.unit = 1.0
+        if len(distinct) > 1:
+            among = NearestNeighbors(n_neighbors=2).fit(distinct).kneighbors(distinct)[0][:, 1]
+            self.unit = float(np.median(among))
+
+    def nearest(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return for each row of X the distance of the nearest known row, and which that is."""
+        distances, rows = self._index.kneighbors(self.space.transform(X))
+        return distances[:, 0] / self.unit, rows[:, 0]
+
+    def distances(self, X: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return for each row of X the distance of the nearest known row, and the mean of `n`."""
+        n = min(n, self._index.n_samples_fit_)
+        distances = self._index.kneighbors(self.space.transform(X), n)[0] / self.unit
+        return distances[:, 0], distances.mean(axis=1)

@@ -1,0 +1,185 @@
+"""Known compositions with elements replaced by similar ones."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crabsk.composition import ATOMIC_NUMBERS, ELEMENTS, parse_formulas, reduced_formula
+from crabsk.discovery import substitute
+
+SYMBOLS = ["Na", "K", "Fe", "Co", "O", "S", "F", "Cl"]
+VECTORS = dict(zip(SYMBOLS, np.random.default_rng(0).normal(size=(8, 5)), strict=True))
+
+
+def similarities(vectors):
+    """Return the cosines of standardised vectors."""
+    matrix = np.array(list(vectors.values()))
+    matrix = (matrix - matrix.mean(axis=0)) / matrix.std(axis=0)
+    matrix /= np.sqrt((matrix**2).sum(axis=1, keepdims=True))
+    return pd.DataFrame(matrix @ matrix.T, index=list(vectors), columns=list(vectors))
+
+
+def brute_force(mappings, n_neighbors, n_replaced, elements):
+    """Return what comes out, in order, by one look at each possibility after the other."""
+    similarity = similarities(VECTORS)
+    near = {
+        symbol: row[[s for s in elements if s != symbol]].nlargest(n_neighbors)
+        for symbol, row in similarity.iterrows()
+    }
+    seen = set(reduced_formula(mappings))
+    found = []
+    for mapping in mappings:
+        options = []
+        for n in range(1, min(n_replaced, len(mapping)) + 1):
+            for old in itertools.combinations(sorted(mapping, key=ATOMIC_NUMBERS.get), n):
+                for new in itertools.product(*(near[symbol].index for symbol in old)):
+                    swap = dict(zip(old, new, strict=True))
+                    result = [(swap.get(s, s), amount) for s, amount in mapping.items()]
+                    if len(dict(result)) == len(mapping):
+                        likeness = np.mean([near[a][b] for a, b in swap.items()])
+                        rank = (n, -round(likeness, 9))
+                        options.append((rank, reduced_formula([dict(result)])[0]))
+        for _, formula in sorted(options, key=lambda option: option[0]):
+            if formula not in seen:
+                seen.add(formula)
+                found.append(formula)
+    return found
+
+
+compositions = st.dictionaries(
+    st.sampled_from(SYMBOLS), st.sampled_from([1, 2, 3, 0.25, 0.9]), min_size=1, max_size=4
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(compositions, min_size=1, max_size=4),
+    st.integers(1, 4),
+    st.integers(1, 3),
+    st.lists(st.sampled_from(SYMBOLS), min_size=1, unique=True),
+)
+def test_is_every_replacement_in_order(mappings, n_neighbors, n_replaced, elements):
+    found = substitute(
+        mappings,
+        n_neighbors=n_neighbors,
+        n_replaced=n_replaced,
+        embedding=VECTORS,
+        elements=elements,
+    )
+    expected = brute_force(mappings, n_neighbors, n_replaced, elements)
+    assert len(found) == len(expected)
+    assert list(found) == expected
+
+
+def test_similar_elements_are_like_each_other():
+    """The default table knows groups of the periodic table."""
+    for symbol, near in {
+        "O": "F S",
+        "F": "Cl O",
+        "Fe": "Co Ni Mn",
+        "Na": "K Li",
+        "La": "Nd Pr",
+        "Ti": "Zr Hf Nb",
+        "Si": "Ge",
+        "Cl": "Br I",
+        "Pb": "Tl Bi Sn",
+    }.items():
+        assert {*near.split()} <= {*substitute([symbol])}
+
+
+def test_most_similar_first_and_rows_in_order():
+    assert list(substitute(["NaCl", "K"], n_neighbors=2)) == [
+        *("NaBr", "KCl", "NaI", "RbCl"),
+        *("Rb", "Cs"),
+    ]
+
+
+def test_amounts_are_kept():
+    doped = ["Sr0.85La0.15TiO3", "Ba0.85Sr0.15TiO3", "Ba0.85La0.15SrO3", "Ba0.85La0.15TiSr3"]
+    found = substitute(["Ba0.85La0.15TiO3"], n_neighbors=1, elements=["Sr"])
+    assert set(found) == set(reduced_formula(doped))
+    irrational = substitute(["K0.12345678Cl"], n_neighbors=1, elements=["Na"])
+    assert set(irrational) == set(reduced_formula(["Na0.12345678Cl", "K0.12345678Na"]))
+
+
+def test_no_element_comes_twice():
+    """MgAl2O4 to MgMg2O4 is none of its kind."""
+    found = substitute(["MgAl2O4"], n_neighbors=3, n_replaced=3)
+    assert len(found)
+    assert (parse_formulas(found).lengths == 3).all()
+
+
+def test_two_may_change_places():
+    elements = ["Mg", "Al"]
+    assert list(substitute(["MgAl2O4"], elements=elements)) == []
+    swapped = substitute(["MgAl2O4"], n_replaced=2, elements=elements)
+    assert reduced_formula(["AlMg2O4"])[0] in swapped
+
+
+def test_known_ones_do_not_come_out():
+    X = ["NaCl", "KCl", "Na2Cl2", "NaBr"]
+    every = list(substitute(["NaCl"]))
+    assert {"KCl", "NaBr"} < set(every)
+    found = list(substitute(X))
+    assert not {*reduced_formula(X)} & {*found}
+    assert len(set(found)) == len(found)
+    exclude = pd.DataFrame({"formula": ["Rb3Cl3", "NaI", "UO2", "Fe2O3"], "T": [1.0, 2, 3, 4]})
+    assert list(substitute(["NaCl"], exclude=exclude)) == [
+        formula for formula in every if formula not in ("RbCl", "NaI")
+    ]
+    assert list(substitute(["NaCl"], exclude=[])) == every
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        ["Fe4O6", "NaCl"],
+        pd.DataFrame({"formula": ["Fe2O3", "NaCl"], "T": [300.0, 400.0]}),
+        pd.DataFrame({"Fe": [0.4, 0], "O": [0.6, 0], "Na": [0, 1.0], "Cl": [0, 1.0]}),
+    ],
+)
+def test_forms_of_X(X):
+    assert list(substitute(X)) == list(substitute(["Fe2O3", "NaCl"]))
+
+
+def test_elements_without_a_vector_are_never_suggested():
+    incomplete = {**VECTORS, "Na": [np.nan, 1, 2, 3, 4], "Cl": [np.nan] * 5}
+    found = substitute(["FeO"], n_neighbors=99, embedding=incomplete)
+    suggested = set(parse_formulas(found).atomic_numbers)
+    assert {ELEMENTS[z - 1] for z in suggested} == {"K", "Fe", "Co", "O", "S", "F"}
+
+
+def test_nothing_to_suggest():
+    found = substitute(["FeO"], elements=["Fe", "O"])
+    assert len(found) == 0
+    assert list(found) == []
+    assert list(found[2:]) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"X": ["Fe", "Xx"]}, "row 1: 'Xx'"),
+        ({"X": "FeO"}, "single formula"),
+        (
+            {"X": ["FeO", "PoO2", "AmPo"]},
+            r"'orb_v2' has no vector for Po, Am, in 2 of 3 rows \(row 1, 2\): remove these rows",
+        ),
+        ({"elements": ["Fe", "Po"]}, "elements: embedding 'orb_v2' has no vector for 'Po'"),
+        ({"elements": ["Fe", "Xx"]}, "elements: 'Xx' are not element symbols"),
+        ({"elements": "Fe"}, "single text"),
+        ({"embedding": "onehot"}, "'onehot' all elements are equally similar"),
+        ({"embedding": {"Fe": [1.0], "O": [2.0]}}, "single feature"),
+        ({"embedding": "matvec"}, "unknown embedding 'matvec'"),
+        ({"n_neighbors": 0}, "n_neighbors"),
+        ({"n_replaced": 0}, "n_replaced"),
+        ({"exclude": ["Xx"]}, "row 0: 'Xx'"),
+    ],
+)
+def test_errors(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        substitute(**{"X": ["FeO"], **arguments})
