@@ -6,9 +6,9 @@ table's true top 5 % that is found. Rows with the same formula and the same othe
 with the mean of their labels. More is better in all tables.
 
 Forests and Gaussian processes look at Magpie features and the other columns. "Blend" is the mean of
-the two, which also look at what a pretrained network knows (`PretrainedTransformer("both")`). "EI" is
-the expected improvement, "mean" the prediction alone. How the blend and "mean" were chosen: on jdft2d
-and 1500 rows of log_gvrh (docs/benchmarks.md).
+the two, which also look at what a pretrained network knows (`PretrainedTransformer("both")`). "EI"
+is the expected improvement, "mean" the prediction alone. The blend and "mean" were chosen on other
+sets, jdft2d and 1500 rows of log_gvrh.
 
 The pretrained weights know no composition of the sets of Matbench (``make_pretrained.py
 --benchmark``); what the tables hold, no pretraining property is.
@@ -96,7 +96,9 @@ class Blend(BaseEstimator):
         return self
 
     def predict(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        means, stds = (np.stack(part) for part in zip(*(m.predict(X) for m in self.parts_)))
+        means, stds = (
+            np.stack(part) for part in zip(*(m.predict(X) for m in self.parts_), strict=True)
+        )
         return means.mean(axis=0), np.sqrt((stds**2).mean(axis=0) + means.var(axis=0))
 
 

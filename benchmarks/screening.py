@@ -13,7 +13,7 @@ import time
 from typing import Any
 
 import torch
-from _common import in_fresh_process, print_table, spread
+from _common import in_fresh_process, spread
 from _results import RESULTS, append_rows, read_table
 
 from crabsk import CrabNetRegressor
@@ -32,7 +32,7 @@ def make_model() -> Any:
 def make_candidates() -> Any:
     gases = ("He", "Ne", "Ar", "Kr", "Xe")
     elements = [symbol for symbol in ELEMENTS[:83] if symbol not in gases]
-    return enumerate_compositions(elements, n_elements=3, max_amount=8)
+    return enumerate_compositions(elements, n_elements=3, max_amount=12)
 
 
 def rates(n: int, repeats: int) -> dict:
@@ -92,7 +92,7 @@ def main() -> None:
         print(row)
         append_rows("screening", [row], packages=PACKAGES)
     results = read_table(RESULTS / "screening.csv")
-    print_table(results.iloc[:, :14].astype(str).to_dict("records"))
+    print(results.iloc[:, :14].to_string(index=False))
 
 
 if __name__ == "__main__":

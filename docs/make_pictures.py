@@ -1,6 +1,8 @@
-"""Draw the pictures of the documents from one small ensemble: `python docs/make_pictures.py`.
+"""Draw the pictures of the documents: `python docs/make_pictures.py`.
 
-Writes docs/images/*.png and a GIF; takes some minutes on two cores.
+Writes docs/images/*.png and a GIF; takes some minutes on two cores. Most show one small ensemble.
+That of the closed loop shows what `benchmarks/closed_loop.py` has measured, if it has; alone, it
+takes seconds: `--only closed_loop`.
 """
 
 import argparse
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from PIL import Image
 from sklearn.model_selection import train_test_split
 
@@ -28,6 +31,7 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 IMAGES = Path(__file__).parent / "images"
+CLOSED_LOOP = Path(__file__).parents[1] / "benchmarks" / "results" / "closed_loop.csv"
 UNIT = "eV/atom"
 
 
@@ -108,8 +112,54 @@ def draw_leaderboard() -> None:
     save("automl")
 
 
+def draw_closed_loop() -> None:
+    """Draw the share of the best compounds found against labels: a panel a table, a line a way."""
+    if not CLOSED_LOOP.exists():
+        print(f"{CLOSED_LOOP} is not there: run benchmarks/closed_loop.py first")
+        return
+    results = pd.read_csv(CLOSED_LOOP)
+    names = results["data_set"].unique()
+    n_rows = -(-len(names) // 3)
+    figure, axes = plt.subplots(
+        n_rows, 3, figsize=(11, 0.8 + 2.7 * n_rows), layout="constrained", squeeze=False
+    )
+    ways = [way for way in results["way"].unique() if way != "random"]
+    styles = {way: (f"C{k}", "-") for k, way in enumerate(ways)} | {"random": ("0.4", ":")}
+    for name, axis in zip(names, axes.flat, strict=False):
+        its = results[results["data_set"] == name]
+        for way, (colour, line) in styles.items():
+            runs = 100 * its[its["way"] == way].pivot_table(
+                index="labels", columns="seed", values="share"
+            )
+            if not len(runs):
+                continue
+            mean, error = runs.mean(axis=1), runs.sem(axis=1).fillna(0)
+            axis.plot(mean, line, color=colour, label=way)
+            axis.fill_between(
+                mean.index, mean - error, mean + error, color=colour, alpha=0.15, linewidth=0
+            )
+        axis.set(title=name.rpartition("/")[2], ylim=0, xlim=(its["labels"].min(), None))
+    for axis in axes.flat[len(names) :]:
+        axis.set_axis_off()
+    for axis in axes[:, 0]:
+        axis.set_ylabel("found of the best 5 % (%)")
+    for axis in axes.flat[max(0, len(names) - 3) : len(names)]:
+        axis.set_xlabel("labels")
+    handles = {
+        label: handle
+        for axis in axes.flat
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(handles.values(), handles.keys(), ncols=3, loc="outside lower center")
+    save("closed_loop")
+
+
 if __name__ == "__main__":
-    argparse.ArgumentParser(description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=["closed_loop"], help="draw this picture alone")
+    only = parser.parse_args().only
     IMAGES.mkdir(exist_ok=True)
-    draw(*fit())
-    draw_leaderboard()
+    if not only:
+        draw(*fit())
+        draw_leaderboard()
+    draw_closed_loop()

@@ -11,6 +11,7 @@ from ._components import compositions_from_components
 from ._elements import ATOMIC_NUMBERS, ELEMENTS, N_ELEMENTS
 from ._elements import split_species as split_species
 from ._errors import FormulaError
+from ._errors import RowErrors as RowErrors
 from ._formula import FormulaReader as FormulaReader
 from ._input import FormulaTable, find_formulas, is_dataframe, read_compositions
 from ._input import find_formulas_at as find_formulas_at

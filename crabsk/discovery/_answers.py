@@ -33,6 +33,12 @@ def means(model: Any, X: Any) -> np.ndarray:
     return mean.reshape(len(mean), -1)
 
 
+def own_context(model: Any, context: dict[str, float]) -> dict[str, float]:
+    """Return what a second model was fitted to of the first one's columns."""
+    names = getattr(model, "feature_names_in_", ())
+    return {name: value for name, value in context.items() if name in names}
+
+
 def with_context(model: Any, formulas: Any, context: dict[str, float]) -> Any:
     """Return formulas in the form that a model was fitted to: with columns beside them, or alone.
 

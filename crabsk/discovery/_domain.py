@@ -1,6 +1,7 @@
 """Where a model can be trusted, learnt from its errors on compositions that it had not seen."""
 
 import warnings
+from contextlib import AbstractContextManager
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -8,12 +9,13 @@ import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.model_selection import GroupKFold, cross_val_predict
-from sklearn.utils import Tags, _safe_indexing, column_or_1d, get_tags, indexable
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import Tags, _safe_indexing, column_or_1d, indexable
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from threadpoolctl import threadpool_limits
 
-from .._validation import HasMethods, Interval, _fit_context, predicts_std
+from .._validation import HasMethods, Interval, _fit_context, predicts_std, validate_compositions
 from ..composition import ELEMENTS, N_ELEMENTS, read_compositions
-from ..feature_extraction import CompositionTransformer
 from ..neural_network import UnseenElementsWarning
 from ._space import Neighbours
 
@@ -61,10 +63,13 @@ class ApplicabilityDomain(OutlierMixin, BaseEstimator):
         Elements of the training compositions. A composition with another is outside.
 
     n_features_in_ : int
-        Number of columns of X seen by `fit`, if the estimator has it.
+        Number of columns of X seen by `fit`; 1 for a sequence of formulas.
 
-    feature_names_in_ : ndarray of str
-        Names of the columns of X, if the estimator has them.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns of X, if X was a DataFrame whose column names are all strings.
+
+    formula_position_ : int or None
+        Position of the column of formulas; None for a matrix of element amounts.
 
     See Also
     --------
@@ -87,16 +92,18 @@ class ApplicabilityDomain(OutlierMixin, BaseEstimator):
 
     Examples
     --------
-    >>> from sklearn.ensemble import ExtraTreesRegressor
+    >>> from sklearn.linear_model import Ridge
     >>> from sklearn.pipeline import make_pipeline
     >>> from crabsk import CompositionTransformer
     >>> from crabsk.datasets import load_formation_enthalpy
     >>> from crabsk.discovery import ApplicabilityDomain
     >>> X, y = load_formation_enthalpy(return_X_y=True)
-    >>> trees = make_pipeline(CompositionTransformer(), ExtraTreesRegressor(20, random_state=0))
-    >>> domain = ApplicabilityDomain(trees).fit(X[:400], y[:400])
-    >>> domain.predict(["NiAl", "PuO2"])
+    >>> ridge = make_pipeline(CompositionTransformer(stats="fraction"), Ridge(alpha=0.001))
+    >>> domain = ApplicabilityDomain(ridge).fit(X[:300], y[:300])
+    >>> domain.predict(["CaTiO3", "PuO2"])  # no plutonium in the training samples
     array([ 1, -1])
+    >>> domain.ratio_ > 2, round(domain.inside_, 2)
+    (True, 0.95)
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -144,10 +151,14 @@ class ApplicabilityDomain(OutlierMixin, BaseEstimator):
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None"
             )
+        compositions = validate_compositions(self, X, reset=True).compositions
         y = column_or_1d(y, dtype=np.float64)
         (X,) = indexable(X)
         check_consistent_length(X, y)
-        compositions = read_compositions(X)
+        if not np.isfinite(y).all():
+            raise ValueError(
+                f"y holds no number in row {int(np.isfinite(y).argmin())}: leave such rows out"
+            )
         if len(y) < _FEWEST:
             raise ValueError(
                 f"{len(y)} samples are too few to learn where a model errs: {_FEWEST} are needed"
@@ -170,8 +181,9 @@ class ApplicabilityDomain(OutlierMixin, BaseEstimator):
             monotonic_cst=[1] * measured.shape[1],
             random_state=0,
         )
-        expected = cross_val_predict(error_model, measured, squares, cv=folds)
-        self._expected = error_model.fit(measured, squares)
+        with _one_thread():
+            expected = cross_val_predict(error_model, measured, squares, cv=folds)
+            self._expected = error_model.fit(measured, squares)
         self.threshold_, self.ratio_, self.inside_ = _threshold(
             np.sqrt(np.maximum(expected, 0.0)), squares, self.ratio
         )
@@ -188,10 +200,27 @@ class ApplicabilityDomain(OutlierMixin, BaseEstimator):
         self._seen[compositions.atomic_numbers] = True
         self.seen_elements_ = [ELEMENTS[z - 1] for z in np.flatnonzero(self._seen)]
         self.offset_ = -self.threshold_
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self.estimator_, name):
-                setattr(self, name, getattr(self.estimator_, name))
         return self
+
+    def fit_predict(self, X: Any, y: Any) -> np.ndarray:
+        """Learn from samples, and tell which of them are inside of the domain.
+
+        Parameters
+        ----------
+        X, y : as in `fit`
+            Samples and their targets.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            1 inside, -1 outside.
+
+        Raises
+        ------
+        ValueError
+            As `fit`.
+        """
+        return self.fit(X, y).predict(X)
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Return minus the expected error, in units of the target.
@@ -207,10 +236,11 @@ class ApplicabilityDomain(OutlierMixin, BaseEstimator):
             Minus infinity for a composition with an element that no training sample has.
         """
         check_is_fitted(self)
-        compositions = read_compositions(X)
+        compositions = validate_compositions(self, X, reset=False).compositions
         with warnings.catch_warnings(action="ignore", category=UnseenElementsWarning):
             measured, _ = self._measures(X)
-        scores = -np.sqrt(np.maximum(self._expected.predict(measured), 0.0))
+        with _one_thread():
+            scores = -np.sqrt(np.maximum(self._expected.predict(measured), 0.0))
         new = ~self._seen[compositions.atomic_numbers]
         scores[compositions.row_of_token[new]] = -np.inf
         return scores
@@ -247,7 +277,8 @@ class ApplicabilityDomain(OutlierMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.estimator).input_tags
+        tags.input_tags.string = True
+        tags.input_tags.positive_only = True
         tags.target_tags.required = True
         return tags
 
@@ -258,7 +289,7 @@ class _Measures:
     def __init__(self, space: Any, X: Any, model: Any) -> None:
         self.model = model
         self.neighbours = Neighbours(space, X)
-        self.fractions = Neighbours(CompositionTransformer(stats="fraction"), X, scaled=False)
+        self.fractions = Neighbours(FunctionTransformer(_fractions), X, scaled=False)
         self.with_std = predicts_std(model)
 
     def __call__(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -272,8 +303,27 @@ class _Measures:
         return np.column_stack(columns), np.asarray(mean)
 
 
+def _one_thread() -> AbstractContextManager:
+    """Return a context in which boosting has one thread.
+
+    Many would share each small tree, and wait for one another without rest.
+    """
+    return threadpool_limits(1, user_api="openmp")
+
+
+def _fractions(X: Any) -> np.ndarray:
+    """Return atomic fractions, without the numbers beside the compositions."""
+    compositions = read_compositions(X)
+    fractions = np.zeros((len(compositions), N_ELEMENTS))
+    fractions[compositions.row_of_token, compositions.atomic_numbers - 1] = compositions.fractions
+    return fractions
+
+
 def _threshold(expected: np.ndarray, squares: np.ndarray, ratio: float) -> tuple[float, ...]:
-    """Return the threshold of the expected error, the ratio that it has, and the share inside."""
+    """Return the threshold of the expected error, the ratio that it has, and the share inside.
+
+    Where all expect the same error, nothing is beyond the threshold.
+    """
     order = np.argsort(expected, kind="stable")
     total = np.cumsum(squares[order])
     n = len(squares)
@@ -281,7 +331,7 @@ def _threshold(expected: np.ndarray, squares: np.ndarray, ratio: float) -> tuple
     # Not between equal ones.
     inside = inside[expected[order[inside]] > expected[order[inside - 1]]]
     if not len(inside) or not total[-1]:
-        return float(expected.max(initial=0.0)) + np.finfo(float).tiny, 1.0, 1.0
+        return float(np.finfo(np.float64).max), 1.0, 1.0
     within = np.maximum(total[inside - 1] / inside, np.finfo(float).tiny)
     beyond = (total[-1] - total[inside - 1]) / (n - inside)
     ratios = np.sqrt(beyond / within)

@@ -5,10 +5,13 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
+from sklearn.utils.validation import check_is_fitted
 
 from .._text import few, shown
+from .._validation import predicts_std
 from ._acquisition import (
     expected_improvement,
+    finite_number,
     probability_in_window,
     probability_of_improvement,
     upper_confidence_bound,
@@ -26,6 +29,8 @@ ACQUISITIONS = (
     "mean",
     "expected_hypervolume_improvement",
 )
+# Those that ask by how much a candidate beats the best value.
+_UPON_BEST = ("expected_improvement", "probability")
 
 
 def read_goals(goal: Any) -> list[Goal]:
@@ -43,16 +48,24 @@ def read_goals(goal: Any) -> list[Goal]:
 def _read_goal(goal: Any) -> Goal:
     if isinstance(goal, str) and goal in ("maximize", "minimize"):
         return goal
-    try:
-        low, high = (float(end) for end in goal)
-    except (TypeError, ValueError):
-        low, high = np.nan, np.nan
-    if not low < high:
+    window = _read_window(goal)
+    if window is None:
         raise ValueError(
             f'goal={shown(goal)} must be "maximize", "minimize" or a window (low, high), such as '
             "(2.0, 3.0); for several targets, a list of these"
         )
-    return low, high
+    return window
+
+
+def _read_window(window: Any) -> tuple[float, float] | None:
+    """Return the ends of a window; None if it is none."""
+    if isinstance(window, str):
+        return None
+    try:
+        low, high = (float(end) for end in window)
+    except (TypeError, ValueError):
+        return None
+    return (low, high) if low < high else None
 
 
 def make_score(
@@ -76,15 +89,19 @@ def make_score(
     ValueError
         If the acquisition does not fit the goals, or if what is to be improved upon is not known.
     """
-    if callable(acquisition):
-        return lambda mean, std: np.asarray(acquisition(_squeezed(mean), _squeezed(std))), True
     if acquisition is None:
         acquisition = _usual(goals)
-    if acquisition not in ACQUISITIONS:
+    if not callable(acquisition) and acquisition not in ACQUISITIONS:
         raise ValueError(
             f"acquisition={shown(acquisition)} must be one of {few(ACQUISITIONS)}, or a function "
             "of means and standard deviations"
         )
+    if best is not None:
+        _check_best(goals, acquisition)
+    if callable(acquisition):
+        return (
+            lambda mean, std: np.asarray(acquisition(_squeezed(mean), _squeezed(std)), dtype=float)
+        ), True
     if acquisition == "expected_hypervolume_improvement":
         return _by_hypervolume(goals, y_known), True
     if acquisition == "probability":
@@ -112,6 +129,17 @@ def _usual(goals: list[Goal]) -> str:
     if any(not isinstance(goal, str) for goal in goals):
         return "probability"
     return "expected_improvement" if len(goals) == 1 else "expected_hypervolume_improvement"
+
+
+def _check_best(goals: list[Goal], acquisition: Any) -> None:
+    """Refuse a best value that nothing would ask for."""
+    if len(goals) > 1:
+        raise ValueError("best= is of one target: pass X_known and y_known for several goals")
+    if callable(acquisition) or acquisition not in _UPON_BEST or not isinstance(goals[0], str):
+        raise ValueError(
+            "best= is what is to be improved upon, and nothing asks for it here: leave it out, or "
+            'take a goal "maximize" or "minimize" and acquisition="expected_improvement"'
+        )
 
 
 def _by_hypervolume(goals: list[Goal], y_known: np.ndarray | None) -> Score:
@@ -157,9 +185,7 @@ def _incumbents(goals: list[Goal], y_known: np.ndarray | None, best: Any) -> lis
     """Return what each target is to improve upon; NaN for a window."""
     senses = [goal for goal in goals if isinstance(goal, str)]
     if best is not None:
-        if len(goals) > 1:
-            raise ValueError("best= is of one target: pass X_known and y_known for several goals")
-        return [float(best)]
+        return [finite_number(best, "best")]
     if senses and y_known is None:
         raise ValueError(
             "improvement upon what? Pass X_known and y_known, whose best it is, or best="
@@ -204,12 +230,20 @@ class Constraint:
     ------
     ValueError
         If the classifier does not know the class, or the window is none.
+    TypeError
+        If the regressor has no standard deviations.
     """
 
     def __init__(self, model: Any, wanted: Any) -> None:
         self.model = model
         self.column, self.window = 0, (0.0, 0.0)
+        if not hasattr(model, "predict"):
+            raise ValueError(
+                f"constraints: {shown(model)} must be a fitted classifier, or a fitted regressor "
+                "with standard deviations"
+            )
         if is_classifier(model):
+            check_is_fitted(model)
             known = model.classes_.tolist()
             if wanted not in known:
                 raise ValueError(
@@ -218,9 +252,17 @@ class Constraint:
                 )
             self.column = known.index(wanted)
             return
-        window = _read_goal(wanted)
-        if isinstance(window, str):
-            raise ValueError("constraints: a regressor must be held to a window, (low, high)")
+        if not predicts_std(model):
+            raise TypeError(
+                f"constraints: predict of {type(model).__name__} has no return_std: take a "
+                "regressor that predicts standard deviations, or a classifier"
+            )
+        window = _read_window(wanted)
+        if window is None:
+            raise ValueError(
+                f"constraints: {type(model).__name__} is a regressor, which must be held to a "
+                f"window (low, high), such as (0.0, 0.1), and not to {shown(wanted)}"
+            )
         self.window = window
 
     def probability(self, X: Any) -> np.ndarray:
@@ -228,6 +270,11 @@ class Constraint:
         if is_classifier(self.model):
             return self.model.predict_proba(X)[:, self.column]
         mean, std = means_and_stds(self.model, X)
+        if mean.shape[1] != 1:
+            raise ValueError(
+                f"constraints: {type(self.model).__name__} predicts {mean.shape[1]} targets: take "
+                "a model of the one that the window is for"
+            )
         return probability_in_window(mean[:, 0], std[:, 0], *self.window)
 
 

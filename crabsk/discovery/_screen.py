@@ -12,21 +12,13 @@ from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_consistent_length
 
 from .._text import shown
-from ..composition import (
-    ELEMENTS,
-    N_ELEMENTS,
-    find_formulas,
-    is_dataframe,
-    parse_formulas,
-    read_compositions,
-    reduced_formula,
-)
+from ..composition import FormulaError, FormulaReader, RowErrors, is_dataframe
 from ..neural_network import UnseenElementsWarning, bar_of
-from ._answers import means, means_and_stds, with_context
+from ._answers import means, means_and_stds, own_context, with_context
 from ._candidates import CHUNK, Candidates
 from ._goals import make_score, read_constraints, read_goals
 from ._shortlist import Shortlist, spread_out
-from ._space import Neighbours
+from ._surroundings import Surroundings
 
 # A spread-out choice is made among so many times the rows that are asked for.
 POOL = 5
@@ -47,6 +39,11 @@ class Screening:
         constraints: Sequence,
         context: Mapping[str, float] | None,
     ) -> None:
+        if not hasattr(model, "predict") or hasattr(model, "predict_proba"):
+            raise ValueError(
+                f"model={shown(model)} must be a fitted regressor; a classifier is one of the "
+                "constraints"
+            )
         self.model = model
         self.context = dict(context or {})
         self.goals = read_goals(goal)
@@ -55,6 +52,8 @@ class Screening:
         known = None
         if y_known is not None:
             check_consistent_length(X_known, y_known)
+            if not len(y_known):
+                raise ValueError("X_known and y_known are empty: leave them out")
             known = np.asarray(y_known, dtype=np.float64).reshape(len(y_known), -1)
             if known.shape[1] != len(self.goals):
                 raise ValueError(
@@ -78,7 +77,8 @@ class Screening:
                 mean, std = means(self.model, X), None
             feasible = np.ones(len(formulas))
             for constraint in self.constraints:
-                its = with_context(constraint.model, formulas, self._own_context(constraint))
+                context = own_context(constraint.model, self.context)
+                its = with_context(constraint.model, formulas, context)
                 feasible *= constraint.probability(its)
         if mean.shape[1] != len(self.goals):
             raise ValueError(
@@ -104,11 +104,13 @@ class Screening:
                 )
             score = score * feasible
             rows["feasible"] = feasible
+        if np.isnan(score).any():
+            raise ValueError(
+                f"the score of {shown(formulas[int(np.isnan(score).argmax())])} is not a number "
+                f"({int(np.isnan(score).sum())} such candidate(s) among {len(formulas)}): nothing "
+                "can be ranked by it"
+            )
         return pd.DataFrame({**rows, "score": score})
-
-    def _own_context(self, constraint: Any) -> dict[str, float]:
-        names = getattr(constraint.model, "feature_names_in_", ())
-        return {name: value for name, value in self.context.items() if name in names}
 
 
 def screen(
@@ -239,14 +241,49 @@ def screen(
         constraints=constraints,
         context=context,
     )
-    best_rows = Shortlist(top * POOL if diversity else top)
+    surroundings = Surroundings(X_known, domain, space, context)
+    found = Shortlist(top * POOL if diversity else top)
     total = len(candidates) if isinstance(candidates, Sized) else None
     with bar_of(total, "candidate", progress) as bar:
-        for formulas in chunks(candidates, chunk_size):
-            best_rows.add(screening.ask(formulas))
-            bar.update(len(formulas))
-    chosen = spread_out(best_rows.rows, top, diversity, space)
-    return described(chosen, screening, X_known, domain, space)
+        for rows in asked(screening, chunks(candidates, chunk_size)):
+            found.add(rows)
+            bar.update(len(rows))
+    if not len(found.rows):
+        raise ValueError(f"candidates={shown(candidates)} holds no candidates")
+    return surroundings.describe(spread_out(found.rows, top, diversity, space))
+
+
+def asked(screening: Screening, stream: Iterable[list]) -> Iterator[pd.DataFrame]:
+    """Yield what is said of each chunk of a stream.
+
+    Raises
+    ------
+    FormulaError
+        If candidates are no formulas. They are counted from the beginning of the stream.
+    """
+    start = 0
+    for formulas in stream:
+        try:
+            rows = screening.ask(formulas)
+        except ValueError as error:
+            if isinstance(error, FormulaError):
+                _refuse_unreadable(formulas, start)
+            if start:
+                error.add_note(f"Row 0 of this chunk is candidate {start}, {shown(formulas[0])}.")
+            raise
+        yield rows
+        start += len(formulas)
+
+
+def _refuse_unreadable(formulas: list, start: int) -> None:
+    """Raise for formulas that cannot be read, the first of which is number `start`."""
+    read, errors = FormulaReader().read, RowErrors()
+    for row, formula in enumerate(formulas, start):
+        try:
+            read(formula)
+        except FormulaError as error:
+            errors.add(row, error)
+    errors.raise_if_any(start + len(formulas))
 
 
 def chunks(candidates: Iterable, size: int) -> Iterator[list]:
@@ -257,7 +294,11 @@ def chunks(candidates: Iterable, size: int) -> Iterator[list]:
     ValueError
         If the candidates are one formula, a table, or something that is no formula.
     """
-    if isinstance(candidates, str | Mapping) or is_dataframe(candidates):
+    if (
+        isinstance(candidates, str | Mapping)
+        or is_dataframe(candidates)
+        or not isinstance(candidates, Iterable)
+    ):
         raise ValueError(
             f"candidates={shown(candidates)} must be a sequence of formulas: a list, a column, or "
             "what enumerate_compositions returns"
@@ -268,33 +309,3 @@ def chunks(candidates: Iterable, size: int) -> Iterator[list]:
     rest = iter(candidates)
     while formulas := list(islice(rest, size)):
         yield formulas
-
-
-def described(
-    rows: pd.DataFrame, screening: Screening, X_known: Any, domain: Any, space: Any
-) -> pd.DataFrame:
-    """Add to a shortlist how far each row is from what is known."""
-    if not len(rows):
-        return rows
-    formulas = rows["formula"].tolist()
-    if X_known is not None:
-        known = read_compositions(X_known)
-        table = find_formulas(X_known)
-        texts = reduced_formula(known) if table is None else table.formulas
-        distances, nearest = Neighbours(space, texts).nearest(formulas)
-        seen = np.zeros(N_ELEMENTS + 1, dtype=bool)
-        seen[known.atomic_numbers] = True
-        compositions = parse_formulas(formulas)
-        unseen: list[list[str]] = [[] for _ in formulas]
-        for row, z in zip(compositions.row_of_token, compositions.atomic_numbers, strict=True):
-            if not seen[z]:
-                unseen[row].append(ELEMENTS[z - 1])
-        rows = rows.assign(
-            nearest=[texts[row] for row in nearest],
-            distance=distances,
-            unseen_elements=[", ".join(own) for own in unseen],
-        )
-    if domain is not None:
-        X = with_context(domain, formulas, screening.context)
-        rows = rows.assign(in_domain=domain.predict(X) == 1)
-    return rows

@@ -26,7 +26,7 @@ class Shortlist:
 
     def add(self, rows: pd.DataFrame) -> None:
         """Offer a chunk of the stream, with the columns "formula" and "score"."""
-        if len(self.rows) == self.size:
+        if len(rows) and len(self.rows) == self.size:
             rows = rows[rows["score"] > self.rows["score"].iloc[-1]]
         if not len(rows):
             return
@@ -51,8 +51,8 @@ def spread_out(rows: pd.DataFrame, n: int, diversity: float, space: Any) -> pd.D
 
     One after the other, the row that has the highest :math:`(1 - d) r + d\,\delta` is taken, with
     the diversity :math:`d`, the rank :math:`r` of its score, from 1 for the best to 0 for the
-    worst, and the distance :math:`\delta` from the nearest that was taken, over the largest
-    between any two: maximal marginal relevance [1]_.
+    worst, and the distance :math:`\delta` from the nearest that was taken, over the largest from
+    the best: maximal marginal relevance [1]_.
 
     Parameters
     ----------
@@ -76,8 +76,6 @@ def spread_out(rows: pd.DataFrame, n: int, diversity: float, space: Any) -> pd.D
     rank = np.linspace(1.0, 0.0, len(rows))
     chosen = [0]
     distance = np.linalg.norm(points - points[0], axis=1)
-    # No two are farther apart than twice the farthest from the first; half of that is a bound
-    # from below.
     largest = distance.max() or 1.0
     while len(chosen) < min(n, len(rows)):
         worth = (1 - diversity) * rank + diversity * distance / largest

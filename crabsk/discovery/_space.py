@@ -8,14 +8,28 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from .._text import shown
 from ..feature_extraction import CompositionTransformer
+
+# Decimals from which on points are one: what differs beyond is rounding.
+_DIGITS = 6
 
 
 def make_space(space: Any) -> Pipeline:
     """Return what turns X into points: a transformer and a scaler, not yet fitted.
 
     By default the points are statistics of Magpie's element properties and atomic fractions.
+
+    Raises
+    ------
+    ValueError
+        If `space` is no transformer.
     """
+    if space is not None and not (hasattr(space, "fit") and hasattr(space, "transform")):
+        raise ValueError(
+            f"space={shown(space)} must be a transformer of formulas, such as "
+            'CompositionTransformer("magpie"), or None'
+        )
     if space is None:
         space = CompositionTransformer(
             "magpie", stats=("mean", "std", "min", "max", "fraction"), missing="mean"
@@ -42,9 +56,10 @@ class Neighbours:
     def __init__(self, space: Any, X: Any, *, scaled: bool = True) -> None:
         self.space = make_space(space) if scaled else clone(space).set_output(transform="default")
         self.space.fit(X)
-        points = self.space.transform(X)
-        self._index = NearestNeighbors(n_neighbors=1).fit(points)
-        distinct = np.unique(points, axis=0)
+        self._points = self.space.transform(X)
+        self._index = NearestNeighbors(n_neighbors=1).fit(self._points)
+        _, first = np.unique(self._points.round(_DIGITS), axis=0, return_index=True)
+        distinct = self._points[first]
         self.unit = 1.0
         if len(distinct) > 1:
             among = NearestNeighbors(n_neighbors=2).fit(distinct).kneighbors(distinct)[0][:, 1]
@@ -52,11 +67,17 @@ class Neighbours:
 
     def nearest(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return for each row of X the distance of the nearest known row, and which that is."""
-        distances, rows = self._index.kneighbors(self.space.transform(X))
-        return distances[:, 0] / self.unit, rows[:, 0]
+        distances, rows = self._look_up(X, 1)
+        return distances[:, 0], rows[:, 0]
 
     def distances(self, X: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
         """Return for each row of X the distance of the nearest known row, and the mean of `n`."""
-        n = min(n, self._index.n_samples_fit_)
-        distances = self._index.kneighbors(self.space.transform(X), n)[0] / self.unit
+        distances, _ = self._look_up(X, min(n, len(self._points)))
         return distances[:, 0], distances.mean(axis=1)
+
+    def _look_up(self, X: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
+        points = self.space.transform(X)
+        rows = self._index.kneighbors(points, n, return_distance=False)
+        # Anew: the look-up rounds, so that even a known one would be at some distance from itself.
+        distances = [np.linalg.norm(points - self._points[own], axis=1) for own in rows.T]
+        return np.column_stack(distances) / self.unit, rows

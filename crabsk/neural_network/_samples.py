@@ -125,8 +125,16 @@ class SamplePreparation(ArraysAsState):
         packed = self._pack(table)
         training = LabelledCompositions(packed, targets, trained, groups)
         seen = table.compositions.take(training.rows.numpy())
-        self._least_fraction = float(seen.fractions.min(initial=1.0))
-        self._seen_elements = np.unique(seen.atomic_numbers).tolist()
+        least = float(seen.fractions.min(initial=1.0))
+        elements = np.unique(seen.atomic_numbers)
+        # The samples of earlier fits count, too, if anybody knows them.
+        if previous:
+            least = min(least, self._least_fraction)
+        if previous and self._seen_elements is not None:
+            elements = np.union1d(elements, self._seen_elements)
+        self._least_fraction = least
+        if not previous or self._seen_elements is not None:
+            self._seen_elements = elements.tolist()
         if not previous and source is not None and standardizes_fractions(source):
             self._fraction_statistics = source._fraction_statistics
         elif not previous:

@@ -14,6 +14,8 @@ from dask.distributed import Client
 from sklearn.model_selection import GridSearchCV
 from tiny import tiny_crabnet
 
+from crabsk.discovery import enumerate_compositions, screen, screen_parquet
+
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::ResourceWarning")
 
 
@@ -105,3 +107,13 @@ def test_an_empty_partition(client, model, candidates):
     rows = some.map_partitions(predict, dask.delayed(model), meta=meta).compute()
     assert sorted(rows["id"]) == list(range(1, 400, 4))
     np.testing.assert_allclose(rows["mean"], model.predict(rows["formula"].tolist()), atol=1e-6)
+
+
+def test_screening_in_parts(client, model, tmp_path):
+    candidates = enumerate_compositions(["Li", "Pu", "O"], max_amount=4, charge_neutral=False)
+    how = {"goal": "minimize", "best": 0.0, "top": 7}
+    found = screen_parquet(model, candidates, tmp_path, part_size=11, **how)
+    expected = screen(model, candidates, **how)
+    assert found["formula"].tolist() == expected["formula"].tolist()
+    np.testing.assert_allclose(found["score"], expected["score"], rtol=1e-3)
+    assert len(list(tmp_path.glob("*.parquet"))) == 8

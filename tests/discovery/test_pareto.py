@@ -6,7 +6,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -256,6 +256,7 @@ class TestExpectedHypervolumeImprovement:
         ]
         np.testing.assert_allclose(value, np.prod(improvements, axis=0))
 
+    @settings(max_examples=50, deadline=None)
     @given(
         fronts,
         st.floats(-2, 4),
@@ -280,7 +281,7 @@ class TestExpectedHypervolumeImprovement:
         mean, std = candidates(4, n_targets)
         value = expected_hypervolume_improvement(mean, std, front, reference)
         for k in range(len(mean)):
-            draws = rng.normal(mean[k], std[k], size=(300, n_targets))
+            draws = rng.normal(mean[k], std[k], size=(200, n_targets))
             found = growth(front, reference, draws)
             five_errors = 5 * found.std() / math.sqrt(len(draws))
             assert value[k] == pytest.approx(found.mean(), abs=five_errors + 1e-12)
@@ -329,6 +330,7 @@ class TestExpectedHypervolumeImprovement:
         higher = expected_hypervolume_improvement(better, std, front, reference)
         assert (higher >= value * (1 - 1e-9)).all()
 
+    @settings(max_examples=50, deadline=None)
     @given(tables(st.just(3), max_rows=8), st.permutations(range(3)), st.integers(0, 99))
     def test_order_of_the_targets(self, front, order, seed):
         order = list(order)
@@ -340,6 +342,7 @@ class TestExpectedHypervolumeImprovement:
         )
         np.testing.assert_allclose(moved, value, rtol=1e-9, atol=1e-12)
 
+    @settings(max_examples=50, deadline=None)
     @given(st.floats(0.01, 100), st.floats(-10, 10), st.booleans())
     def test_unit_origin_and_sense(self, unit, shift, maximize):
         mean, std = candidates(10, 2)

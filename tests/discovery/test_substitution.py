@@ -55,7 +55,7 @@ compositions = st.dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(
     st.lists(compositions, min_size=1, max_size=4),
     st.integers(1, 4),

@@ -95,7 +95,7 @@ def test_fractions_like_those_in_training_are_not_named(some_formulas):
     X, y = some_formulas
     model = tiny_crabnet().fit([*X, "Al0.99Ni0.01"], [*y, 0.0])
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", TraceWarning)
         model.predict(["Al0.995Ni0.005", "NaCl"])
 
 
