@@ -43,6 +43,7 @@ _SUBPACKAGES = (
     "calibration",
     "composition",
     "datasets",
+    "discovery",
     "embeddings",
     "feature_extraction",
     "inspection",

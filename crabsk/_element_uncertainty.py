@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_array
+from threadpoolctl import threadpool_limits
 
 from ._intervals import COVERAGE, interval_factor
 from .composition import N_ELEMENTS, Compositions
@@ -58,6 +59,8 @@ class ElementUncertainty:
         return np.maximum(variances - self.usual, 0.0)
 
     @classmethod
+    # Of many small systems. Threads would wait for one another longer than they compute.
+    @threadpool_limits.wrap(limits=1, user_api="blas")
     def learn(
         cls,
         compositions: Compositions,

@@ -311,8 +311,4 @@ def predicts_std(model: Any) -> bool:
     """Whether `predict` takes `return_std`; of a pipeline, that of its last step."""
     while hasattr(model, "steps"):
         model = model.steps[-1][1]
-    parameters = inspect.signature(model.predict).parameters
-    # A meta-estimator may hand on what it is given.
-    return "return_std" in parameters or any(
-        parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()
-    )
+    return "return_std" in inspect.signature(model.predict).parameters

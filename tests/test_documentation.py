@@ -32,12 +32,16 @@ def python_blocks(page: Path) -> list[str]:
 # the bundled data there is a quarter.
 HURRY = """
 import functools
+import warnings
 import crabsk.automl as automl
 import crabsk.neural_network as networks
 from sklearn.ensemble import (
     ExtraTreesRegressor, HistGradientBoostingRegressor, RandomForestRegressor
 )
 from sklearn.gaussian_process import GaussianProcessRegressor
+
+# Of the few rows that are left, a fold may lack an element that the page's own rows have.
+warnings.filterwarnings("ignore", category=networks.UnseenElementsWarning)
 
 def hurry(cls, **settings):
     original = cls.__init__

@@ -326,6 +326,21 @@ class TestCalibratedRegressor:
         _, std = fitted.predict(new, return_std=True)
         assert std[0] > 1.5 * std[1]
 
+    def test_what_elements_account_for_is_in_no_factor(self, formation_enthalpy, monkeypatch):
+        X, y = (part[:200] for part in formation_enthalpy)
+        open_to_all, _ = learn(["Fe"] * 20, np.zeros(20))
+        factors = []
+        for variance in (0.0, y.var() / 4, 1e6):
+            monkeypatch.setattr(
+                ElementUncertainty,
+                "learn",
+                lambda *args, variance=variance: (open_to_all, np.full(len(y), variance)),
+            )
+            fitted = CalibratedRegressorCV(Means(), n_estimators=4).fit(X, y)
+            factors.append(fitted.calibration_factor_[0])
+        assert factors[1] < 0.95 * factors[0]
+        assert factors[2] == 1, "nothing is left to learn from"
+
     def test_fluorides_are_covered_by_a_model_that_has_seen_none(
         self, formation_enthalpy, monkeypatch
     ):
