@@ -84,8 +84,9 @@ def enumerate_compositions(
     With `charge_neutral` the result is that of ``smact.screening.smact_filter`` with its default
     oxidation states, those found in the ICSD in 2024, and ``threshold=max_amount``. An element has
     one state in a composition: Fe3O4, which mixes two, is left out. So are most intermetallics and
-    alloys, and compositions of one element. Elements for which SMACT has no states or no electronegativity
-    are in none: He, Ne, Ar, Rn, Pm, At, Fr, Ra, and all beyond Cf. Kr and Xe have states.
+    alloys, and compositions of one element. Elements for which SMACT has no states or no
+    electronegativity are in none: He, Ne, Ar, Rn, Pm, At, Fr, Ra, and all beyond Cf. Kr and Xe have
+    states.
 
     Charge-neutral compositions have to be counted, on the first ``len()`` or with `exclude` at
     once: about ten seconds for a million sets of elements. Then 8 bytes are kept for each set.
