@@ -103,8 +103,14 @@ def lacks_a_client(block: str) -> bool:
 
 
 def slow_ones(paths: list[Path]) -> list:
-    """Return parameters, those marked that take a minute: tests/clients has the like of scaling."""
-    slow = ("scaling.md", "05_interpretation.ipynb")
+    """Return parameters, those marked that take long: other tests have the like of them."""
+    slow = (
+        "scaling.md",
+        "02_uncertainty.ipynb",
+        "03_transfer_and_multitask.ipynb",
+        "05_interpretation.ipynb",
+        "06_from_model_to_shortlist.ipynb",
+    )
     return [
         pytest.param(path, id=path.name, marks=[pytest.mark.slow] if path.name in slow else [])
         for path in paths

@@ -80,10 +80,10 @@ class ApplicabilityDomain(OutlierMixin, BaseEstimator):
     Four numbers describe how far a composition is from the training samples: its distance from the
     nearest and the mean distance from the nearest five in the space, the distance of atomic
     fractions from the nearest, and the standard deviation that the model predicts, if it does. A
-    gradient boosting that may only rise in each of them learns the squared error. The threshold is
-    the highest expected error for which the samples left out have the `ratio`, with a tenth to
-    spare. If no threshold between 50 % and 95 % of the samples reaches that, the one with the
-    largest ratio is taken.
+    gradient boosting that may only rise in each of them learns the squared error. Cut by what it
+    expects when it has not seen them, the samples left out have the `ratio`, with a tenth to spare,
+    from some share inside down; the largest such share is taken. If none between 50 % and 95 %
+    reaches that, it is the one with the largest ratio. The threshold leaves this share inside.
 
     References
     ----------
@@ -184,9 +184,11 @@ class ApplicabilityDomain(OutlierMixin, BaseEstimator):
         with _one_thread():
             expected = cross_val_predict(error_model, measured, squares, cv=folds)
             self._expected = error_model.fit(measured, squares)
-        self.threshold_, self.ratio_, self.inside_ = _threshold(
-            np.sqrt(np.maximum(expected, 0.0)), squares, self.ratio
-        )
+            levels = self._expected.predict(measured)
+        self.ratio_, self.inside_ = _best_cut(expected, squares, self.ratio)
+        # Errors that a model was trained on are expected to be smaller or larger than those left
+        # out, so that it is the share inside that is carried over.
+        self.threshold_ = _level(np.sqrt(np.maximum(levels, 0.0)), self.inside_)
         if self.ratio_ < self.ratio:
             warnings.warn(
                 f"outside of the domain errors are {self.ratio_:.2f} times those inside, and "
@@ -319,10 +321,10 @@ def _fractions(X: Any) -> np.ndarray:
     return fractions
 
 
-def _threshold(expected: np.ndarray, squares: np.ndarray, ratio: float) -> tuple[float, ...]:
-    """Return the threshold of the expected error, the ratio that it has, and the share inside.
+def _best_cut(expected: np.ndarray, squares: np.ndarray, ratio: float) -> tuple[float, float]:
+    """Return the ratio of the errors beyond and within a cut of the expected ones, and its place.
 
-    Where all expect the same error, nothing is beyond the threshold.
+    The place is the share within, which is 1 where all expect the same error.
     """
     order = np.argsort(expected, kind="stable")
     total = np.cumsum(squares[order])
@@ -331,11 +333,20 @@ def _threshold(expected: np.ndarray, squares: np.ndarray, ratio: float) -> tuple
     # Not between equal ones.
     inside = inside[expected[order[inside]] > expected[order[inside - 1]]]
     if not len(inside) or not total[-1]:
-        return float(np.finfo(np.float64).max), 1.0, 1.0
+        return 1.0, 1.0
     within = np.maximum(total[inside - 1] / inside, np.finfo(float).tiny)
     beyond = (total[-1] - total[inside - 1]) / (n - inside)
     ratios = np.sqrt(beyond / within)
     enough = np.flatnonzero(ratios >= _TO_SPARE * ratio)
     k = int(enough[-1]) if len(enough) else int(ratios.argmax())
-    cut = expected[order[[inside[k] - 1, inside[k]]]].mean()
-    return float(cut), float(ratios[k]), float(inside[k] / n)
+    return float(ratios[k]), float(inside[k] / n)
+
+
+def _level(expected: np.ndarray, inside: float) -> float:
+    """Return a level that about this share of expected errors is below, and none of them is at."""
+    levels = np.unique(expected)
+    if inside == 1 or len(levels) == 1:
+        return float(np.finfo(np.float64).max)
+    below = np.searchsorted(np.sort(expected), levels[1:]) / len(expected)
+    k = int(np.abs(below - inside).argmin())
+    return float((levels[k] + levels[k + 1]) / 2)

@@ -57,6 +57,7 @@ def test_predictions_have_no_jumps_along_a_line(fitted, formation_enthalpy):
     assert np.abs(np.diff(line)).max() < 0.02 * y.std()
 
 
+@pytest.mark.slow
 def test_dopants_count():
     """A network learns what some permille of a dopant do, and knows it of hosts without it."""
     hosts = ["PbTe", "SnTe", "GeTe", "PbSe", "SnSe", "GeSe", "PbS", "SnS"]
