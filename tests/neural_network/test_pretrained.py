@@ -39,6 +39,7 @@ def test_it_starts_from_the_shipped_networks(shipped, some_formulas):
         np.testing.assert_array_equal(model.encode(X, member=k), given)
 
 
+@pytest.mark.slow
 def test_it_knows_formation_enthalpies(formation_enthalpy):
     """Fifty labels are enough where nothing is known to less: the reason for all this."""
     X, y = formation_enthalpy

@@ -35,6 +35,7 @@ def test_a_trace_of_any_element_changes_nothing(fitted, formation_enthalpy, z):
 
 @pytest.mark.filterwarnings("ignore::crabsk.neural_network.TraceWarning")
 @pytest.mark.skipif(not STEELS.exists(), reason="the data sets are not at hand")
+@pytest.mark.slow
 def test_a_trace_of_any_element_changes_no_steel():
     table = pd.read_csv(STEELS, keep_default_na=False)
     X, y = table["formula"].to_numpy(object), table["target"].to_numpy()
