@@ -201,6 +201,7 @@ def main() -> None:
                 continue
             played = WAYS[way]
             features = None if played is None else played.look(X)
+            found = []
             for seed in seeds:
                 start = time.perf_counter()
                 shares = play(features, played, y, seed)
@@ -217,7 +218,8 @@ def main() -> None:
                     for k, share in enumerate(shares)
                 ]
                 append_rows("closed_loop", rows, packages=PACKAGES)
-            print(f"{name}, {way}: {np.mean([shares[-1]]):.3f} in the last of {len(seeds)} runs")
+                found.append(shares[-1])
+            print(f"{name}, {way}: {np.mean(found):.3f}, mean of {len(found)} seeds")
     print_scores()
 
 
