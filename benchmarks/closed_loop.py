@@ -168,8 +168,8 @@ def print_scores() -> None:
     if results.empty:
         print("nothing is measured yet")
         return
-    last = results[results["labels"] == N_START + N_BATCH * N_ROUNDS]
-    means = last.pivot_table(index="data_set", columns="way", values="share", sort=False)
+    last = f"share_{N_START + N_BATCH * N_ROUNDS}"
+    means = results.pivot_table(index="data_set", columns="way", values=last, sort=False)
     means.loc["mean"] = means.mean()
     rows = [
         {"table": name, **{way: f"{value:.3f}" for way, value in row.items()}}
@@ -205,19 +205,16 @@ def main() -> None:
             for seed in seeds:
                 start = time.perf_counter()
                 shares = play(features, played, y, seed)
-                shared = {
+                row = {
                     "data_set": name,
                     "way": way,
                     "seed": seed,
                     "rows": len(y),
                     "seconds": time.perf_counter() - start,
                     "threads": torch.get_num_threads(),
+                    **{f"share_{N_START + k * N_BATCH}": x for k, x in enumerate(shares)},
                 }
-                rows = [
-                    {**shared, "labels": N_START + k * N_BATCH, "share": share}
-                    for k, share in enumerate(shares)
-                ]
-                append_rows("closed_loop", rows, packages=PACKAGES)
+                append_rows("closed_loop", [row], packages=PACKAGES)
                 found.append(shares[-1])
             print(f"{name}, {way}: {np.mean(found):.3f}, mean of {len(found)} seeds")
     print_scores()

@@ -117,7 +117,10 @@ def draw_closed_loop() -> None:
     if not CLOSED_LOOP.exists():
         print(f"{CLOSED_LOOP} is not there: run benchmarks/closed_loop.py first")
         return
-    results = pd.read_csv(CLOSED_LOOP)
+    runs = pd.read_csv(CLOSED_LOOP)
+    shares = [column for column in runs if column.startswith("share_")]
+    results = runs.melt(["data_set", "way", "seed"], shares, "labels", "share")
+    results["labels"] = results["labels"].str.removeprefix("share_").astype(int)
     names = results["data_set"].unique()
     n_rows = -(-len(names) // 3)
     figure, axes = plt.subplots(
