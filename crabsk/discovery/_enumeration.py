@@ -12,7 +12,6 @@ from sklearn.utils import check_random_state, check_scalar
 
 from .._text import shown
 from ..composition import ELEMENTS, Compositions
-from ._blocks import AllPoints, Block, NeutralPoints
 from ._candidates import (
     Candidates,
     Part,
@@ -23,6 +22,7 @@ from ._candidates import (
     read_excluded,
 )
 from ._neutrality import ChargeRule
+from ._positions import AllPoints, Block, NeutralPoints
 
 _MAX_POINTS = 2**24
 _MAX_SETS = 25_000_000

@@ -12,7 +12,7 @@ import dask
 import numpy as np
 import pandas as pd
 import pytest
-from cheap import Linear, NumberOfElements
+from fake_regressors import Linear, NumberOfElements
 from pandas.testing import assert_frame_equal
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -208,7 +208,7 @@ class TestResume:
 PROGRAM = """
 import sys, time
 import dask
-from cheap import Linear
+from fake_regressors import Linear
 from crabsk.discovery import enumerate_compositions, screen_parquet
 class Slow(Linear):
     def predict(self, X, return_std=False):
