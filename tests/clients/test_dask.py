@@ -21,7 +21,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::Resour
 
 @pytest.fixture(scope="module")
 def client():
-    with Client(n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
+    # A port of its own, because these tests may run in two processes at once.
+    with Client(n_workers=2, threads_per_worker=1, dashboard_address=":0") as client:
         yield client
 
 
