@@ -7,7 +7,7 @@ INSTALLED_DOCS := $(VENV)/.installed-docs
 
 LOWEST := .venv-lowest
 
-.PHONY: demo test test-slow test-lowest docs lint types dist clean
+.PHONY: demo tables test test-slow test-lowest docs lint types dist clean
 
 $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
@@ -20,6 +20,9 @@ $(INSTALLED_DOCS): $(INSTALLED)
 
 demo: $(INSTALLED)  ## cross-validate CrabNet beside the usual baselines on the bundled data
 	$(PY) benchmarks/demo.py
+
+tables: $(INSTALLED)  ## draw the tables of README and docs from benchmarks/results
+	$(PY) benchmarks/make_tables.py
 
 test: lint types  ## lint, types and the default tests
 	$(PY) -m pytest --numprocesses 2 --dist worksteal

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from _markdown import write_spread
 from sklearn.base import BaseEstimator, clone
 
+from crabsk.composition import reduced_formula
 from crabsk.datasets import matbench_folds
 
 ROOT = Path(__file__).parents[1]
@@ -58,6 +60,20 @@ def fold_0(data: Path, name: str) -> tuple[Rows, Rows]:
     return Rows(X[train], y[train]), Rows(X[test], y[test])
 
 
+def distinct_rows(data: Path) -> Rows:
+    """Return mp_e_form with one row for each composition, in random order."""
+    X, y = read_rows(data, "mp_e_form")
+    first = np.flatnonzero(~pd.Series(reduced_formula(X)).duplicated())
+    kept = np.random.default_rng(0).permutation(first)
+    return Rows(X[kept], y[kept])
+
+
+def predict_seconds(model: BaseEstimator, formulas: list[str]) -> float:
+    start = time.perf_counter()
+    model.predict(formulas)
+    return time.perf_counter() - start
+
+
 def in_fresh_process(function: Callable, *args: Any) -> Any:
     """Call a function in a process of its own, with as many threads in torch as here."""
     import torch  # here, because some benchmarks measure what runs without it
@@ -102,16 +118,17 @@ def compare_rates(ours: Work, theirs: Work, repeats: int) -> dict:
     }
 
 
-def print_rates(rows: list[dict]) -> None:
-    print_table(
+def rates_table(results: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each peer: its last measurement."""
+    return pd.DataFrame(
         [
             {
                 "peer": row["peer"],
-                "crabsk (formulas/s)": three(row["formulas_per_s"], ".0f"),
-                "peer (formulas/s)": three(row["formulas_per_s_of_peer"], ".0f"),
-                "crabsk / peer": three(row["ratio"], ".2f"),
+                "crabsk (formulas a second)": write_spread(row, "formulas_per_s", ",.0f"),
+                "peer (formulas a second)": write_spread(row, "formulas_per_s_of_peer", ",.0f"),
+                "ratio": write_spread(row, "ratio", ".1f"),
             }
-            for row in rows
+            for row in results.groupby("peer", sort=False).tail(1).to_dict("records")
         ]
     )
 

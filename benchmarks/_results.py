@@ -195,6 +195,14 @@ def read_table(path: Path) -> pd.DataFrame:
     )
 
 
+def of_last_commit(results: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Return of each case the rows that were measured at the commit of its last row."""
+    if results.empty:
+        return results
+    last = results.groupby(by, dropna=False)["commit"].transform("last")
+    return results[results["commit"] == last]
+
+
 def read_defaults(folder: Path) -> dict[str, dict]:
     rows = read_table(folder / "defaults.csv").to_dict("records")
     return {row["defaults"]: json.loads(row["parameters"]) for row in rows}

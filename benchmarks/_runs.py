@@ -14,7 +14,7 @@ import sys
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 import torch
 from _common import argument_parser, read_data_set
-from _json_runs import read_json_runs
+from _markdown import write_time
 from _results import (
     RESULTS,
     ROOT,
@@ -183,12 +183,7 @@ def timed_fit(model: Any, X: np.ndarray, y: np.ndarray) -> dict:
 
 
 def read_runs(options: argparse.Namespace) -> pd.DataFrame:
-    """Read all rows of a benchmark, those that lie in JSON files first."""
-    tables = [
-        pd.DataFrame(read_json_runs(options.results / options.name)),
-        read_table(options.results / f"{options.name}.csv"),
-    ]
-    return pd.concat([table for table in tables if len(table)] or tables, ignore_index=True)
+    return read_table(options.results / f"{options.name}.csv")
 
 
 def of_today(
@@ -282,24 +277,19 @@ def run_all(
 
 
 def run_benchmark(
-    read: Callable[[argparse.Namespace], pd.DataFrame],
-    measure: Callable[[pd.DataFrame, argparse.Namespace], None],
-    write: Callable[[pd.DataFrame, argparse.Namespace], str],
+    measure: Callable[[argparse.Namespace], None],
+    tables: Callable[[argparse.Namespace], dict[str, str]],
     options: argparse.Namespace,
 ) -> None:
-    """Measure what is missing, unless only the tables are wanted, and publish the tables."""
+    """Measure what is missing, unless only the tables are wanted, and print the tables."""
     # A line for each run at once, in a file as well, should the benchmark be killed.
     sys.stdout.reconfigure(line_buffering=True)
     # Different structures of equal composition are part of the data sets.
     warnings.simplefilter("ignore", ConflictingTargetsWarning)
-    results = read(options)
     if not options.table_only:
-        measure(results, options)
-        results = read(options)
-    if results.empty:
-        print("nothing is measured yet")
-    else:
-        publish(write(results, options), options)
+        measure(options)
+    found = tables(options)
+    print("\n", "\n\n".join(found.values()) if found else "nothing is measured yet", sep="")
 
 
 # ----------------------------------------------------------------------------------- runs of folds
@@ -357,60 +347,6 @@ def run_folds(
     run_all(runs, measure, lambda rows: describe(rows[0]), options)
 
 
-# ----------------------------------------------------------------------------------------- tables
-
-
-def write_time(seconds: float) -> str:
-    if seconds >= 600:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
-
-
-def write_folds(results: pd.DataFrame, score: str, n_folds: int) -> str:
-    """Write the mean of a score (folds measured if not all; lowest to highest fold)."""
-    folds = results.groupby("fold")[score].mean()
-    notes = []
-    if len(folds) < n_folds:
-        notes.append(f"{len(folds)}/{n_folds}")
-    if len(folds) > 1:
-        notes.append(f"{folds.min():.4g}–{folds.max():.4g}")
-    return f"{folds.mean():.4g}" + (f" ({'; '.join(notes)})" if notes else "")
-
-
-def write_threads(results: pd.DataFrame) -> str:
-    return " or ".join(map(str, sorted(results["threads"].astype(int).unique())))
-
-
-def write_markdown(table: pd.DataFrame) -> str:
-    rows = [list(table.columns), *table.astype(str).to_numpy().tolist()]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    rows.insert(1, ["-" * width for width in widths])
-    return "\n".join(f"| {' | '.join(map(str.ljust, row, widths))} |" for row in rows)
-
-
-def markers(name: str) -> tuple[str, str]:
-    return f"<!-- {name} table: begin -->", f"<!-- {name} table: end -->"
-
-
-def put_between_markers(path: Path, name: str, tables: str) -> str:
-    """Return the text of a file with `tables` in the place of what stands between the markers."""
-    begin, end = markers(name)
-    before, found_begin, rest = path.read_text(encoding="utf-8").partition(begin)
-    _, found_end, after = rest.partition(end)
-    if not found_begin or not found_end:
-        raise ValueError(f"{path} lacks {begin} or, after it, {end}")
-    return f"{before}{begin}\n\n{tables}\n\n{end}{after}"
-
-
-def publish(tables: str, options: argparse.Namespace) -> None:
-    """Print the tables, and put them into the file that was asked for."""
-    print(f"\n{tables}")
-    if options.markdown:
-        text = put_between_markers(options.markdown, options.name, tables)
-        options.markdown.write_text(text, encoding="utf-8")
-        print(f"\n{options.markdown} written")
-
-
 # ---------------------------------------------------------------------------------------- options
 
 
@@ -440,12 +376,6 @@ def runs_parser(
         "--table-only", action="store_true", help="run nothing, print all that was measured"
     )
     parser.add_argument(
-        "--markdown",
-        type=Path,
-        metavar="PATH",
-        help=f"put the tables into this file, too, between {' and '.join(markers(name))}",
-    )
-    parser.add_argument(
         "--trial",
         action="store_true",
         help=f"does everything run? One epoch or five trees; the results go to build/{name}.csv",
@@ -468,12 +398,9 @@ def add_fold_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def parse_options(parser: argparse.ArgumentParser) -> argparse.Namespace:
-    options = parser.parse_args()
+def parse_options(
+    parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None
+) -> argparse.Namespace:
+    options = parser.parse_args(arguments)
     options.results = ROOT / "build" if options.trial else RESULTS
-    if options.markdown:  # looked at before hours of measurement, not after
-        try:
-            put_between_markers(options.markdown, options.name, "")
-        except (OSError, ValueError) as error:
-            parser.error(str(error))
     return options

@@ -11,12 +11,14 @@ interrupted goes on where it was. `_runs` says which results count and how costs
 
 import argparse
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from _common import BENCHMARK_WEIGHTS, read_data_set
+from _markdown import write_folds, write_markdown, write_threads, write_time
 from _runs import (
     Data,
     FoldRun,
@@ -32,10 +34,6 @@ from _runs import (
     run_benchmark,
     run_folds,
     runs_parser,
-    write_folds,
-    write_markdown,
-    write_threads,
-    write_time,
 )
 from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 from sklearn.metrics import mean_absolute_error
@@ -93,14 +91,35 @@ SUITES = {
     "extended": Suite("Extended sets of the CrabNet paper, its split", 1, "paper"),
 }
 MATBENCH_REGRESSION = {name: task for name, task in TASKS.items() if task.kind == "regression"}
+# The CrabNet paper gives none.
+UNITS = {
+    **{name: task.unit for name, task in MATBENCH_REGRESSION.items()},
+    "aflow__Egap": "eV",
+    "aflow__ael_bulk_modulus_vrh": "GPa",
+    "aflow__ael_shear_modulus_vrh": "GPa",
+    "aflow__agl_thermal_expansion_300K": "1/K",
+    "aflow__energy_atom": "eV/atom",
+    "CritExam__Ed": "eV/atom",
+    "CritExam__Ef": "eV/atom",
+    "mp_e_hull": "eV/atom",
+    "mp_mu_b": "Bohr magnetons",
+    "mp_shear_modulus": "GPa",
+    "OQMD_Bandgap": "eV",
+    "OQMD_Energy_per_atom": "eV/atom",
+    "OQMD_Formation_Enthalpy": "eV/atom",
+    "OQMD_Volume_per_atom": "Å³/atom",
+}
 PUBLISHED = {
     "CrabNet": "CrabNet published",
+    "best_composition_only": "best published",
     "HotCrab": "HotCrab published",
     "Roost": "Roost published",
     "ElemNet": "ElemNet published",
     "RF": "RF published",
-    "best_composition_only": "best published",
 }
+# The models of the first two tables, and those of the third.
+CRABNETS = ("default", "fast", "accurate", "pretrained", "shipped")
+OTHERS = tuple(name for name in MODELS if name not in CRABNETS)
 
 
 # -------------------------------------------------------------------------------------- data sets
@@ -150,7 +169,7 @@ def score(model: Any, X: np.ndarray, y: np.ndarray) -> dict:
     }
 
 
-def measure_what_is_missing(results: pd.DataFrame, options: argparse.Namespace) -> None:
+def measure(options: argparse.Namespace) -> None:
     wanted = [
         FoldRun(suite, name, model, fold, seed)
         for name, suite in options.suites.items()
@@ -159,6 +178,7 @@ def measure_what_is_missing(results: pd.DataFrame, options: argparse.Namespace) 
         for model in options.models
         if fold < SUITES[suite].n_folds
     ]
+    results = read_fold_results(MODELS, options)
     runs = plan_folds(
         wanted, results, MODELS, partial(count_training_rows, options=options), options
     )
@@ -172,60 +192,77 @@ def measure_what_is_missing(results: pd.DataFrame, options: argparse.Namespace) 
     )
 
 
-# ------------------------------------------------------------------------------------------ table
+# ----------------------------------------------------------------------------------------- tables
 
 
-def write_cell(results: pd.DataFrame, n_folds: int) -> str:
-    return f"{write_folds(results, 'mae', n_folds)}, {write_time(results['seconds'].mean())}"
-
-
-def make_table(results: pd.DataFrame, published: pd.DataFrame, n_folds: int) -> pd.DataFrame:
+def make_table(
+    results: pd.DataFrame, published: pd.DataFrame, models: Sequence[str], n_folds: int
+) -> pd.DataFrame:
+    """Return a row for each data set: our errors, those published, the times of our fits."""
     rows = []
     for name, of_data_set in results.groupby("data_set"):
-        row = {
-            "data set": f"`{name}`",
-            "rows": of_data_set["n_train"].iloc[0] + of_data_set["n_test"].iloc[0],
-            "unit": MATBENCH_REGRESSION[name].unit if name in MATBENCH_REGRESSION else None,
-        }
+        unit = UNITS.get(name)
+        n_rows = of_data_set["n_train"].iloc[0] + of_data_set["n_test"].iloc[0]
+        row = {"data set": f"`{name}`" + (f" ({unit})" if unit else ""), "rows": n_rows}
+        its = {model: of_data_set[of_data_set["model"] == model] for model in models}
+        its = {MODELS[model].title: runs for model, runs in its.items() if len(runs)}
+        row |= {title: write_folds(runs, "mae", n_folds) for title, runs in its.items()}
         for column, title in PUBLISHED.items():
             mae = published[column].get(name, np.nan)
             row[title] = None if np.isnan(mae) else f"{mae:.4g}"
-        for model, (title, *_) in MODELS.items():
-            of_model = of_data_set[of_data_set["model"] == model]
-            row[title] = None if of_model.empty else write_cell(of_model, n_folds)
+        row |= {
+            f"fit of {title}": write_time(runs["seconds"].mean()) for title, runs in its.items()
+        }
         rows.append(row)
     table = pd.DataFrame(rows).sort_values("rows", kind="stable")
-    return table.dropna(axis="columns", how="all").fillna("")
+    table = table.dropna(axis="columns", how="all").fillna("")
+    ours = [f"{start}{MODELS[model].title}" for start in ("", "fit of ") for model in models]
+    fits = [column for column in ours if column.startswith("fit of ")]
+    order = [column for column in table if column not in ours]
+    order[2:2] = [column for column in ours if column not in fits]
+    return table[[column for column in [*order, *fits] if column in table]]
 
 
-def write_section(suite: Suite, results: pd.DataFrame, published: pd.DataFrame) -> str:
-    """Write the table of a suite, with what its cells are and whose the best entries are."""
-    caption = (
-        f"{suite.title}. MAE: mean over folds (folds measured, if not all; lowest–highest fold). "
-        f"Then the mean wall time of a fit; threads: {write_threads(results)}."
-    )
+def write_best(results: pd.DataFrame, published: pd.DataFrame) -> str:
     best = published["best_name"].dropna()
-    remarks = [
+    return "\n".join(
         f"- Best published on `{name}` from compositions alone: {best[name]}."
         for name in sorted(set(results["data_set"]) & set(best.index))
-    ]
-    table = write_markdown(make_table(results, published, suite.n_folds))
-    return "\n\n".join(filter(None, [caption, table, "\n".join(remarks)]))
-
-
-def write_tables(results: pd.DataFrame, options: argparse.Namespace) -> str:
-    published = read_published(options.data, "MAE")
-    return "\n\n".join(
-        write_section(suite, of_suite, published[published["split"] == suite.published])
-        for name, suite in SUITES.items()
-        if len(of_suite := results[results["suite"] == name])
     )
+
+
+def write_section(
+    suite: Suite, results: pd.DataFrame, published: pd.DataFrame, models: Sequence[str]
+) -> str:
+    """Write the table of a suite, with what its cells are."""
+    results = results[results["model"].isin(models)]
+    caption = (
+        f"{suite.title}. MAE: mean over folds (folds measured, if not all; lowest–highest fold). "
+        f"Threads: {write_threads(results)}; seeds: "
+        f"{', '.join(map(str, sorted(results['seed'].unique())))}."
+    )
+    return f"{caption}\n\n{write_markdown(make_table(results, published, models, suite.n_folds))}"
+
+
+def tables(options: argparse.Namespace) -> dict[str, str]:
+    results = read_fold_results(MODELS, options)
+    published = read_published(options.data, "MAE")
+    found = {}
+    for name, suite in SUITES.items():
+        its = results[results["suite"] == name]
+        beside = published[published["split"] == suite.published]
+        for title, models in ((name, CRABNETS), (f"{name}-others", OTHERS)):
+            if its["model"].isin(models).any():
+                found[title] = write_section(suite, its, beside, models)
+        if best := write_best(its, beside):
+            found[f"{name}-best"] = best
+    return found
 
 
 # ------------------------------------------------------------------------------------------- main
 
 
-def read_options() -> argparse.Namespace:
+def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = runs_parser(
         __doc__, "accuracy", MODELS, default_models=["default", "random_forest", "extra_trees"]
     )
@@ -236,7 +273,7 @@ def read_options() -> argparse.Namespace:
         metavar="NAME",
         help="such as steels (default: all there are); the extended sets have fold 0 only",
     )
-    options = parse_options(parser)
+    options = parse_options(parser, arguments)
     try:
         options.suites = {} if options.table_only else choose_data_sets(options)
     except ValueError as error:
@@ -245,8 +282,7 @@ def read_options() -> argparse.Namespace:
 
 
 def main() -> None:
-    read = partial(read_fold_results, MODELS)
-    run_benchmark(read, measure_what_is_missing, write_tables, read_options())
+    run_benchmark(measure, tables, read_options())
 
 
 if __name__ == "__main__":

@@ -30,14 +30,15 @@ import math
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 import torch
 from _common import ROOT, Rows, argument_parser, read_rows
-from _results import RESULTS, append_rows, described
+from _markdown import write_markdown, write_time
+from _results import RESULTS, append_rows, described, of_last_commit, read_table
 from sklearn.metrics import mean_absolute_error
 from torch.utils.data import DataLoader
 
@@ -46,6 +47,11 @@ from crabsk.datasets import matbench_folds
 from crabsk.neural_network import ConflictingTargetsWarning
 
 DATA_SETS = ("expt_gap", "jdft2d")
+TITLES = {
+    "crabnet": "`CrabNetRegressor()`",
+    "roost_same_seconds": "Roost, as many seconds",
+    "roost_100_epochs": "Roost, 100 epochs",
+}
 SEED = 0
 TASKS = {"target": "regression"}
 LOSSES = {"target": "L1"}
@@ -176,18 +182,32 @@ def warm_up() -> None:
         model.fit(X, y)
 
 
-def print_means(title: str, rows: list[dict]) -> None:
-    """Print the means of each model, and of its errors over CrabNet's on the same folds."""
-    print(title)
-    frame = pd.DataFrame(rows)
-    crabnets = frame[frame["model"] == "crabnet"].set_index("fold")["mae"]
-    frame["ratio"] = frame["mae"] / frame["fold"].map(crabnets)
-    columns = ["mae", "ratio", "seconds", "epochs"]
-    for name, its in frame.groupby("model", sort=False)[columns].mean().iterrows():
-        print(
-            f"  {name:20} MAE {its['mae']:<8.4g} {its['ratio']:.3f} of CrabNet's, "
-            f"{its['seconds']:.0f} s, {its['epochs']:g} epochs"
-        )
+def make_table(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the means of each model over its folds, and of its errors over CrabNet's there."""
+    rows = []
+    for name, of_set in results.groupby("data_set", sort=False):
+        crabnets = of_set[of_set["model"] == "crabnet"].set_index("fold")["mae"]
+        for model, its in of_set.groupby("model", sort=False):
+            ratio = (its["mae"] / its["fold"].map(crabnets)).mean()
+            rows.append(
+                {
+                    "data set": f"`{name}`",
+                    "model": TITLES.get(model, model),
+                    "folds": str(its["fold"].nunique()),
+                    "networks": f"{its['n_estimators'].iloc[0]}",
+                    "epochs": f"{its['epochs'].mean():.0f}",
+                    "MAE": f"{its['mae'].mean():.4g}",
+                    "over CrabNet's": "" if model == "crabnet" else f"{ratio:.2f}",
+                    "fit": write_time(its["seconds"].mean()),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def tables(options: argparse.Namespace) -> dict[str, str]:
+    results = read_table(RESULTS / "against_roost.csv")
+    results = of_last_commit(results, ["data_set", "model", "fold"])
+    return {"against-roost": write_markdown(make_table(results))}
 
 
 def run_all(options: argparse.Namespace) -> None:
@@ -203,14 +223,13 @@ def run_all(options: argparse.Namespace) -> None:
             for row in compare(train, test, options):
                 rows.append({**case, **row, "threads": torch.get_num_threads()})
                 append_rows("against_roost", rows[-1:], packages=PACKAGES, folder=folder)
-            print_means(f"{name}, fold {fold}", [row for row in rows if row["fold"] == fold])
-        print_means(f"{name}, mean of folds {', '.join(map(str, options.folds))}", rows)
+                print(f"{name}, fold {fold}, {row['model']}: MAE {row['mae']:.4g}")
 
 
 # ------------------------------------------------------------------------------------------- main
 
 
-def read_options() -> argparse.Namespace:
+def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argument_parser(__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
@@ -241,10 +260,11 @@ def read_options() -> argparse.Namespace:
         action="store_true",
         help="does everything run? CrabNet does one epoch; the results go to build",
     )
-    options = parser.parse_args()
+    parser.add_argument("--table-only", action="store_true", help="measure nothing")
+    options = parser.parse_args(arguments)
     if options.epochs is not None and options.epochs < 1:
         parser.error("--epochs must be 1 or more")
-    if importlib.util.find_spec("aviary") is None:
+    if not options.table_only and importlib.util.find_spec("aviary") is None:
         parser.error("aviary cannot be imported; --help says how to install it")
     return options
 
@@ -255,7 +275,9 @@ def main() -> None:
     sys.stdout.reconfigure(line_buffering=True)
     # Different structures of equal composition are part of jdft2d.
     warnings.simplefilter("ignore", ConflictingTargetsWarning)
-    run_all(options)
+    if not options.table_only:
+        run_all(options)
+    print(*tables(options).values())
 
 
 if __name__ == "__main__":

@@ -8,9 +8,11 @@ features, with and without atomic fractions. In an environment that has AutoGluo
 too, on Magpie features and in the same time. A benchmark that is interrupted goes on where it was.
 """
 
+import argparse
 import tempfile
 import time
 import warnings
+from collections.abc import Sequence
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
@@ -18,9 +20,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from _common import BENCHMARK_WEIGHTS, argument_parser, print_table
+from _common import BENCHMARK_WEIGHTS, argument_parser
+from _markdown import percent, write_markdown
 from _results import RESULTS, append_rows, described, read_table
-from _runs import Data, load_matbench, load_table, on_magpie, write_folds
+from _runs import Data, load_matbench, load_table, on_magpie
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.ensemble import (
     ExtraTreesClassifier,
@@ -172,43 +175,83 @@ def measure(data: Data, fold: int, seed: int, time_limit: float, *, of_classes: 
     return [{**shared, **row} for row in rows]
 
 
-def print_scores() -> None:
-    """Print for each set and model the mean over folds, and how far the ensemble is from it."""
-    results = read_table(RESULTS / "automl.csv")
-    if results.empty:
-        print("nothing is measured yet")
-        return
-    for (name, time_limit), its in results.groupby(["data_set", "time_limit"], sort=False):
+def best_single(rows: pd.DataFrame, score: str) -> float:
+    """Return the score of the best candidate that is in the ensemble."""
+    its = rows.loc[rows["model"].str.startswith("ensemble: "), score]
+    return its.min() if score == "mae" else its.max()
+
+
+def best_forest(rows: pd.DataFrame, score: str) -> float:
+    its = rows.loc[rows["model"].isin(forests(of_classes=False)), score]
+    return its.min() if score == "mae" else its.max()
+
+
+def make_table(results: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each fold: the ensemble, and its score over that of the others."""
+    rows = []
+    runs = ["data_set", "fold", "seed", "time_limit"]
+    for (name, fold, _, limit), its in results.groupby(runs, sort=False):
         score = "mae" if its["mae"].notna().any() else "roc_auc_hard"
-        means = its.groupby(["model", "fold"])[score].mean()
-        of_ensemble = means["ensemble"]
-        print(f"{name}, {time_limit:g} s")
-        rows = []
-        for model, runs in its.groupby("model", sort=False):
-            its_folds = means[model]
-            there = of_ensemble.reindex(its_folds.index)
-            rows.append(
-                {
-                    "model": model,
-                    score: write_folds(runs, score, of_ensemble.size),
-                    "ensemble beside it": f"{100 * (there.mean() / its_folds.mean() - 1):+.1f} %",
-                    "coverage": f"{runs['coverage'].mean():.3f}",
-                    "weight": f"{runs['weight'].mean():.2f}",
-                    "seconds": f"{runs['seconds'].mean():.0f}",
-                }
-            )
-        print_table([{k: v.replace("nan", "") for k, v in row.items()} for row in rows])
+        ensemble = its[its["model"] == "ensemble"].iloc[0]
+        others = {
+            "best candidate in it": best_single(its, score),
+            "best of four forests": best_forest(its, score),
+            "AutoGluon": its.loc[its["model"] == "autogluon", score].mean(),
+        }
+        inside = ensemble["coverage"]
+        rows.append(
+            {
+                "data set, fold": f"`{name}`, {fold}",
+                "score": "MAE" if score == "mae" else "ROC AUC of hard labels",
+                "AutoML": f"{ensemble[score]:.3g}",
+                **{
+                    title: f"{its_score:.3g} ({percent(ensemble[score] / its_score)})"
+                    for title, its_score in others.items()
+                },
+                "inside 90 % intervals": "" if np.isnan(inside) else f"{inside:.2f}",
+                "limit, threads": f"{limit:g} s, {ensemble['threads']:g}",
+                "seconds": f"{ensemble['seconds']:.0f}",
+                "CPU seconds": f"{ensemble['cpu_seconds']:.0f}",
+            }
+        )
+    return pd.DataFrame(rows)
 
 
-def main() -> None:
+def mean_ratios(results: pd.DataFrame) -> str:
+    """Write the geometric mean of the errors over those of AutoGluon and of the best forest."""
+    regression = results[results["mae"].notna()]
+    ratios = []
+    for _, its in regression.groupby(["data_set", "fold", "seed", "time_limit"]):
+        own = its.loc[its["model"] == "ensemble", "mae"].iloc[0]
+        of_autogluon = its.loc[its["model"] == "autogluon", "mae"].mean()
+        ratios.append([own / of_autogluon, own / best_forest(its, "mae")])
+    to_autogluon, to_forest = np.exp(np.nanmean(np.log(ratios), axis=0))
+    return (
+        f"Geometric mean of the MAE over {len(ratios)} folds: {percent(to_autogluon)} to "
+        f"AutoGluon, {percent(to_forest)} to the best of the four forests, chosen with the test "
+        "rows in sight."
+    )
+
+
+def tables(options: argparse.Namespace) -> dict[str, str]:
+    results = read_table(RESULTS / "automl.csv")
+    return {"automl": f"{write_markdown(make_table(results))}\n\n{mean_ratios(results)}"}
+
+
+def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argument_parser(__doc__)
     parser.add_argument("--data-sets", nargs="+", default=list(TABLES), choices=TABLES + MATBENCH)
     parser.add_argument("--folds", type=int, nargs="+", default=range(5), choices=range(5))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--time-limit", type=float, default=600, help="seconds (default: 600)")
     parser.add_argument("--table-only", action="store_true", help="measure nothing")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     options.fetch = False
+    return options
+
+
+def main() -> None:
+    options = read_options()
     warnings.simplefilter("ignore", ConflictingTargetsWarning)
     for name in [] if options.table_only else options.data_sets:
         load = load_table if name in TABLES else load_matbench
@@ -226,7 +269,7 @@ def main() -> None:
                 score = "mae" if "mae" in rows[0] else "roc_auc_hard"
                 told = ", ".join(f"{row['model']} {row[score]:.4g}" for row in rows)
                 print(f"{name}, fold {fold}, seed {seed}: {told}", flush=True)
-    print_scores()
+    print(*tables(options).values())
 
 
 if __name__ == "__main__":

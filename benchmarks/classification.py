@@ -16,12 +16,14 @@ is interrupted goes on where it was. `_runs` says which results count and how co
 
 import argparse
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from _common import BENCHMARK_WEIGHTS
+from _markdown import write_folds, write_markdown, write_threads, write_time
 from _runs import (
     Data,
     FoldRun,
@@ -37,10 +39,6 @@ from _runs import (
     run_benchmark,
     run_folds,
     runs_parser,
-    write_folds,
-    write_markdown,
-    write_threads,
-    write_time,
 )
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
@@ -122,7 +120,7 @@ def score(model: Any, X: np.ndarray, y: np.ndarray) -> dict:
     }
 
 
-def measure_what_is_missing(results: pd.DataFrame, options: argparse.Namespace) -> None:
+def measure(options: argparse.Namespace) -> None:
     wanted = [
         FoldRun(SUITES[name], name, model, fold, seed)
         for name in options.data_sets
@@ -130,6 +128,7 @@ def measure_what_is_missing(results: pd.DataFrame, options: argparse.Namespace) 
         for seed in options.seeds
         for model in options.models
     ]
+    results = read_fold_results(MODELS, options)
     run_folds(
         plan_folds(wanted, results, MODELS, partial(count_training_rows, options=options), options),
         MODELS,
@@ -178,18 +177,19 @@ def write_section(name: str, results: pd.DataFrame, published: pd.DataFrame) -> 
     return "\n\n".join([caption, table, *remarks])
 
 
-def write_tables(results: pd.DataFrame, options: argparse.Namespace) -> str:
+def tables(options: argparse.Namespace) -> dict[str, str]:
+    results = read_fold_results(MODELS, options)
     published = read_published(options.data, "ROC_AUC_of_hard_labels")
-    return "\n\n".join(
-        write_section(name, of_data_set, published[published.index == name])
+    return {
+        name: write_section(name, of_data_set, published[published.index == name])
         for name, of_data_set in results.groupby("data_set")
-    )
+    }
 
 
 # ------------------------------------------------------------------------------------------- main
 
 
-def read_options() -> argparse.Namespace:
+def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = runs_parser(
         __doc__,
         "classification",
@@ -206,7 +206,7 @@ def read_options() -> argparse.Namespace:
         metavar="NAME",
         help=f"of {', '.join(SUITES)} (default: expt_is_metal)",
     )
-    options = parse_options(parser)
+    options = parse_options(parser, arguments)
     there = {path.name for path in (options.data / "matbench").glob("*.csv.gz")}
     of_matbench = [name for name in options.data_sets if name in CLASSIFICATION]
     absent = [name for name in of_matbench if f"{name}.csv.gz" not in there]
@@ -216,8 +216,7 @@ def read_options() -> argparse.Namespace:
 
 
 def main() -> None:
-    read = partial(read_fold_results, MODELS)
-    run_benchmark(read, measure_what_is_missing, write_tables, read_options())
+    run_benchmark(measure, tables, read_options())
 
 
 if __name__ == "__main__":

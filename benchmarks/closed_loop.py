@@ -18,13 +18,15 @@ import argparse
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
-from _common import BENCHMARK_WEIGHTS, DATA, print_table, read_data_set
+from _common import BENCHMARK_WEIGHTS, argument_parser, read_data_set
+from _markdown import write_markdown, write_threads
 from _results import RESULTS, append_rows, read_table
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestRegressor
@@ -155,43 +157,59 @@ def play(features: Any, way: Way | None, y: np.ndarray, seed: int) -> list[float
     return shares
 
 
-def read(name: str) -> tuple[pd.DataFrame, np.ndarray]:
-    frame = read_data_set(DATA, name)
+def read(data: Path, name: str) -> tuple[pd.DataFrame, np.ndarray]:
+    frame = read_data_set(data, name)
     columns = [column for column in frame.columns if column != "target"]
     frame = frame.groupby(columns, as_index=False, sort=True)["target"].mean()
     return frame[columns], frame["target"].to_numpy(float)
 
 
-def print_scores() -> None:
-    """Print for each table and way the mean share found, and the ratios of the means."""
-    results = read_table(RESULTS / "closed_loop.csv")
-    if results.empty:
-        print("nothing is measured yet")
-        return
+def make_table(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the share found by each way, and its mean ratios to two of the ways."""
     last = f"share_{N_START + N_BATCH * N_ROUNDS}"
-    means = results.pivot_table(index="data_set", columns="way", values=last, sort=False)
-    means.loc["mean"] = means.mean()
+    means = results.pivot_table(index="data_set", columns="way", values=last)[list(WAYS)]
+    means = means.loc[[name for name in TABLES if name in means.index]]
     rows = [
-        {"table": name, **{way: f"{value:.3f}" for way, value in row.items()}}
+        {"table": f"`{name.partition('/')[2]}`", **{way: f"{its:.2g}" for way, its in row.items()}}
         for name, row in means.iterrows()
     ]
-    for way in ("random", "forest, EI"):
-        ratios = means.loc["mean"] / means.loc["mean", way]
-        rows.append({"table": f"over {way}", **{k: f"{v:.2f}" for k, v in ratios.items()}})
-    print_table(rows)
+    overall = means.mean()
+    rows.append({"table": "mean", **{way: f"{its:.2f}" for way, its in overall.items()}})
+    for other in ("random", "forest, EI"):
+        for what, ratios in {
+            "mean of the ratios": means.div(means[other], axis=0).mean(),
+            "ratio of the means": overall / overall[other],
+        }.items():
+            cells = {way: f"{its:.2f}" for way, its in ratios.items()}
+            rows.append({"table": f"to “{other}”, {what}", **cells})
+    return pd.DataFrame(rows)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def tables(options: argparse.Namespace) -> dict[str, str]:
+    results = read_table(RESULTS / "closed_loop.csv")
+    seeds = results.groupby(["data_set", "way"])["seed"].nunique()
+    caption = (
+        f"Share of the true top {100 * SHARE:g} % found after {N_START + N_BATCH * N_ROUNDS} "
+        f"labels, mean of {seeds.min()} seeds; threads: {write_threads(results)}."
+    )
+    return {"closed-loop": f"{caption}\n\n{write_markdown(make_table(results))}"}
+
+
+def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argument_parser(__doc__)
     parser.add_argument("--data-sets", nargs="+", default=list(TABLES))
     parser.add_argument("--ways", nargs="+", default=list(WAYS))
     parser.add_argument("--seeds", type=int, nargs="+", default=range(10))
     parser.add_argument("--table-only", action="store_true", help="print what was measured")
-    options = parser.parse_args()
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    options = read_options()
     sys.stdout.reconfigure(line_buffering=True)
     warnings.simplefilter("ignore", ConvergenceWarning)
     for name in [] if options.table_only else options.data_sets:
-        X, y = read(name)
+        X, y = read(options.data, name)
         for way in options.ways:
             known = read_table(RESULTS / "closed_loop.csv")
             if len(known):
@@ -217,7 +235,7 @@ def main() -> None:
                 append_rows("closed_loop", [row], packages=PACKAGES)
                 found.append(shares[-1])
             print(f"{name}, {way}: {np.mean(found):.3f}, mean of {len(found)} seeds")
-    print_scores()
+    print(*tables(options).values())
 
 
 if __name__ == "__main__":

@@ -9,12 +9,14 @@ import argparse
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from _common import DATA, print_table, read_data_set
+from _common import argument_parser, read_data_set
+from _markdown import write_markdown
 from _results import RESULTS, append_rows, read_table
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import ExtraTreesRegressor
@@ -65,6 +67,7 @@ class TreesWithStd(Trees):
 
 
 MODELS = {"with std": TreesWithStd, "without std": Trees}
+RATIOS = {"with std": "ratio", "without std": "ratio without the trees' standard deviation"}
 
 
 def measure(frame: pd.DataFrame, model: Any, fold: int) -> dict:
@@ -88,43 +91,43 @@ def measure(frame: pd.DataFrame, model: Any, fold: int) -> dict:
     }
 
 
-def print_scores() -> None:
-    """Print the root mean square errors inside and outside, over all folds."""
-    results = read_table(RESULTS / "domain.csv")
-    if results.empty:
-        print("nothing is measured yet")
-        return
+def make_table(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the root mean square errors inside and outside, over all folds."""
     rows = []
-    for (name, model), runs in results.groupby(["data_set", "model"], sort=False):
-        sums = runs[["n_test", "n_outside", "squares_inside", "squares_outside"]].sum()
-        inside = (sums["squares_inside"] / (sums["n_test"] - sums["n_outside"])) ** 0.5
-        outside = (sums["squares_outside"] / sums["n_outside"]) ** 0.5
-        rows.append(
-            {
-                "table": name,
-                "model": model,
-                "folds": str(len(runs)),
-                "outside": f"{sums['n_outside'] / sums['n_test']:.2f}",
-                "RMSE inside": f"{inside:.3g}",
-                "RMSE outside": f"{outside:.3g}",
-                "ratio": f"{outside / inside:.2f}",
-                "ratio learnt": f"{runs['ratio_learnt'].mean():.2f}",
-            }
-        )
-    print_table(rows)
+    for name, of_set in results.groupby("data_set", sort=False):
+        row = {"data set": f"`{name.partition('/')[2]}`"}
+        for model in MODELS:
+            runs = of_set[of_set["model"] == model]
+            sums = runs[["n_test", "n_outside", "squares_inside", "squares_outside"]].sum()
+            inside = (sums["squares_inside"] / (sums["n_test"] - sums["n_outside"])) ** 0.5
+            outside = (sums["squares_outside"] / sums["n_outside"]) ** 0.5
+            if model == "with std":
+                row["outside"] = f"{100 * sums['n_outside'] / sums['n_test']:.0f} %"
+                row |= {"RMSE inside": f"{inside:.3g}", "RMSE outside": f"{outside:.3g}"}
+            row[RATIOS[model]] = f"{outside / inside:.1f}"
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def tables(options: argparse.Namespace) -> dict[str, str]:
+    return {"domain": write_markdown(make_table(read_table(RESULTS / "domain.csv")))}
+
+
+def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argument_parser(__doc__)
     parser.add_argument("--data-sets", nargs="+", default=list(TABLES))
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=MODELS)
     parser.add_argument("--folds", type=int, nargs="+", default=range(5), choices=range(5))
     parser.add_argument("--table-only", action="store_true", help="print what was measured")
-    options = parser.parse_args()
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    options = read_options()
     sys.stdout.reconfigure(line_buffering=True)
     warnings.filterwarnings("ignore", message="outside of the domain")
     for name in [] if options.table_only else options.data_sets:
-        frame = read_data_set(DATA, name)
+        frame = read_data_set(options.data, name)
         for model in options.models:
             for fold in options.folds:
                 run = {"data_set": name, "model": model, "fold": fold}
@@ -134,7 +137,7 @@ def main() -> None:
                 row = measure(frame, MODELS[model](), fold)
                 append_rows("domain", [{**run, **row}], packages=PACKAGES)
                 print(run, row["n_outside"], row["n_test"])
-    print_scores()
+    print(*tables(options).values())
 
 
 if __name__ == "__main__":

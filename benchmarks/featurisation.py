@@ -14,13 +14,15 @@ of them: figures are formulas per second. crabsk describes its formulas ten time
 so that it, too, is timed for some tenths of a second; it keeps nothing from one time to the next.
 """
 
+import argparse
 import importlib.util
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from _common import Work, argument_parser, compare_rates, print_rates, read_data_set
-from _results import append_rows, described
+from _common import Work, argument_parser, compare_rates, rates_table, read_data_set
+from _markdown import write_markdown
+from _results import RESULTS, append_rows, described, read_table
 
 from crabsk import CompositionTransformer
 
@@ -62,9 +64,19 @@ def matminer_featuriser() -> Callable[[list[str]], np.ndarray]:
     )
 
 
-def main() -> None:
-    data = argument_parser(__doc__).parse_args().data
-    formulas = read_data_set(data, DATA_SET)["formula"].tolist()
+def tables(options: argparse.Namespace) -> dict[str, str]:
+    results = read_table(RESULTS / "featurisation.csv")
+    return {"featurisation": write_markdown(rates_table(results))} if len(results) else {}
+
+
+def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argument_parser(__doc__)
+    parser.add_argument("--table-only", action="store_true", help="measure nothing")
+    return parser.parse_args(arguments)
+
+
+def measure(options: argparse.Namespace) -> None:
+    formulas = read_data_set(options.data, DATA_SET)["formula"].tolist()
     part = np.random.default_rng(0).permutation(len(formulas))[:N_MATMINER]
 
     rows = []
@@ -81,8 +93,14 @@ def main() -> None:
                 np.testing.assert_allclose(*features, rtol=1e-9, atol=1e-9)
             row = {"data_set": DATA_SET, "peer": peer, **compare_rates(ours, theirs, REPEATS)}
             rows.append({**row, **described(transformer)})
-    print_rates(rows)
     append_rows("featurisation", rows, packages=("numpy", "scikit-learn", "pandas", *sorted(peers)))
+
+
+def main() -> None:
+    options = read_options()
+    if not options.table_only:
+        measure(options)
+    print(*tables(options).values())
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ first; then it prints the table, and with --plot draws it into docs/images/front
 """
 
 import argparse
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ import numpy as np
 import pandas as pd
 import torch
 from _common import ROOT, argument_parser, read_data_set
+from _markdown import write_markdown
 from _runs import (
     columns,
     of_today,
@@ -99,7 +101,7 @@ def make_model(run: Run, n_rows: int, *, trial: bool) -> CrabNetRegressor:
     return CrabNetRegressor(**settings)
 
 
-def measure(run: Run, X: np.ndarray, y: np.ndarray, *, trial: bool) -> list[dict]:
+def measure_run(run: Run, X: np.ndarray, y: np.ndarray, *, trial: bool) -> list[dict]:
     shuffled = np.random.RandomState(run.split).permutation(len(X))
     held_out, train = np.split(shuffled, [len(X) // 5])
     model = make_model(run, len(train), trial=trial)
@@ -123,9 +125,9 @@ def read_results(options: argparse.Namespace) -> pd.DataFrame:
     return of_today(read_runs(options), model_today, options)
 
 
-def measure_what_is_missing(results: pd.DataFrame, options: argparse.Namespace) -> None:
+def measure(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
-    measured = runs_in(results, Run)
+    measured = runs_in(read_results(options), Run)
     runs = [
         run
         for name in options.data_sets
@@ -136,7 +138,7 @@ def measure_what_is_missing(results: pd.DataFrame, options: argparse.Namespace) 
     load_once = lru_cache(maxsize=1)(load_rows)  # runs come data set by data set
     run_all(
         runs,
-        lambda run: measure(run, *load_once(options.data, run.data_set), trial=options.trial),
+        lambda run: measure_run(run, *load_once(options.data, run.data_set), trial=options.trial),
         lambda rows: ", ".join(f"{row['networks']} nets {row['mae']:.4g}" for row in rows),
         options,
     )
@@ -166,13 +168,15 @@ def read_points(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def make_table(points: pd.DataFrame) -> pd.DataFrame:
-    """Return how two networks of each variant differ from two of the default, in percent."""
+    """Write how two networks of each variant differ from two of the default, in percent."""
     two = points[points["networks"] == 2].copy()
     two["change"] = 100 * (two["MAE"] / two["MAE of default"] - 1)
     two["cost"] = two["CPU s"] / two["CPU s of default"]
     table = two.pivot(index="variant", columns="data set", values="change")
-    table["CPU time (times)"] = two.groupby("variant")["cost"].mean()
-    return table.loc[[name for name in VARIANTS if name in table.index]]
+    table = table.map(lambda change: "" if np.isnan(change) else f"{change:+.1f}")
+    table["CPU time (times)"] = two.groupby("variant")["cost"].mean().map("{:.2f}".format)
+    order = [name for name in VARIANTS if name in table.index and name != "default"]
+    return table.loc[order].reset_index().rename_axis(columns=None)
 
 
 def draw(points: pd.DataFrame) -> None:
@@ -216,16 +220,24 @@ def draw(points: pd.DataFrame) -> None:
     print(f"{PICTURE.relative_to(ROOT)} written")
 
 
-def write_table(results: pd.DataFrame, options: argparse.Namespace) -> str:
+def tables(options: argparse.Namespace) -> dict[str, str]:
+    results = read_results(options)
+    if results.empty:
+        return {}
     points = read_points(results)
     if options.plot:
         draw(points)
-    return make_table(points).round(1).to_string()
+    n_splits = results.groupby("data_set")["split"].nunique().max()
+    caption = (
+        "Two networks of each variant beside two of the default: difference of the MAE in percent, "
+        f"then CPU time. Splits measured: {n_splits} at most."
+    )
+    return {"front": f"{caption}\n\n{write_markdown(make_table(points))}"}
 
 
-def read_options() -> argparse.Namespace:
+def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argument_parser(__doc__)
-    parser.set_defaults(name="front", markdown=None)
+    parser.set_defaults(name="front")
     parser.add_argument("--data-sets", nargs="+", default=DATA_SETS)
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=VARIANTS)
     parser.add_argument("--splits", nargs="+", type=int, default=[0, 1, 2])
@@ -237,11 +249,11 @@ def read_options() -> argparse.Namespace:
         action="store_true",
         help="does everything run? One epoch; the results go to build/front.csv",
     )
-    return parse_options(parser)
+    return parse_options(parser, arguments)
 
 
 def main() -> None:
-    run_benchmark(read_results, measure_what_is_missing, write_table, read_options())
+    run_benchmark(measure, tables, read_options())
 
 
 if __name__ == "__main__":

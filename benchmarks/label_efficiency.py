@@ -11,12 +11,14 @@ docs/images/label_efficiency.png.
 
 import argparse
 from collections import defaultdict
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from _common import BENCHMARK_WEIGHTS, ROOT, read_data_set
+from _markdown import write_markdown, write_threads
 from _runs import (
     Model,
     columns,
@@ -33,8 +35,6 @@ from _runs import (
     seconds_per_pass,
     timed_fit,
     warm_up,
-    write_markdown,
-    write_threads,
 )
 from sklearn.ensemble import (
     ExtraTreesRegressor,
@@ -126,7 +126,7 @@ def load(name: str, options: argparse.Namespace) -> Data:
     return Data(X, y, *next(matbench_folds(name).split(X, y)))
 
 
-def measure(run: Run, data: Data, options: argparse.Namespace) -> list[dict]:
+def measure_run(run: Run, data: Data, options: argparse.Namespace) -> list[dict]:
     order = np.random.RandomState(run.seed).permutation(len(data.pool))
     train = data.pool[order[: run.labels or None]]
     model = make_model(MODELS[run.model], run.seed, trial=options.trial)
@@ -142,7 +142,8 @@ def read_results(options: argparse.Namespace) -> pd.DataFrame:
     return of_today(read_runs(options), model_today, options)
 
 
-def measure_what_is_missing(results: pd.DataFrame, options: argparse.Namespace) -> None:
+def measure(options: argparse.Namespace) -> None:
+    results = read_results(options)
     read = lru_cache(lambda name: load(name, options))
     wanted = [
         Run(name, model, labels, seed)
@@ -169,7 +170,7 @@ def measure_what_is_missing(results: pd.DataFrame, options: argparse.Namespace) 
     warm_up(make_model(MODELS[name], 0, trial=True) for name in {run.model for run in runs})
     run_all(
         runs,
-        lambda run: measure(run, read(run.data_set), options),
+        lambda run: measure_run(run, read(run.data_set), options),
         lambda rows: f"MAE {rows[0]['mae']:.4g}",
         options,
     )
@@ -216,7 +217,8 @@ def make_table(results: pd.DataFrame) -> pd.DataFrame:
     return table[[*(column for column in table if column not in ends), *ends]]
 
 
-def write_tables(results: pd.DataFrame, options: argparse.Namespace) -> str:
+def tables(options: argparse.Namespace) -> dict[str, str]:
+    results = read_results(options)
     if options.plot:
         plot(results)
     draws = results.groupby("labels")["seed"].nunique()
@@ -226,7 +228,7 @@ def write_tables(results: pd.DataFrame, options: argparse.Namespace) -> str:
         f"{write_threads(results)}. Draws of each number of labels: up to "
         f"{', '.join(map(str, draws))}; networks have fewer."
     )
-    return f"{caption}\n\n{write_markdown(make_table(results))}"
+    return {"label-efficiency": f"{caption}\n\n{write_markdown(make_table(results))}"}
 
 
 def plot(results: pd.DataFrame) -> None:
@@ -260,7 +262,7 @@ def plot(results: pd.DataFrame) -> None:
     print(f"{PICTURE} written")
 
 
-def main() -> None:
+def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = runs_parser(__doc__, "label_efficiency", MODELS, list(MODELS))
     parser.add_argument("--data-sets", nargs="+", choices=UNITS, default=list(UNITS))
     parser.add_argument(
@@ -271,7 +273,11 @@ def main() -> None:
         help="numbers of labels; 0 stands for all (default: %(default)s)",
     )
     parser.add_argument("--plot", action="store_true", help="draw the figure")
-    run_benchmark(read_results, measure_what_is_missing, write_tables, parse_options(parser))
+    return parse_options(parser, arguments)
+
+
+def main() -> None:
+    run_benchmark(measure, tables, read_options())
 
 
 if __name__ == "__main__":

@@ -22,15 +22,14 @@ import numpy as np
 import pandas as pd
 import torch
 from _common import ROOT, argument_parser, read_data_set
-from _results import RESULTS, append_rows, read_table
-from _runs import put_between_markers, write_markdown
+from _pretrained_errors import latest_errors, measure_errors
 from skorch.callbacks import Callback
 
-from crabsk import CrabNetRegressor, PretrainedTransformer, load_model
+from crabsk import CrabNetRegressor, load_model
 from crabsk.composition import ELEMENTS, parse_formulas, reduced_formula
 from crabsk.datasets import load_formation_enthalpy
 from crabsk.neural_network import write_estimator
-from crabsk.pretrained import LATEST, Knowledge, properties
+from crabsk.pretrained import LATEST, Knowledge
 
 # What pretrained networks are scored on; the formation enthalpies that ship with crabsk, too.
 EVALUATED = (
@@ -50,8 +49,6 @@ EVALUATED = (
 SHIPPED = ROOT / "crabsk" / "pretrained" / "data"
 FOR_BENCHMARKS = ROOT / "benchmarks" / "weights"
 BUILD = ROOT / "build" / "pretrained"
-ERRORS = "pretrained_errors"
-"""Of the results: what the benchmark weights have on compositions that they do not know."""
 
 CC_BY = "CC-BY-4.0"
 MP = "Materials Project (Jain et al. 2013)"
@@ -275,55 +272,6 @@ def train(table: pd.DataFrame, options: argparse.Namespace) -> CrabNetRegressor:
     return model.set_params(checkpoint=None, callbacks=None)
 
 
-# ----------------------------------------------------------------------------------------- errors
-
-
-def measure_errors(path: Path, left_out: pd.DataFrame, table: pd.DataFrame) -> None:
-    """Note the error of each property, as the transformer predicts it, on compositions left out."""
-    predicted = PretrainedTransformer(weights=path).fit_transform(left_out.index.to_numpy(object))
-    passes = load_model(path).n_iter_
-    rows = [
-        {
-            "property": name,
-            "n_train": int(table[name].notna().sum()),
-            "n_left_out": int(left_out[name].notna().sum()),
-            "error": float(np.abs(left_out[name] - predicted[:, k]).mean()),
-            # What the median of the training values, which knows no composition, would have.
-            "error_of_the_median": float((left_out[name] - table[name].median()).abs().mean()),
-            "networks": 1,
-            "passes": passes,
-        }
-        for k, name in enumerate(table)
-        if left_out[name].notna().any()
-    ]
-    append_rows(ERRORS, rows, packages=("numpy", "torch"))
-
-
-def latest_errors() -> pd.DataFrame:
-    """Return the last row of each property."""
-    rows = read_table(RESULTS / f"{ERRORS}.csv")
-    if rows.empty:
-        return pd.DataFrame({"error": [], "error_of_the_median": [], "n_left_out": []})
-    return rows.groupby("property").last()
-
-
-def write_page(path: Path) -> None:
-    """Put the table of the properties into a document."""
-    known = latest_errors()
-    rows = []
-    for name, facts in properties().iterrows():
-        row = {"property": f"`{name}`", "what it is": facts["title"], "source": facts["source"]}
-        row["compositions"] = f"{facts['n_compositions']:,}"
-        if name in known.index:
-            its = known.loc[name]
-            row["error"] = f"{its['error']:.3g}"
-            row["of the median"] = f"{its['error_of_the_median']:.3g}"
-            row["on"] = f"{its['n_left_out']:,.0f}"
-        rows.append(row)
-    table = write_markdown(pd.DataFrame(rows).fillna(""))
-    path.write_text(put_between_markers(path, "properties", table), encoding="utf-8")
-
-
 # ------------------------------------------------------------------------------------------ files
 
 
@@ -391,9 +339,6 @@ def read_options() -> argparse.Namespace:
         help="folder (default: that of the package for pretrained-1, benchmarks/weights for "
         "benchmark-1, build/pretrained for others)",
     )
-    parser.add_argument(
-        "--markdown", type=Path, metavar="PATH", help="put a table of the properties into this file"
-    )
     options = parser.parse_args()
     if options.name is None:
         is_own = options.exclude or options.without or options.rows
@@ -431,8 +376,6 @@ def main() -> None:
         measure_errors(path, left_out[table.columns], table)
         # Now with these errors in it.
         write(model, table, elements, knowledge, path)
-    if options.markdown:
-        write_page(options.markdown)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ row for each property that it is scored on. A benchmark that is interrupted goes
 
 import argparse
 import math
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -34,6 +35,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from _common import read_data_set
+from _markdown import write_markdown, write_threads
 from _runs import (
     Model,
     fit_minutes,
@@ -48,8 +50,6 @@ from _runs import (
     seconds_per_pass,
     timed_fit,
     warm_up,
-    write_markdown,
-    write_threads,
 )
 from sklearn.metrics import mean_absolute_error
 
@@ -191,7 +191,7 @@ def steps_an_epoch(model: CrabNetRegressor, n_rows: int) -> int:
     return math.ceil(n_rows / model._batch_size(n_rows))
 
 
-def measure(run: Run, table: Table, *, trial: bool) -> list[dict]:
+def measure_run(run: Run, table: Table, *, trial: bool) -> list[dict]:
     labels = training_labels(table, run)
     rows = labelled_rows(labels, run.targets)
     n_joint = len(labelled_rows(labels, SMALL))
@@ -249,7 +249,8 @@ def read_results(options: argparse.Namespace) -> pd.DataFrame:
     return of_today(read_runs(options), model_today, options)
 
 
-def measure_what_is_missing(results: pd.DataFrame, options: argparse.Namespace) -> None:
+def measure(options: argparse.Namespace) -> None:
+    results = read_results(options)
     table = read_table(options.data, trial=options.trial)
     seconds = seconds_per_pass(results, MODELS)
 
@@ -268,7 +269,7 @@ def measure_what_is_missing(results: pd.DataFrame, options: argparse.Namespace) 
         group_by=lambda run: f"seed {run.seed}",
     )
     warm_up(make_model(MODELS[name], 0, trial=True) for name in {run.model for run in runs})
-    run_all(runs, partial(measure, table=table, trial=options.trial), describe, options)
+    run_all(runs, partial(measure_run, table=table, trial=options.trial), describe, options)
 
 
 def describe(rows: list[dict]) -> str:
@@ -325,20 +326,24 @@ def write_section(variant: str, frame: pd.DataFrame, n_estimators: int) -> str:
     return f"{caption}\n\n{write_markdown(make_table(frame))}"
 
 
-def write_tables(results: pd.DataFrame, options: argparse.Namespace) -> str:
+def tables(options: argparse.Namespace) -> dict[str, str]:
+    results = read_results(options)
+    if results.empty:
+        return {}
     n_estimators = options.n_estimators
     frame = results[results["n_estimators"] == n_estimators]
-    return "\n\n".join(
+    sections = [
         write_section(variant, frame[frame["variant"] == variant], n_estimators)
         for variant in VARIANTS
         if variant in set(frame["variant"])
-    )
+    ]
+    return {"multitask": "\n\n".join(sections)}
 
 
 # ------------------------------------------------------------------------------------------- main
 
 
-def read_options() -> argparse.Namespace:
+def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = runs_parser(
         __doc__,
         "multitask",
@@ -373,14 +378,14 @@ def read_options() -> argparse.Namespace:
         metavar="N",
         help="networks in each ensemble (default: %(default)s)",
     )
-    options = parse_options(parser)
+    options = parse_options(parser, arguments)
     if min(options.labels) < 0 or options.n_estimators < 1:
         parser.error("--labels must be 0 or more, --n-estimators 1 or more")
     return options
 
 
 def main() -> None:
-    run_benchmark(read_results, measure_what_is_missing, write_tables, read_options())
+    run_benchmark(measure, tables, read_options())
 
 
 if __name__ == "__main__":

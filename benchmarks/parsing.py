@@ -8,11 +8,14 @@ all compositions in one batch; pymatgen's objects are made one by one and droppe
 not pay for keeping them.
 """
 
+import argparse
 from collections import deque
+from collections.abc import Sequence
 
 import pymatgen.core.composition
-from _common import Work, argument_parser, compare_rates, print_rates, read_data_set
-from _results import append_rows
+from _common import Work, argument_parser, compare_rates, rates_table, read_data_set
+from _markdown import write_markdown
+from _results import RESULTS, append_rows, read_table
 from pymatgen.core import Composition
 
 from crabsk.composition import parse_formulas
@@ -29,17 +32,33 @@ def read_with_pymatgen(formulas: list[str]) -> None:
     deque(map(Composition, formulas), maxlen=0)
 
 
-def main() -> None:
-    data = argument_parser(__doc__).parse_args().data
-    formulas = read_data_set(data, DATA_SET)["formula"].unique().tolist()
+def tables(options: argparse.Namespace) -> dict[str, str]:
+    results = read_table(RESULTS / "parsing.csv")
+    return {"parsing": write_markdown(rates_table(results))} if len(results) else {}
+
+
+def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argument_parser(__doc__)
+    parser.add_argument("--table-only", action="store_true", help="measure nothing")
+    return parser.parse_args(arguments)
+
+
+def measure(options: argparse.Namespace) -> None:
+    formulas = read_data_set(options.data, DATA_SET)["formula"].unique().tolist()
     for read in (parse_formulas, read_with_pymatgen):  # imports and element tables, once
         read(formulas[:1000])
     rates = compare_rates(
         Work(parse_formulas, formulas), Work(read_with_pymatgen, formulas), REPEATS
     )
     row = {"data_set": DATA_SET, "peer": "pymatgen", **rates, "parameters": "{}"}
-    print_rates([row])
     append_rows("parsing", [row], packages=("numpy", "pymatgen"))
+
+
+def main() -> None:
+    options = read_options()
+    if not options.table_only:
+        measure(options)
+    print(*tables(options).values())
 
 
 if __name__ == "__main__":

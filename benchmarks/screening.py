@@ -10,10 +10,13 @@ import argparse
 import resource
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
+import pandas as pd
 import torch
 from _common import in_fresh_process, spread
+from _markdown import write_markdown, write_spread
 from _results import RESULTS, append_rows, read_table
 
 from crabsk import CrabNetRegressor
@@ -69,30 +72,60 @@ def peak(n: int) -> dict:
     }
 
 
-def main() -> None:
+def tables(options: argparse.Namespace) -> dict[str, str]:
+    results = read_table(RESULTS / "screening.csv")
+    rates = [
+        {
+            "candidates": f"{row['n']:,}",
+            "candidates a second": write_spread(row, "candidates_per_s", ",.0f"),
+            "predictions a second": write_spread(row, "predictions_per_s", ",.0f"),
+            "ratio": write_spread(row, "ratio", ".2f"),
+            "threads": row["threads"],
+        }
+        for row in results[results["what"] == "rate"].to_dict("records")
+    ]
+    memory = [
+        {
+            "candidates": f"{row['n']:,}",
+            "peak memory (MB)": f"{row['peak_mb']:.0f}",
+            "seconds": f"{row['seconds']:.0f}",
+            "threads": row["threads"],
+        }
+        for row in results[results["what"] == "memory"].to_dict("records")
+    ]
+    return {
+        "screening-rate": write_markdown(pd.DataFrame(rates)),
+        "screening-memory": write_markdown(pd.DataFrame(memory)),
+    }
+
+
+def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rate", type=int, default=500_000, help="candidates to time; 0: none")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--memory", type=int, nargs="*", default=[1_000_000, 10_000_000])
-    options = parser.parse_args()
+    parser.add_argument("--table-only", action="store_true", help="measure nothing")
+    return parser.parse_args(arguments)
+
+
+def measure(options: argparse.Namespace) -> None:
     sys.stdout.reconfigure(line_buffering=True)
     threads = torch.get_num_threads()
     if options.rate:
         found = in_fresh_process(rates, options.rate, options.repeats)
-        flat = {
-            f"{name}_{which}": value
-            for name, three_of in found.items()
-            if name != "seconds"
-            for which, value in three_of.items()
-        }
-        row = {"n": options.rate, "what": "rate", "threads": threads, **flat}
-        append_rows("screening", [{**row, "seconds": found["seconds"]}], packages=PACKAGES)
+        row = {"n": options.rate, "what": "rate", "threads": threads, **found}
+        append_rows("screening", [row], packages=PACKAGES)
     for n in options.memory:
         row = {"n": n, "what": "memory", "threads": threads, **in_fresh_process(peak, n)}
         print(row)
         append_rows("screening", [row], packages=PACKAGES)
-    results = read_table(RESULTS / "screening.csv")
-    print(results.iloc[:, :14].to_string(index=False))
+
+
+def main() -> None:
+    options = read_options()
+    if not options.table_only:
+        measure(options)
+    print(*tables(options).values(), sep="\n\n")
 
 
 if __name__ == "__main__":

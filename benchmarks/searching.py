@@ -14,11 +14,14 @@ import argparse
 import json
 import time
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import torch
-from _common import print_table, spread, three
-from _results import append_rows
+from _common import spread
+from _markdown import write_markdown, write_spread
+from _results import RESULTS, append_rows, of_last_commit, read_table
 from sklearn.model_selection import GridSearchCV
 from tqdm import tqdm
 
@@ -42,15 +45,34 @@ def search(n_jobs: int, threads: int, max_epochs: int) -> tuple[float, np.ndarra
     return time.perf_counter() - start, grid.cv_results_["mean_test_score"]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+def tables(options: argparse.Namespace) -> dict[str, str]:
+    results = read_table(RESULTS / "searching.csv")
+    rows = [
+        {
+            "threads of torch": row["threads"],
+            "`n_jobs=1` (s)": write_spread(row, "seconds", ".1f"),
+            "`n_jobs=2` (s)": write_spread(row, "seconds_of_two_processes", ".1f"),
+            "ratio": write_spread(row, "ratio", ".2f"),
+            "asked for": f"at most {LIMITS[row['threads']]}",
+            "scores differ by": f"{row['largest_difference_of_scores']:.0e}",
+        }
+        for row in of_last_commit(results, ["threads"]).to_dict("records")
+    ]
+    return {"searching": write_markdown(pd.DataFrame(rows))} if rows else {}
+
+
+def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--max-epochs", type=int, default=6)
-    options = parser.parse_args()
+    parser.add_argument("--table-only", action="store_true", help="measure nothing")
+    return parser.parse_args(arguments)
+
+
+def measure(options: argparse.Namespace) -> None:
     # Noted by the fits, of no account here: equal formulas with different targets.
     warnings.simplefilter("ignore")
     search(2, 1, 1)
-    rows = []
     for threads in LIMITS:
         seconds: dict[int, list[float]] = {1: [], 2: []}
         difference = 0.0
@@ -60,32 +82,24 @@ def main() -> None:
                 elapsed, scores[n_jobs] = search(n_jobs, threads, options.max_epochs)
                 times.append(elapsed)
             difference = max(difference, float(abs(scores[1] - scores[2]).max()))
-        rows.append(
-            {
-                "repeats": options.repeats,
-                "epochs": options.max_epochs,
-                "seconds": spread(seconds[1]),
-                "seconds_of_two_processes": spread(seconds[2]),
-                "ratio": spread([b / a for a, b in zip(seconds[1], seconds[2], strict=True)]),
-                "largest_difference_of_scores": difference,
-                "threads": threads,
-                "parameters": json.dumps(SETTINGS),
-            }
-        )
-    print_table(
-        [
-            {
-                "threads of torch": str(row["threads"]),
-                "n_jobs=1 (s)": three(row["seconds"], ".1f"),
-                "n_jobs=2 (s)": three(row["seconds_of_two_processes"], ".1f"),
-                "ratio": three(row["ratio"], ".2f"),
-                "at most": str(LIMITS[row["threads"]]),
-                "scores differ by": f"{row['largest_difference_of_scores']:.0e}",
-            }
-            for row in rows
-        ]
-    )
-    append_rows("searching", rows, packages=("numpy", "scikit-learn", "joblib", "torch"))
+        row = {
+            "repeats": options.repeats,
+            "epochs": options.max_epochs,
+            "seconds": spread(seconds[1]),
+            "seconds_of_two_processes": spread(seconds[2]),
+            "ratio": spread([b / a for a, b in zip(seconds[1], seconds[2], strict=True)]),
+            "largest_difference_of_scores": difference,
+            "threads": threads,
+            "parameters": json.dumps(SETTINGS),
+        }
+        append_rows("searching", [row], packages=("numpy", "scikit-learn", "joblib", "torch"))
+
+
+def main() -> None:
+    options = read_options()
+    if not options.table_only:
+        measure(options)
+    print(*tables(options).values())
 
 
 if __name__ == "__main__":

@@ -12,12 +12,14 @@ A run is one data set, model, fold and seed. A benchmark that is interrupted goe
 
 import argparse
 import time
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from _common import BENCHMARK_WEIGHTS
+from _markdown import write_folds, write_markdown, write_threads, write_time
 from _runs import (
     FoldRun,
     Model,
@@ -29,10 +31,6 @@ from _runs import (
     run_benchmark,
     run_folds,
     runs_parser,
-    write_folds,
-    write_markdown,
-    write_threads,
-    write_time,
 )
 from sklearn.ensemble import (
     ExtraTreesRegressor,
@@ -103,7 +101,7 @@ def score(model: Any, X: np.ndarray, y: np.ndarray) -> dict:
     }
 
 
-def measure_what_is_missing(results: pd.DataFrame, options: argparse.Namespace) -> None:
+def measure(options: argparse.Namespace) -> None:
     load = lru_cache(lambda suite, name: load_table(name, options))
     wanted = [
         FoldRun("tables", name, model, fold, seed)
@@ -115,7 +113,7 @@ def measure_what_is_missing(results: pd.DataFrame, options: argparse.Namespace) 
     run_folds(
         plan_folds(
             wanted,
-            results,
+            read_fold_results(MODELS, options),
             MODELS,
             lambda suite, name: len(load(suite, name).y) * (N_FOLDS - 1) // N_FOLDS,
             options,
@@ -158,28 +156,28 @@ def make_table(results: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns=fits)
 
 
-def write_section(results: pd.DataFrame, options: argparse.Namespace) -> str:
+def tables(options: argparse.Namespace) -> dict[str, str]:
+    results = read_fold_results(MODELS, options)
     caption = (
         "Folds by composition. MAE: mean over folds (folds measured, if not all; lowest–highest "
         "fold); then the difference to the better of the forests on the same folds. The mean wall "
         f"time of a fit, table by table; threads: {write_threads(results)}; seeds: "
         f"{', '.join(map(str, sorted(results['seed'].unique())))}."
     )
-    return f"{caption}\n\n{write_markdown(make_table(results))}"
+    return {"tables": f"{caption}\n\n{write_markdown(make_table(results))}"}
 
 
-def main() -> None:
+def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = runs_parser(
         __doc__, "tables", MODELS, ["fast", "default", *(name for name in MODELS if "_" in name)]
     )
     parser.add_argument("--data-sets", nargs="+", choices=UNITS, default=list(UNITS))
     parser.add_argument("--folds", type=int, nargs="+", choices=range(N_FOLDS), default=range(5))
-    run_benchmark(
-        partial(read_fold_results, MODELS),
-        measure_what_is_missing,
-        write_section,
-        parse_options(parser),
-    )
+    return parse_options(parser, arguments)
+
+
+def main() -> None:
+    run_benchmark(measure, tables, read_options())
 
 
 if __name__ == "__main__":

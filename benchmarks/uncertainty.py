@@ -14,13 +14,17 @@ also the negative log likelihood, the miscalibration area, the rank correlation 
 the MAE that is left when the 20 % of rows with the largest are taken out.
 """
 
+import argparse
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import torch
 from _common import BENCHMARK_WEIGHTS, Rows, argument_parser, print_table, read_rows
+from _markdown import write_markdown
 from _results import RESULTS, append_rows, described, read_table
 from mapie.conformity_scores import StdConformityScore
 from mapie.regression import SplitConformalRegressor
@@ -111,23 +115,37 @@ def measure(train: Rows, test: Rows, seed: int, settings: dict, *, pretrained: b
     return rows
 
 
-def print_scores() -> None:
-    """Print the mean of each score over the runs, and its range."""
-    results = read_table(RESULTS / "uncertainty.csv")
-    if results.empty:
-        print("nothing is measured yet")
-        return
-    table = []
+def write_runs(values: pd.Series, form: str) -> str:
+    """Write the mean of some runs, and the lowest and highest if there are several."""
+    if values.isna().all():
+        return ""
+    low, high = f"{values.min():{form}}", f"{values.max():{form}}"
+    return f"{values.mean():{form}}" + (f" ({low}–{high})" if low != high else "")
+
+
+def make_table(results: pd.DataFrame) -> pd.DataFrame:
+    rows = []
     for (data_set, way), runs in results.groupby(["data_set", "way"], sort=False):
-        cells = {
-            name: f"{runs[name].mean():.3g} ({runs[name].min():.3g} - {runs[name].max():.3g})"
-            for name in ("mae", "coverage", "width", "nll", "factor")
-        }
-        table.append({"data set": data_set, "way": way, "runs": str(len(runs)), **cells})
-    print_table(table)
+        rows.append(
+            {
+                "data set": f"`{data_set}`",
+                "way": way,
+                "runs": str(len(runs)),
+                "MAE": write_runs(runs["mae"], ".3g"),
+                "inside the 90 % interval": write_runs(runs["coverage"], ".2f"),
+                "mean width": write_runs(runs["width"], ".3g"),
+                "NLL (nats)": write_runs(runs["nll"], ".2g"),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
-def main() -> None:
+def tables(options: argparse.Namespace) -> dict[str, str]:
+    results = read_table(RESULTS / "uncertainty.csv")
+    return {"uncertainty": write_markdown(make_table(results))}
+
+
+def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argument_parser(__doc__)
     parser.add_argument("--data-sets", nargs="+", default=["steels", "jdft2d", "expt_gap"])
     parser.add_argument("--folds", type=int, nargs="+", default=[0], choices=range(5))
@@ -139,7 +157,11 @@ def main() -> None:
     )
     parser.add_argument("--trial", action="store_true", help="does it run? One epoch, no result")
     parser.add_argument("--table-only", action="store_true", help="print what was measured")
-    options = parser.parse_args()
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    options = read_options()
     sys.stdout.reconfigure(line_buffering=True)
     warnings.simplefilter("ignore", ConflictingTargetsWarning)
     for name in [] if options.table_only else options.data_sets:
@@ -165,7 +187,7 @@ def main() -> None:
                 if not options.trial:
                     append_rows("uncertainty", rows, packages=PACKAGES)
     if not options.trial:
-        print_scores()
+        print(*tables(options).values())
 
 
 if __name__ == "__main__":

@@ -10,11 +10,12 @@ import argparse
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import torch
-from _common import print_table
+from _markdown import write_markdown
 from _results import RESULTS, append_rows, described, read_table
 from scipy.stats import norm
 from sklearn.model_selection import GroupKFold, KFold
@@ -26,6 +27,7 @@ from crabsk.metrics import coverage
 
 ELEMENTS = ("F", "Ti", "Li", "S", "Eu", "H")
 FOLDS = {"random": KFold, "systems": GroupKFold}
+WHAT = {"random": "a fifth at random", "systems": "a fifth of the systems"}
 LEVEL = 0.9
 PACKAGES = ("numpy", "scikit-learn", "skorch", "torch")
 
@@ -57,28 +59,35 @@ def measure(X: np.ndarray, y: np.ndarray, test: np.ndarray, preset: str, seed: i
     }
 
 
-def print_scores() -> None:
-    """Print for each kind of test rows the mean of the runs, by commit."""
+def make_table(results: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each kind of test rows: before and after, mean of the runs of a commit."""
+    rows = []
+    for (preset, left_out), its in results.groupby(["preset", "left_out"], sort=False):
+        commits = list(dict.fromkeys(its["commit"]))
+        before = its[its["commit"] == commits[0]] if len(commits) > 1 else None
+        now = its[its["commit"] == commits[-1]]
+        row = {
+            "networks": f"“{preset}”",
+            "left out": WHAT.get(left_out, left_out),
+            "compounds": f"{now['n_test'].mean():.0f}",
+            "MAE": f"{now['mae'].mean():.2g}",
+        }
+        for name, title, form in (
+            ("coverage", "inside the 90 % interval", ".2f"),
+            ("width", "mean width", ".2f"),
+        ):
+            row[f"{title}, before"] = "" if before is None else f"{before[name].mean():{form}}"
+            row[f"{title}, now"] = f"{now[name].mean():{form}}"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def tables(options: argparse.Namespace) -> dict[str, str]:
     results = read_table(RESULTS / "unseen_elements.csv")
-    if results.empty:
-        print("nothing is measured yet")
-        return
-    by = ["preset", "left_out", "commit"]
-    means = results.groupby(by, sort=False)[["mae", "coverage", "width", "n_test"]].mean()
-    runs = results.groupby(by, sort=False).size()
-    print_table(
-        [
-            {
-                **dict(zip(by, map(str, key), strict=True)),
-                "runs": str(runs[key]),
-                **{name: f"{value:.3g}" for name, value in row.items()},
-            }
-            for key, row in means.iterrows()
-        ]
-    )
+    return {"unseen-elements": write_markdown(make_table(results))}
 
 
-def main() -> None:
+def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--presets", nargs="+", default=["default"])
     parser.add_argument("--left-out", nargs="+", default=[*ELEMENTS, *FOLDS])
@@ -86,7 +95,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--again", action="store_true", help="also what another commit measured")
     parser.add_argument("--table-only", action="store_true", help="print what was measured")
-    options = parser.parse_args()
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    options = read_options()
     sys.stdout.reconfigure(line_buffering=True)
     # Of commits that have it.
     warnings.filterwarnings("ignore", message=r"[\s\S]*no training composition held")
@@ -112,7 +125,7 @@ def main() -> None:
         scores = measure(X, y, test, run["preset"], run["seed"])
         print(run, {name: round(scores[name], 3) for name in ("mae", "coverage", "width")})
         append_rows("unseen_elements", [{**run, **scores}], packages=PACKAGES)
-    print_scores()
+    print(*tables(options).values())
 
 
 if __name__ == "__main__":

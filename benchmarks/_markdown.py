@@ -1,0 +1,73 @@
+"""How the tables of documents are written."""
+
+import re
+from collections.abc import Mapping
+
+import pandas as pd
+
+
+def write_markdown(table: pd.DataFrame) -> str:
+    rows = [list(table.columns), *table.astype(str).to_numpy().tolist()]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rows.insert(1, ["-" * width for width in widths])
+    return "\n".join(f"| {' | '.join(map(str.ljust, row, widths))} |" for row in rows)
+
+
+# ------------------------------------------------------------------------------------------ cells
+
+
+def write_time(seconds: float) -> str:
+    if seconds >= 600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+
+
+def write_folds(results: pd.DataFrame, score: str, n_folds: int) -> str:
+    """Write the mean of a score (folds measured if not all; lowest to highest fold)."""
+    folds = results.groupby("fold")[score].mean()
+    notes = []
+    if len(folds) < n_folds:
+        notes.append(f"{len(folds)}/{n_folds}")
+    if len(folds) > 1:
+        notes.append(f"{folds.min():.4g}–{folds.max():.4g}")
+    return f"{folds.mean():.4g}" + (f" ({'; '.join(notes)})" if notes else "")
+
+
+def write_threads(results: pd.DataFrame) -> str:
+    return " or ".join(map(str, sorted(results["threads"].astype(int).unique())))
+
+
+def write_spread(row: Mapping, name: str, form: str) -> str:
+    """Write a figure that was taken several times: median (lowest–highest)."""
+    median, low, high = (row[f"{name}{end}"] for end in ("", "_min", "_max"))
+    return f"{median:{form}} ({low:{form}}–{high:{form}})"
+
+
+def write_commits(results: pd.DataFrame) -> str:
+    """Name the commits that a table was measured at, in the order of its rows."""
+    return ", ".join(f"`{commit}`" for commit in results["commit"].dropna().unique())
+
+
+def percent(ratio: float) -> str:
+    return f"{100 * (ratio - 1):+.0f} %"
+
+
+# ---------------------------------------------------------------------------------------- documents
+
+
+MARKED = re.compile(r"(<!-- (\S+) table: begin -->\n)(.*?)(<!-- \2 table: end -->)", re.DOTALL)
+
+
+def marked_tables(text: str) -> list[str]:
+    """Return the names of the tables that a document has a place for."""
+    return [found[2] for found in MARKED.finditer(text)]
+
+
+def put_between_markers(text: str, tables: Mapping[str, str]) -> str:
+    """Return a document with each table in its place; places of other tables stay as they are."""
+    return MARKED.sub(
+        lambda found: (
+            f"{found[1]}\n{tables[found[2]]}\n\n{found[4]}" if found[2] in tables else found[0]
+        ),
+        text,
+    )
