@@ -23,6 +23,7 @@ import front
 import gpu
 import headline
 import label_efficiency
+import leaks
 import multitask
 import parsing
 import prediction_speed
@@ -41,7 +42,7 @@ BENCHMARKS = (
     *(accuracy, classification, tables, automl, label_efficiency, multitask, headline),
     *(uncertainty, unseen_elements, domain, closed_loop, screening, front),
     *(against_roost, against_crabnet, time_to_published, training_speed, prediction_speed),
-    *(scaling, searching, parsing, featurisation, gpu),
+    *(scaling, searching, parsing, featurisation, gpu, leaks),
 )
 
 

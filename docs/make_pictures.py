@@ -20,6 +20,7 @@ from crabsk.datasets import load_formation_enthalpy
 from crabsk.inspection import (
     AttentionDisplay,
     AttentionRecorder,
+    CompositionResponseDisplay,
     ElementContributionDisplay,
     EmbeddingDisplay,
     TrainingHistoryDisplay,
@@ -54,7 +55,7 @@ def fit() -> tuple[CrabNetRegressor, np.ndarray, np.ndarray]:
 def save(name: str) -> None:
     """Write the figure in hand."""
     path = IMAGES / f"{name}.png"
-    plt.savefig(path, dpi=120)
+    plt.savefig(path, dpi=200)
     plt.close()
     # Nothing is transparent: three channels take less space than four.
     Image.open(path).convert("RGB").save(path, optimize=True)
@@ -82,10 +83,17 @@ def draw(model: CrabNetRegressor, X: np.ndarray, y: np.ndarray) -> None:
     oxides.ax_.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
     save("contributions_ti_o")
 
-    _, axes = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
-    uncertainty = UncertaintyDisplay.from_estimator(model, X, y, unit=UNIT, ax=axes[0])
-    uncertainty.plot(axes[1], kind="error", unit=UNIT)
-    uncertainty.plot(axes[2], kind="confidence", unit=UNIT)
+    _, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
+    for element in ("Ti", "Si", "Fe"):
+        CompositionResponseDisplay.from_estimator(
+            model, "NiAl", element, replacing="Al", unit=UNIT, ax=ax
+        )
+    save("composition_response")
+
+    _, axes = plt.subplots(2, 2, figsize=(9, 8), layout="constrained")
+    uncertainty = UncertaintyDisplay.from_estimator(model, X, y, unit=UNIT, ax=axes[0, 0])
+    for ax, kind in zip(axes.flat[1:], ("error", "confidence", "parity"), strict=True):
+        uncertainty.plot(ax, kind=kind, unit=UNIT)
     save("uncertainty")
 
     TrainingHistoryDisplay.from_estimator(model)
@@ -159,10 +167,14 @@ def draw_closed_loop() -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=["closed_loop"], help="draw this picture alone")
+    parts = {
+        "networks": lambda: draw(*fit()),
+        "leaderboard": draw_leaderboard,
+        "closed_loop": draw_closed_loop,
+    }
+    parser.add_argument("--only", choices=parts, help="draw this part alone")
     only = parser.parse_args().only
     IMAGES.mkdir(exist_ok=True)
-    if not only:
-        draw(*fit())
-        draw_leaderboard()
-    draw_closed_loop()
+    for name, draw_part in parts.items():
+        if only in (None, name):
+            draw_part()

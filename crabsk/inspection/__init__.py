@@ -12,6 +12,7 @@ from ._plot import COLORS as COLORS
 from ._plot import GREY as GREY
 from ._plot import (
     AttentionDisplay,
+    CompositionResponseDisplay,
     ElementContributionDisplay,
     EmbeddingDisplay,
     TrainingHistoryDisplay,
@@ -20,10 +21,12 @@ from ._plot import (
 )
 from ._plot import panels as panels
 from ._recorder import AttentionRecorder
+from ._response import composition_response
 
 __all__ = [
     "AttentionDisplay",
     "AttentionRecorder",
+    "CompositionResponseDisplay",
     "ElementContributionDisplay",
     "EmbeddingDisplay",
     "FormulaAttention",
@@ -32,5 +35,6 @@ __all__ = [
     "attention_importance",
     "attention_weights",
     "binary_compositions",
+    "composition_response",
     "element_contributions",
 ]

@@ -179,7 +179,7 @@ class AttentionRecorder(Callback):
 
         frames = self._frames(formula)
         display = frames[0]
-        width, height = display._size(layer)
+        width, height = display._size(*display._shown(layer).shape[:3])
         figure = plt.figure(figsize=(width + _CURVES, max(height, _LOWEST)), layout="constrained")
         parts: Any = figure.subfigures(1, 2, width_ratios=(width, _CURVES))
         left, right = parts

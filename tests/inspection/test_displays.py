@@ -8,6 +8,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from matplotlib.colors import to_hex
 from sklearn.gaussian_process import GaussianProcessRegressor
 from tiny import tiny, tiny_crabnet
@@ -72,6 +74,20 @@ class TestAttention:
         _, ax = plt.subplots(figsize=(1, 1))
         assert AttentionDisplay.from_estimator(model, "LiNaKO2", ax=ax).text_ is None
 
+    def test_of_many_elements_the_pattern_is_seen(self, model):
+        assert AttentionDisplay.from_estimator(model, "LiNaKRbCsO").text_ is not None
+        assert AttentionDisplay.from_estimator(model, "LiNaKRbCsMgO").text_ is None
+
+    def test_mean_of_the_heads(self, model):
+        display = AttentionDisplay.from_estimator(model, "LiNaKO2", average_heads=True)
+        assert display.axes_.shape == display.im_.shape == (2, 1)
+        for layer, image in enumerate(display.im_[:, 0]):
+            np.testing.assert_allclose(image.get_array(), display.weights[layer].mean(axis=0))
+            # Weights that an element gives add up to 1, their mean does, too.
+            np.testing.assert_allclose(image.get_array().sum(axis=1), 1, rtol=1e-5)
+        assert display.text_.shape == (2, 1, 4, 4)
+        assert display.axes_[0, 0].get_title() == "mean of the heads"
+
     def test_into_axes(self, model):
         figure, axes = plt.subplots(2, 4)
         display = AttentionDisplay.from_estimator(model, "NaCl", ax=axes[0, 0], layer=-1)
@@ -108,31 +124,45 @@ class TestPeriodicTable:
         assert len({place[:2] for place in PLACES}) == 118
         assert all(place.column < N_COLUMNS and place.row < N_ROWS for place in PLACES)
 
-    def test_colours_are_mean_contributions(self, model, learnt):
+    def test_colours_are_contributions_above_the_mean(self, model, learnt):
         X = learnt[0]
         display = ElementContributionDisplay.from_estimator(model, X, unit="eV")
         means = element_contributions(model, X).groupby("element")["contribution"].mean()
+        assert display.mean_ == pytest.approx(model.predict(X).mean(), rel=1e-5)
         (patches,) = display.patches_
-        assert np.array_equal(patches.get_array(), means)
-        assert display.colorbar_[0].ax.get_ylabel() == "mean contribution (eV)"
-        texts = {text.get_text(): text for text in display.ax_.texts}
-        assert texts.keys() == set(ELEMENTS)
-        assert all(texts[symbol].get_color() != "0.7" for symbol in means.index)
-        assert sum(text.get_color() == "0.7" for text in texts.values()) == 118 - len(means)
-
-    def test_zero_is_in_the_middle_where_signs_differ(self, model, learnt):
-        contributions = element_contributions(model, learnt[0])
-        contributions["contribution"] -= contributions["contribution"].mean()
-        (patches,) = ElementContributionDisplay(contributions=contributions).plot().patches_
+        np.testing.assert_allclose(patches.get_array(), means - display.mean_)
         low, high = patches.get_clim()
         assert -low == high == abs(patches.get_array()).max()
+        assert display.colorbar_[0].ax.get_ylabel() == "contribution above the mean (eV)"
 
-    def test_one_sign_takes_the_whole_scale(self, model, learnt):
+    @given(shift=st.floats(-1e3, 1e3))
+    @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    def test_what_all_have_in_common_changes_no_colour(self, shift, model, learnt):
         contributions = element_contributions(model, learnt[0])
-        contributions["contribution"] = contributions["contribution"].abs() + 100
-        (patches,) = ElementContributionDisplay(contributions=contributions).plot().patches_
-        values = patches.get_array()
-        assert patches.get_clim() == (values.min(), values.max())
+        (before,) = ElementContributionDisplay(contributions=contributions).plot().patches_
+        contributions["contribution"] += shift
+        (after,) = ElementContributionDisplay(contributions=contributions).plot().patches_
+        np.testing.assert_allclose(after.get_array(), before.get_array(), atol=1e-9)
+        plt.close("all")
+
+    def test_numbers_are_those_of_the_rows(self, model):
+        X = ["NaCl", "KCl", "NaBr", "NaF", "CaF2"]
+        display = ElementContributionDisplay.from_estimator(model, X)
+        texts = [text.get_text() for text in display.ax_.texts]
+        numbers = {texts[k]: texts[k + 1] for k in range(len(texts) - 1) if texts[k + 1].isdigit()}
+        assert numbers == {"Na": "3", "Cl": "2", "K": "1", "Br": "1", "F": "2", "Ca": "1"}
+
+    def test_only_what_occurs_is_shown(self, model):
+        display = ElementContributionDisplay.from_estimator(model, ["FeNi", "FeCr", "NiCr"])
+        assert {text.get_text() for text in display.ax_.texts} - {"2"} == {
+            *("Cr", "Mn", "Fe", "Co", "Ni"),
+        }
+        left, right = display.ax_.get_xlim()
+        assert right - left == pytest.approx(5.2)
+
+    def test_one_element(self, model):
+        (patches,) = ElementContributionDisplay.from_estimator(model, ["Fe"]).patches_
+        assert patches.get_array().tolist() == [0]
 
     def test_uncertainty(self, model, learnt):
         display = ElementContributionDisplay.from_estimator(model, learnt[0], uncertainty=True)
@@ -178,8 +208,19 @@ class TestContributions:
         for line in display.lines_:
             # In order of atomic number, since none is pure: titanium's fraction.
             np.testing.assert_allclose(line.get_xdata(), [1 / 3, 2 / 5, 1 / 2])
-        with pytest.raises(ValueError, match="of two elements, these hold 3"):
-            ElementContributionDisplay.from_estimator(model, ["NaCl", "NaO"], kind="binary")
+        with pytest.raises(ValueError, match="hold 3 elements and lie elsewhere"):
+            ElementContributionDisplay.from_estimator(model, ["NaCl", "NaO", "ClO"], kind="binary")
+
+    def test_from_an_alloy(self, model):
+        X = binary_compositions("Fe3Ni", "FeCr", n_points=5)
+        display = ElementContributionDisplay.from_estimator(model, X, kind="binary")
+        assert display.ax_.get_xlabel().startswith("x from ")
+        *elements, mean = display.lines_
+        assert [line.get_label() for line in elements] == ["Cr", "Fe", "Ni"] or len(elements) == 3
+        np.testing.assert_allclose(mean.get_xdata(), [0, 0.25, 0.5, 0.75, 1], atol=1e-12)
+        np.testing.assert_allclose(mean.get_ydata(), model.predict(X), rtol=1e-5)
+        # No line at zero: contributions hold the mean of the labels.
+        assert len(display.ax_.lines) == 4
 
     def test_several_targets(self, learnt):
         X, y = learnt
@@ -215,7 +256,12 @@ class TestContributions:
 
     @pytest.mark.parametrize(
         ("arguments", "complaint"),
-        [(("Si", "Si"), "two elements"), (("Si", "Xx"), "two"), (("Si", "O", 1), "n_points=1")],
+        [
+            (("Si", "Si"), "must be two compositions"),
+            (("Fe2O3", "Fe4O6"), "must be two compositions"),
+            (("Si", "Xx"), "Xx"),
+            (("Si", "O", 1), "n_points=1"),
+        ],
     )
     def test_no_line(self, arguments, complaint):
         with pytest.raises(ValueError, match=complaint):
@@ -233,31 +279,96 @@ class TestUncertainty:
         display = UncertaintyDisplay.from_predictions(*predictions)
         assert np.array_equal(display.line_.get_xydata().T, coverage_curve(*predictions))
         assert display.reference_.get_xydata().tolist() == [[0, 0], [1, 1]]
+        texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+        assert texts[:2] == ["calibrated", "95 % of samples of 300"]
         assert display.ax_.get_xlim() == display.ax_.get_ylim() == (0, 1)
         assert display.ax_.get_ylabel() == "share of labels inside"
+
+    def test_a_calibrated_curve_lies_in_the_band(self):
+        rng = np.random.default_rng(1)
+        inside = []
+        for _ in range(40):
+            pred, std = rng.normal(size=100), rng.uniform(0.1, 0.5, 100)
+            display = UncertaintyDisplay.from_predictions(rng.normal(pred, std), pred, std)
+            path, curve = display.band_.get_paths()[0], display.line_.get_xydata()
+            # Steps of the counts apart.
+            inside.append(path.contains_points(curve, radius=0.02).mean())
+            plt.close("all")
+        assert np.mean(inside) == pytest.approx(0.95, abs=0.04)
+
+    def test_several_models(self, predictions):
+        true, pred, std = predictions
+        one = UncertaintyDisplay.from_predictions(true, pred, std, name="one")
+        two = UncertaintyDisplay.from_predictions(true, pred, 2 * std, name="two", ax=one.ax_)
+        assert two.reference_ is one.reference_
+        assert two.band_ is None
+        assert two.line_.get_color() != one.line_.get_color()
+        texts = [text.get_text() for text in two.ax_.get_legend().get_texts()]
+        assert [text.partition(" (")[0] for text in texts[2:]] == ["one", "two"]
+
+    def test_the_name_is_that_of_the_class(self, model, learnt):
+        assert UncertaintyDisplay.from_estimator(model, *learnt).name == "CrabNetRegressor"
 
     def test_error(self, predictions):
         display = UncertaintyDisplay.from_predictions(*predictions, kind="error", unit="eV")
         true, pred, std = predictions
-        assert np.array_equal(display.scatter_.get_offsets(), np.column_stack([std, pred - true]))
+        error = pred - true
+        shown = display.scatter_.get_offsets()
+        (right, top) = (display.ax_.get_xlim()[1], display.ax_.get_ylim()[1])
+        beyond = (std > right) | (abs(error) > top)
+        assert len(shown) == len(true)
+        np.testing.assert_allclose(shown[~beyond], np.column_stack([std, error])[~beyond])
         assert len(display.bands_) == 2
-        # What the fan promises, it holds here.
-        for band, share in zip(display.bands_, (0.95, 0.68), strict=True):
-            (path,) = band.get_paths()
-            inside = path.contains_points(display.scatter_.get_offsets())
-            assert inside.mean() == pytest.approx(share, abs=0.06)
+        texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+        for k, share, text in zip((1.96, 0.994), (95, 68), texts, strict=False):
+            held = 100 * np.mean(abs(error) <= k * std)
+            assert text == f"should hold {share} %, holds {held:.0f} %"
+            assert held == pytest.approx(share, abs=6)
         assert display.ax_.get_ylabel() == "error of the prediction (eV)"
 
-    def test_no_uncertainty(self):
-        display = UncertaintyDisplay.from_predictions([1, 2], [1, 3], [0, 0], kind="error")
-        assert display.ax_.get_xlim() == (0, 1)
+    def test_an_outlier_stands_at_the_border(self, predictions):
+        true, pred, std = predictions
+        pred = pred + np.where(np.arange(300) == 7, 1e3, 0)
+        display = UncertaintyDisplay.from_predictions(true, pred, std, kind="error")
+        top = display.ax_.get_ylim()[1]
+        assert top < 10
+        assert display.scatter_.get_offsets()[7, 1] == top
+        beyond = (abs(pred - true) > top) | (std > display.ax_.get_xlim()[1])
+        assert display.scatter_.get_label() == f"{beyond.sum()} beyond the axes"
 
     def test_confidence(self, predictions):
         display = UncertaintyDisplay.from_predictions(*predictions, kind="confidence", unit="eV")
         curve = display.line_.get_xydata().T
-        assert np.array_equal(curve, confidence_curve(*predictions))
+        whole = confidence_curve(*predictions)
+        n = curve.shape[1]
+        assert np.array_equal(curve, np.stack(whole)[:, :n])
+        # Where twenty remain, it ends.
+        assert curve[0, -1] <= 1 - 20 / 300 < whole[0][n]
         assert (display.reference_.get_ydata() <= curve[1] + 1e-12).all()
-        assert display.ax_.get_ylabel() == "MAE of the others (eV)"
+        assert display.ax_.get_ylabel() == "MAE of the remaining (eV)"
+
+    def test_confidence_of_few(self):
+        display = UncertaintyDisplay.from_predictions([1, 2], [1, 3], [1, 1], kind="confidence")
+        assert display.line_.get_xdata().tolist() == [0]
+
+    @pytest.mark.parametrize("scale", [1e-6, 1, 3700])
+    def test_parity(self, predictions, scale):
+        true, pred, std = (scale * values for values in predictions)
+        display = UncertaintyDisplay.from_predictions(true, pred, std, kind="parity", unit="eV")
+        ax = display.ax_
+        points, _, (bars,) = display.errorbar_
+        assert np.array_equal(points.get_xydata(), np.column_stack([true, pred]))
+        lengths = [segment[1, 1] - segment[0, 1] for segment in bars.get_segments()]
+        np.testing.assert_allclose(lengths, 2 * std, rtol=1e-6)
+        # Both axes have the same round ticks, and hold every point.
+        assert ax.get_xticks().tolist() == ax.get_yticks().tolist()
+        assert ax.get_xlim() == ax.get_ylim()
+        steps = np.diff(ax.get_xticks())
+        mantissa = steps[0] / 10 ** np.floor(np.log10(steps[0]) + 1e-9)
+        assert mantissa == pytest.approx(min([1, 2, 2.5, 5, 10], key=lambda m: abs(m - mantissa)))
+        assert ax.get_xlim()[0] <= min(true.min(), pred.min())
+        assert max(true.max(), pred.max()) <= ax.get_xlim()[1]
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("measured (eV)", "predicted (eV)")
 
     def test_from_estimator(self, model, learnt):
         X, y = learnt
@@ -297,7 +408,7 @@ class TestHistory:
             assert line.get_ydata().tolist() == [epoch["train_loss"] for epoch in member]
         assert display.valid_lines_ == []
         names = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-        assert names == ["training (with uncertainty)", "learning rate"]
+        assert names == ["training (error and likelihood)", "learning rate"]
 
     @pytest.mark.parametrize("cls", [CrabNetClassifier, RoostRegressor, ElemNetRegressor])
     def test_validation(self, cls, learnt):
@@ -308,7 +419,11 @@ class TestHistory:
         (line,) = display.valid_lines_
         assert line.get_ydata().tolist() == [epoch["valid_loss"] for epoch in model.history_[0]]
         assert display.train_name.startswith("training")
-        assert ("uncertainty" in display.train_name) == (cls is not CrabNetClassifier)
+        apart = "likelihood" in display.train_name
+        assert apart == (cls is not CrabNetClassifier)
+        # What is not the same quantity does not share a scale.
+        assert (display.valid_ax_ is not display.ax_) == apart
+        assert line.axes is display.valid_ax_
 
     def test_learning_rate(self, model):
         display = TrainingHistoryDisplay.from_estimator(model)
@@ -350,6 +465,14 @@ class TestEmbedding:
         assert [len(points.get_offsets()) for points in display.scatter_] == [40, 28, 36, 14]
         assert display.colorbar_ is None
         assert "% of the variance" in display.ax_.get_xlabel()
+
+    def test_labels_do_not_collide(self):
+        display = EmbeddingDisplay.from_embedding("mat2vec", elements=ELEMENTS[:94])
+        boxes = [text.get_window_extent() for text in display.text_]
+        n = len(boxes)
+        collisions = sum(boxes[i].overlaps(boxes[j]) for i in range(n) for j in range(i))
+        # In their places, more than a hundred pairs do.
+        assert collisions <= 5
 
     def test_gaps_are_left_out(self):
         display = EmbeddingDisplay.from_embedding("magpie")
@@ -446,6 +569,9 @@ CALLS = {
     "UncertaintyDisplay.plot": "UncertaintyDisplay(y_true=1, y_pred=1, y_std=1).plot()",
     "TrainingHistoryDisplay.from_estimator": "TrainingHistoryDisplay.from_estimator(None)",
     "EmbeddingDisplay.from_embedding": "EmbeddingDisplay.from_embedding()",
+    "CompositionResponseDisplay.from_estimator": (
+        "CompositionResponseDisplay.from_estimator(None, 'FeNi', 'Cr')"
+    ),
     "AttentionRecorder.animate": "AttentionRecorder(['NaCl']).animate()",
 }
 

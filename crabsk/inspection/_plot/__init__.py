@@ -5,12 +5,14 @@ from ._common import COLORS, GREY, check_matplotlib_support, panels, typeset
 from ._contributions import ElementContributionDisplay, binary_compositions
 from ._embedding import EmbeddingDisplay
 from ._history import TrainingHistoryDisplay
+from ._response import CompositionResponseDisplay
 from ._uncertainty import UncertaintyDisplay
 
 __all__ = [
     "COLORS",
     "GREY",
     "AttentionDisplay",
+    "CompositionResponseDisplay",
     "ElementContributionDisplay",
     "EmbeddingDisplay",
     "TrainingHistoryDisplay",

@@ -12,6 +12,8 @@ from ._common import cell_in_points, check_matplotlib_support, panels, readable_
 # Inches of a panel, and of its part that belongs to an element where there are many.
 _PANEL, _CELL = 1.05, 0.32
 _SMALLEST_FONT = 4.5
+# Of more elements than these, figures in the cells only hide the pattern.
+_MOST_WITH_FIGURES = 6
 
 
 class AttentionDisplay:
@@ -31,11 +33,12 @@ class AttentionDisplay:
     Attributes
     ----------
     axes_ : ndarray of Axes, shape (n_layers, n_heads)
-        One for each head that is shown, layers below each other.
+        One for each head that is shown, layers below each other. With ``average_heads=True``,
+        `n_heads` is 1 here and below.
     im_ : ndarray of AxesImage, shape (n_layers, n_heads)
         The heat maps.
     text_ : ndarray of Text, shape (n_layers, n_heads, n_elements, n_elements), or None
-        The weights in figures; None where cells are too small for them.
+        The weights in figures; None for more than six elements, or where cells are too small.
     colorbar_ : Colorbar or None
         The scale, from 0 to 1.
     figure_ : Figure
@@ -69,6 +72,7 @@ class AttentionDisplay:
         formula: Any,
         *,
         layer: int | None = None,
+        average_heads: bool = False,
         member: int = 0,
         ax: Any = None,
         cmap: str = "viridis",
@@ -85,6 +89,8 @@ class AttentionDisplay:
             of one row.
         layer : int, default=None
             Which encoder layer to show; all by default.
+        average_heads : bool, default=False
+            Whether to show the mean over the heads of a layer.
         member : int, default=0
             Which network of the ensemble.
         ax : Axes or array of Axes, default=None
@@ -113,7 +119,9 @@ class AttentionDisplay:
         found = attention_weights(estimator, X, member=member)
         if len(found) != 1:
             raise ValueError(f"formula has {len(found)} rows: the display shows one formula")
-        return cls.from_attention(found[0]).plot(ax, layer=layer, cmap=cmap, colorbar=colorbar)
+        return cls.from_attention(found[0]).plot(
+            ax, layer=layer, average_heads=average_heads, cmap=cmap, colorbar=colorbar
+        )
 
     @classmethod
     def from_attention(cls, attention: FormulaAttention) -> Self:
@@ -141,6 +149,7 @@ class AttentionDisplay:
         ax: Any = None,
         *,
         layer: int | None = None,
+        average_heads: bool = False,
         cmap: str = "viridis",
         colorbar: bool = True,
     ) -> Self:
@@ -152,6 +161,8 @@ class AttentionDisplay:
             Where to draw: axes to divide, or one for each panel. A new figure by default.
         layer : int, default=None
             Which encoder layer to show; all by default.
+        average_heads : bool, default=False
+            Whether to show the mean over the heads of a layer.
         cmap : str, default="viridis"
             Name of a colour map.
         colorbar : bool, default=True
@@ -171,11 +182,11 @@ class AttentionDisplay:
         """
         if layer is not None and layer not in range(-len(self.weights), len(self.weights)):
             raise ValueError(f"layer={layer}, but there are {len(self.weights)} layers, from 0 on")
-        weights = self._shown(layer)
+        weights = self._shown(layer, average_heads)
         n_layers, n_heads, n = weights.shape[:3]
         first = 0 if layer is None else range(len(self.weights))[layer]
         caller = f"{type(self).__name__}.plot"
-        self.axes_ = panels(ax, n_layers, n_heads, self._size(layer), caller)
+        self.axes_ = panels(ax, n_layers, n_heads, self._size(*weights.shape[:3]), caller)
         self.figure_ = self.axes_[0, 0].figure
         self.im_: Any = np.empty((n_layers, n_heads), dtype=object)
         for (row, head), axes in np.ndenumerate(self.axes_):
@@ -184,7 +195,8 @@ class AttentionDisplay:
             axes.set_yticks(range(n), self.symbols if head == 0 else [""] * n)
             axes.tick_params(length=0)
             if row == 0:
-                axes.set_title(f"head {head}", fontsize="medium")
+                title = "mean of the heads" if average_heads else f"head {head}"
+                axes.set_title(title, fontsize="medium")
             if head == 0:
                 axes.set_ylabel(f"layer {first + row}")
         self.text_ = self._write(n)
@@ -200,13 +212,13 @@ class AttentionDisplay:
             self.figure_.supylabel("attending element", fontsize="medium")
         return self
 
-    def _shown(self, layer: int | None) -> np.ndarray:
+    def _shown(self, layer: int | None, average_heads: bool = False) -> np.ndarray:
         """Return the weights of one layer, or of all, (n_layers, n_heads, n, n)."""
-        return self.weights if layer is None else self.weights[[layer]]
+        weights = self.weights if layer is None else self.weights[[layer]]
+        return weights.mean(axis=1, keepdims=True) if average_heads else weights
 
-    def _size(self, layer: int | None) -> tuple[float, float]:
+    def _size(self, n_layers: int, n_heads: int, n: int) -> tuple[float, float]:
         """Return width and height of a figure in inches."""
-        n_layers, n_heads, n = self._shown(layer).shape[:3]
         panel = max(_PANEL, n * _CELL)
         return n_heads * (panel + 0.1) + 1.6, n_layers * (panel + 0.1) + 0.9
 
@@ -224,7 +236,7 @@ class AttentionDisplay:
     def _write(self, n: int) -> np.ndarray | None:
         """Return a text for each cell, empty yet, if there is room for it."""
         size = 0.32 * cell_in_points(self.axes_[0, 0], max(n, 1), max(n, 1))
-        if size < _SMALLEST_FONT:
+        if size < _SMALLEST_FONT or n > _MOST_WITH_FIGURES:
             return None
         text = np.empty((*self.im_.shape, n, n), dtype=object)
         for row, head, i, j in np.ndindex(text.shape):

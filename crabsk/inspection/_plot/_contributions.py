@@ -1,13 +1,16 @@
 """Pictures of what elements contribute to predictions."""
 
-from typing import Any, Self
+from collections.abc import Iterable
+from itertools import cycle
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
 
-from ...composition import ATOMIC_NUMBERS, ELEMENTS, N_ELEMENTS
+from ...composition import ATOMIC_NUMBERS, ELEMENTS
 from .._contributions import element_contributions
-from .._periodic_table import N_COLUMNS, N_ROWS, PLACES
+from .._lines import atomic_fractions, mixed
+from .._periodic_table import PLACES
 from ._common import (
     COLORS,
     GREY,
@@ -17,6 +20,7 @@ from ._common import (
     one_axes,
     panels,
     readable_on,
+    typeset,
     with_unit,
 )
 
@@ -24,12 +28,13 @@ _KINDS = ("periodic_table", "histogram", "binary")
 
 
 def binary_compositions(first: str, second: str, n_points: int = 101) -> list[dict[str, float]]:
-    """Return compositions along the line from one element to another.
+    """Return compositions along the line from one composition to another.
 
     Parameters
     ----------
     first, second : str
-        Symbols of two elements.
+        Two elements, or formulas of any compositions, such as a base alloy. One atom of each is
+        mixed: a formula counts by its atomic fractions.
     n_points : int, default=101
         Number of compositions, 2 or more, at equal steps of the fraction.
 
@@ -41,19 +46,22 @@ def binary_compositions(first: str, second: str, n_points: int = 101) -> list[di
     Raises
     ------
     ValueError
-        If the symbols are no two elements, or there are fewer than 2 points.
+        If a formula cannot be read, both are one composition, or there are fewer than 2 points.
 
     Examples
     --------
     >>> from crabsk.inspection import binary_compositions
     >>> binary_compositions("Si", "O", n_points=3)
     [{'Si': 1.0, 'O': 0.0}, {'Si': 0.5, 'O': 0.5}, {'Si': 0.0, 'O': 1.0}]
+    >>> binary_compositions("Fe3Ni", "Cr", n_points=3)[1]
+    {'Fe': 0.375, 'Ni': 0.125, 'Cr': 0.5}
     """
-    if first == second or not {first, second} <= ATOMIC_NUMBERS.keys():
-        raise ValueError(f"{first!r} and {second!r} must be the symbols of two elements")
+    start, end = atomic_fractions(first), atomic_fractions(second)
+    if start == end:
+        raise ValueError(f"{first!r} and {second!r} must be two compositions")
     if n_points < 2:
         raise ValueError(f"n_points={n_points} must be 2 or more")
-    return [{first: 1 - x, second: x} for x in np.linspace(0, 1, n_points).tolist()]
+    return [mixed(start, end, x) for x in np.linspace(0, 1, n_points).tolist()]
 
 
 class ElementContributionDisplay:
@@ -83,9 +91,11 @@ class ElementContributionDisplay:
     mean_line_ : Line2D
         Mean of the histogram; only of "histogram".
     lines_ : list of Line2D
-        Contributions of the two elements, and the prediction; only of "binary".
+        Contributions of the elements, and the prediction; only of "binary".
     bands_ : list of artists
         One standard deviation around the contributions; only of "binary".
+    mean_ : float
+        The mean prediction of the samples; only of "periodic_table".
 
     See Also
     --------
@@ -101,7 +111,7 @@ class ElementContributionDisplay:
     >>> _ = model.fit(X, [-2.1, -2.3, -3.1, -3.0])
     >>> display = ElementContributionDisplay.from_estimator(model, X, unit="eV/atom")
     >>> display.colorbar_[0].ax.get_ylabel()
-    'mean contribution (eV/atom)'
+    'contribution above the mean (eV/atom)'
     >>> line = binary_compositions("Si", "O", 21)
     >>> display = ElementContributionDisplay.from_estimator(model, line, kind="binary")
     >>> display.ax_.get_xlabel()
@@ -191,10 +201,12 @@ class ElementContributionDisplay:
         ax : Axes or array of Axes, default=None
             Where to draw; a new figure by default.
         kind : {"periodic_table", "histogram", "binary"}, default="periodic_table"
-            - "periodic_table": the elements coloured by their mean contribution;
+            - "periodic_table": the elements that occur, coloured by their mean contribution minus
+              the mean prediction of the samples. The number below a symbol is that of the rows
+              that hold the element: a contribution learnt from few rows says little;
             - "histogram": all contributions of one element;
-            - "binary": contributions of two elements and the prediction against stoichiometry, for
-              samples that hold no other elements, as those of `binary_compositions`.
+            - "binary": contributions of the elements and the prediction against stoichiometry, for
+              samples on the line between two compositions, as those of `binary_compositions`.
         element : str, default=None
             The element whose histogram is drawn.
         uncertainty : bool, default=False
@@ -213,13 +225,14 @@ class ElementContributionDisplay:
             If matplotlib is not installed.
         ValueError
             If `kind` is none of the three, if the contributions do not hold `element`, or, for
-            "binary", if they are not those of two elements.
+            "binary", if the samples do not lie on a line between two compositions.
         """
         check_kind(kind, _KINDS)
         caller = f"{type(self).__name__}.plot"
         if kind == "periodic_table":
             n_tables = 1 + uncertainty
-            self.axes_ = panels(ax, n_tables, 1, (7.0, 3.6 * n_tables), caller)[:, 0]
+            width, height = _size_of_table(self.contributions["element"].unique())
+            self.axes_ = panels(ax, n_tables, 1, (width, height * n_tables), caller)[:, 0]
             self._plot_periodic_tables(unit)
         else:
             self.axes_ = np.array([one_axes(ax, caller)], dtype=object)
@@ -232,25 +245,27 @@ class ElementContributionDisplay:
         return self
 
     def _plot_periodic_tables(self, unit: str | None) -> None:
-        means = self.contributions.groupby("element")[["contribution", "std"]].mean()
-        lowest, highest = means["contribution"].min(), means["contribution"].max()
-        if lowest < 0 < highest:
-            # Blue is bound, red is not: the sign must be seen, so that zero is white.
-            widest = max(-lowest, highest)
-            style = {"cmap": "RdBu_r", "clim": (-widest, widest)}
-        else:
-            # Of one sign, as band gaps and moduli are: what differs is to be seen.
-            style = {"cmap": "viridis"}
+        by_element = self.contributions.groupby("element")
+        means, rows = by_element[["contribution", "std"]].mean(), by_element.size()
+        # Every contribution holds the mean of the training labels: only differences say something.
+        self.mean_ = float(self.contributions.groupby("row")["contribution"].mean().mean())
+        means["contribution"] -= self.mean_
+        # Blue pulls the prediction down, red up; white is the mean.
+        widest = float(means["contribution"].abs().max()) or 1.0
         scales: list[tuple[str, str, dict]] = [
-            ("contribution", "mean contribution", style),
+            (
+                "contribution",
+                "contribution above the mean",
+                {"cmap": "RdBu_r", "clim": (-widest, widest)},
+            ),
             ("std", "mean standard deviation", {"cmap": "cividis"}),
         ]
         self.patches_, self.colorbar_ = [], []
         for ax, (column, label, style) in zip(self.axes_, scales, strict=False):
-            self.patches_.append(_draw_periodic_table(ax, means[column], style))
+            self.patches_.append(_draw_periodic_table(ax, means[column], rows, style))
             self.colorbar_.append(
                 ax.figure.colorbar(
-                    self.patches_[-1], ax=ax, label=with_unit(label, unit), shrink=0.75, pad=0.02
+                    self.patches_[-1], ax=ax, label=with_unit(label, unit), shrink=0.9, pad=0.02
                 )
             )
 
@@ -271,36 +286,61 @@ class ElementContributionDisplay:
         ax.legend(frameon=False)
 
     def _plot_binary(self, ax: Any, unit: str | None) -> None:
-        table = self.contributions
-        symbols = table["element"].unique()
-        if len(symbols) != 2:
-            raise ValueError(
-                f"kind='binary' is for samples of two elements, these hold {len(symbols)}: "
-                "binary_compositions makes some"
-            )
-        first, second = symbols
+        line = _line_of(self.contributions)
         self.lines_, self.bands_ = [], []
-        for symbol, color in zip(symbols, COLORS, strict=False):
-            part = table[table["element"] == symbol]
-            x = part["fraction"] if symbol == second else 1 - part["fraction"]
-            part = part.assign(x=x).sort_values("x")
+        for symbol, color in zip(line.symbols, cycle(COLORS[:7]), strict=False):
+            part = self.contributions[self.contributions["element"] == symbol]
+            part = part.assign(x=line.x.loc[part["row"]].to_numpy()).sort_values("x")
             mean, std = part["contribution"], part["std"]
             self.lines_ += ax.plot(part["x"], mean, color=color, label=symbol)
             self.bands_.append(
                 ax.fill_between(part["x"], mean - std, mean + std, color=color, alpha=0.2, lw=0)
             )
-        share = table["fraction"].where(table["element"] == second, 0.0)
-        rows = table.assign(x=share).groupby("row").agg({"x": "sum", "contribution": "mean"})
-        rows = rows.sort_values("x")
+        rows = self.contributions.groupby("row")["contribution"].mean()
+        rows = rows.to_frame().assign(x=line.x).sort_values("x")
         self.lines_ += ax.plot(
             rows["x"], rows["contribution"], color="black", ls="--", label="mean: the prediction"
         )
-        ax.axhline(0, color=GREY, lw=0.8, zorder=0)
         ax.set_xlim(0, 1)
-        ax.set_xlabel(f"x in {first}$_{{1-x}}${second}$_x$")
+        ax.set_xlabel(line.label)
         ax.set_ylabel(with_unit("contribution", unit))
         # Above: the curves may be anywhere.
-        ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+        ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
+
+
+class _Line(NamedTuple):
+    """Where samples lie between two compositions.
+
+    `x` is indexed by row, `symbols` are the elements in the order of their first row.
+    """
+
+    x: pd.Series
+    symbols: list[str]
+    label: str
+
+
+def _line_of(contributions: pd.DataFrame) -> _Line:
+    """Return where each row lies on the line that all of them are on."""
+    fractions = contributions.pivot_table(
+        index="row", columns="element", values="fraction", fill_value=0.0
+    )
+    symbols = list(contributions["element"].unique())
+    if len(symbols) == 2:
+        first, second = symbols
+        return _Line(fractions[second], symbols, f"x in {first}$_{{1-x}}${second}$_x$")
+    values = fractions.to_numpy()
+    start, direction = values[0], values[-1] - values[0]
+    length = float(direction @ direction)
+    x = (values - start) @ direction / length if length else np.zeros(len(values))
+    aside = values - start - x[:, None] * direction
+    if not length or np.abs(aside).max() > 1e-6:
+        raise ValueError(
+            "kind='binary' is for samples on the line between two compositions, these hold "
+            f"{len(symbols)} elements and lie elsewhere: binary_compositions makes some"
+        )
+    names = contributions.groupby("row")["formula"].first()
+    label = f"x from {typeset(names.iloc[0])} (0) to {typeset(names.iloc[-1])} (1)"
+    return _Line(pd.Series(x, fractions.index), symbols, label)
 
 
 def _of_target(contributions: pd.DataFrame, target: Any) -> pd.DataFrame:
@@ -318,8 +358,21 @@ def _of_target(contributions: pd.DataFrame, target: Any) -> pd.DataFrame:
     return chosen.drop(columns=column)
 
 
-def _draw_periodic_table(ax: Any, values: pd.Series, style: dict) -> Any:
-    """Draw the table with the elements in `values` coloured; return their squares."""
+def _frame(numbers: list[int]) -> tuple[float, float, float, float]:
+    """Return the first and last column, and the first and last row, of some elements."""
+    places = [PLACES[z - 1] for z in numbers]
+    columns, rows = [place.column for place in places], [place.row for place in places]
+    return min(columns), max(columns), min(rows), max(rows)
+
+
+def _size_of_table(symbols: Iterable[str]) -> tuple[float, float]:
+    """Return width and height in inches of the part of the table that some elements span."""
+    left, right, top, bottom = _frame([ATOMIC_NUMBERS[symbol] for symbol in symbols])
+    return max(3.0, 0.36 * (right - left + 1) + 1.2), max(2.0, 0.36 * (bottom - top + 1) + 0.4)
+
+
+def _draw_periodic_table(ax: Any, values: pd.Series, rows: pd.Series, style: dict) -> Any:
+    """Draw what the elements in `values` span of the table; return their coloured squares."""
     from matplotlib.collections import PatchCollection
     from matplotlib.patches import Rectangle
 
@@ -330,23 +383,40 @@ def _draw_periodic_table(ax: Any, values: pd.Series, style: dict) -> Any:
         ]
 
     known = [ATOMIC_NUMBERS[symbol] for symbol in values.index]
-    others = [z for z in range(1, N_ELEMENTS + 1) if z not in known]
+    left, right, top, bottom = _frame(known)
+    shown = [
+        z
+        for z, place in enumerate(PLACES, start=1)
+        if left <= place.column <= right and top <= place.row <= bottom
+    ]
+    others = [z for z in shown if z not in known]
     ax.add_collection(PatchCollection(squares(others), facecolor="0.96", edgecolor="0.85", lw=0.5))
     patches = PatchCollection(squares(known), edgecolor=GREY, lw=0.5, **style)
     patches.set_array(values.to_numpy())
     ax.add_collection(patches)
-    size = min(11.0, 0.42 * cell_in_points(ax, N_COLUMNS, N_ROWS))
+    size = min(12.0, 0.38 * cell_in_points(ax, right - left + 1.2, bottom - top + 1.2))
     colors = dict(zip(known, patches.to_rgba(values.to_numpy()), strict=True))
-    for z, place in enumerate(PLACES, start=1):
+    for z in shown:
+        place, symbol = PLACES[z - 1], ELEMENTS[z - 1]
+        centred = {"ha": "center", "va": "center"}
+        if z not in colors:
+            ax.text(place.column, place.row, symbol, fontsize=size, color="0.7", **centred)
+            continue
+        color = readable_on(colors[z])
+        ax.text(place.column, place.row - 0.14, symbol, fontsize=size, color=color, **centred)
         ax.text(
             place.column,
-            place.row,
-            ELEMENTS[z - 1],
-            ha="center",
-            va="center",
-            fontsize=size,
-            color=readable_on(colors[z]) if z in colors else "0.7",
+            place.row + 0.28,
+            _short(int(rows[symbol])),
+            fontsize=0.6 * size,
+            color=color,
+            **centred,
         )
-    ax.set(xlim=(-0.6, N_COLUMNS - 0.4), ylim=(N_ROWS - 0.4, -0.6), aspect="equal")
+    ax.set(xlim=(left - 0.6, right + 0.6), ylim=(bottom + 0.6, top - 0.6), aspect="equal")
     ax.set_axis_off()
     return patches
+
+
+def _short(number: int) -> str:
+    """Write a number in the room of four characters."""
+    return f"{number}" if number < 10_000 else f"{number / 1000:.0f}k"

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from ...composition import ATOMIC_NUMBERS, ELEMENTS
 from ...embeddings import load_embedding
 from .._periodic_table import PLACES
-from ._common import COLORS, GREY, check_matplotlib_support, one_axes, readable_on
+from ._common import COLORS, GREY, check_matplotlib_support, one_axes
 
 _METHODS = ("pca", "tsne")
 _COLORED_BY = ("block", "group")
@@ -48,7 +48,7 @@ class EmbeddingDisplay:
     scatter_ : list of PathCollection
         The points: one collection for each name among the values, or one for all.
     text_ : list of Text
-        The labels.
+        The labels, moved so that they do not lie on each other.
     colorbar_ : Colorbar or None
         The scale, where values are numbers.
 
@@ -218,7 +218,6 @@ class EmbeddingDisplay:
         size = None if self.labels is None else _ROOM_FOR_LABELS
         self.ax_ = one_axes(ax, f"{type(self).__name__}.plot", size)
         from matplotlib import colormaps
-        from matplotlib.colors import to_rgb
 
         self.figure_ = self.ax_.figure
         self.colorbar_ = None
@@ -241,20 +240,40 @@ class EmbeddingDisplay:
             self.colorbar_ = self.figure_.colorbar(
                 self.scatter_[0], ax=self.ax_, label=self.value_name
             )
-        centred: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 6.5}
+        self.ax_.margins(0.06)
         self.text_ = [
-            self.ax_.text(x, y, label, color=readable_on(to_rgb(color)), **centred)
+            self.ax_.text(x, y, label, color=color, fontsize=7.5, ha="center", va="center")
             for (x, y), label, color in zip(
                 self.coordinates, self.labels or (), colors, strict=False
             )
         ]
         self.ax_.set(xlabel=self.axis_names[0], ylabel=self.axis_names[1], xticks=[], yticks=[])
+        if self.text_:
+            _spread_out(self.text_, self.coordinates, self.ax_)
         return self
 
     def _scatter(self, rows: np.ndarray, **style: Any) -> None:
-        """Draw some of the points; discs around labels, dots where there are none."""
-        disc = {"s": 130, "alpha": 0.9} if self.labels is not None else {"s": 10, "alpha": 0.8}
-        self.scatter_.append(self.ax_.scatter(*self.coordinates[rows].T, lw=0, **disc, **style))
+        """Draw some of the points."""
+        size = 14 if self.labels is not None else 10
+        self.scatter_.append(
+            self.ax_.scatter(*self.coordinates[rows].T, lw=0, s=size, alpha=0.8, **style)
+        )
+
+
+def _spread_out(texts: list[Any], points: np.ndarray, ax: Any) -> None:
+    """Move labels off each other and off the points, with a thin line to the point of each."""
+    from adjustText import adjust_text
+
+    ax.figure.canvas.draw()  # the layout, which decides how large texts are beside the axes
+    adjust_text(
+        texts,
+        *points.T,
+        ax=ax,
+        expand=(1.1, 1.3),
+        max_move=None,
+        arrowprops={"arrowstyle": "-", "color": GREY, "lw": 0.5},
+        iter_lim=400,
+    )
 
 
 def _numbers(elements: Sequence[str] | None, vectors: np.ndarray) -> np.ndarray:

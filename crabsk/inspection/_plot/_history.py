@@ -7,7 +7,10 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ...neural_network import BaseCompositionNetwork
-from ._common import COLORS, GREY, check_matplotlib_support, one_axes
+from ._common import COLORS, GREY, check_matplotlib_support, panels
+
+# What the training loss is called where the validation loss is the same quantity.
+_ALIKE = "training"
 
 
 class TrainingHistoryDisplay:
@@ -29,7 +32,10 @@ class TrainingHistoryDisplay:
     Attributes
     ----------
     ax_ : Axes
-        The axes of the losses.
+        The axes of the training losses.
+    valid_ax_ : Axes
+        The axes of the validation losses: the same, or a panel of their own where the training loss
+        holds a likelihood, which the validation loss does not.
     figure_ : Figure
         The figure.
     lines_ : list of Line2D
@@ -58,7 +64,7 @@ class TrainingHistoryDisplay:
         train_loss: Sequence[np.ndarray],
         valid_loss: Sequence[np.ndarray] = (),
         learning_rate: np.ndarray | None = None,
-        train_name: str = "training",
+        train_name: str = _ALIKE,
     ) -> None:
         self.train_loss = train_loss
         self.valid_loss = valid_loss
@@ -73,8 +79,9 @@ class TrainingHistoryDisplay:
         ----------
         estimator : CrabNet, Roost or ElemNet estimator
             A fitted estimator.
-        ax : Axes, default=None
-            Where to draw; a new figure by default.
+        ax : Axes or array of two Axes, default=None
+            Where to draw: axes, which are divided if there are two panels, or one for each. A new
+            figure by default.
 
         Returns
         -------
@@ -90,10 +97,10 @@ class TrainingHistoryDisplay:
 
         Notes
         -----
-        The losses are those of the standardised target, or log losses of classes. Validation
-        is by the averaged weights, and with the losses "absolute_error" and "squared_error" the
-        training loss has a likelihood added that teaches the uncertainty: the two differ by more
-        than what was not learnt.
+        The losses are those of the standardised target, or log losses of classes. Validation is by
+        the averaged weights. With the losses "absolute_error" and "squared_error" the training loss
+        has a likelihood added that teaches the uncertainty. The validation loss has not, so that it
+        is drawn in a panel of its own.
 
         The learning rate is that of the member with most epochs. Saved models whose history has no
         learning rates show none.
@@ -111,7 +118,7 @@ class TrainingHistoryDisplay:
             train_loss=_column(history, "train_loss"),
             valid_loss=_column(history, "valid_loss"),
             learning_rate=max(rates, key=len, default=None),
-            train_name="training (with uncertainty)" if beside else "training",
+            train_name="training (error and likelihood)" if beside else _ALIKE,
         ).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
@@ -119,8 +126,9 @@ class TrainingHistoryDisplay:
 
         Parameters
         ----------
-        ax : Axes, default=None
-            Where to draw; a new figure by default.
+        ax : Axes or array of two Axes, default=None
+            Where to draw: axes, which are divided if there are two panels, or one for each. A new
+            figure by default.
 
         Returns
         -------
@@ -132,12 +140,27 @@ class TrainingHistoryDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        self.ax_ = one_axes(ax, f"{type(self).__name__}.plot")
+        apart = len(self.valid_loss) > 0 and self.train_name != _ALIKE
+        axes = panels(
+            ax, 1, 1 + apart, (6.4 + 3.6 * apart, 4.4), f"{type(self).__name__}.plot"
+        ).ravel()
+        self.ax_, self.valid_ax_ = axes[0], axes[-1]
         self.figure_ = self.ax_.figure
-        self.lines_ = self._plot_losses(self.train_loss, self.train_name, COLORS[0], "-")
-        self.valid_lines_ = self._plot_losses(self.valid_loss, "validation", COLORS[1], "--")
-        self.ax_.set(xlabel="epoch", ylabel="loss", xlim=(0, max(map(len, self.train_loss))))
-        handles = [*self.lines_[:1], *self.valid_lines_[:1]]
+        self.lines_ = _plot_losses(self.ax_, self.train_loss, self.train_name, COLORS[0], "-")
+        self.valid_lines_ = _plot_losses(
+            self.valid_ax_, self.valid_loss, "validation", COLORS[1], "--"
+        )
+        for one in axes:
+            one.set(xlabel="epoch", ylabel="loss", xlim=(0, max(map(len, self.train_loss))))
+        handles = [*self.lines_[:1], *([] if apart else self.valid_lines_[:1])]
+        if apart:
+            self.valid_ax_.set_ylabel("error (loss without likelihood)")
+            self.valid_ax_.legend(
+                handles=self.valid_lines_[:1],
+                frameon=False,
+                loc="lower center",
+                bbox_to_anchor=(0.5, 1.0),
+            )
         self.learning_rate_ax_ = self.learning_rate_line_ = None
         if self.learning_rate is not None:
             self.learning_rate_ax_ = self.ax_.twinx()
@@ -156,17 +179,16 @@ class TrainingHistoryDisplay:
         )
         return self
 
-    def _plot_losses(
-        self, losses: Sequence[np.ndarray], name: str, color: str, style: str
-    ) -> list[Any]:
-        """Draw a line for each member; those of many are thin."""
-        width = 1.5 if len(losses) < 3 else 0.8
-        return [
-            self.ax_.plot(
-                np.arange(1, len(loss) + 1), loss, color=color, ls=style, lw=width, label=name
-            )[0]
-            for loss in losses
-        ]
+
+def _plot_losses(
+    ax: Any, losses: Sequence[np.ndarray], name: str, color: str, style: str
+) -> list[Any]:
+    """Draw a line for each member; those of many are thin."""
+    width = 1.5 if len(losses) < 3 else 0.8
+    return [
+        ax.plot(np.arange(1, len(loss) + 1), loss, color=color, ls=style, lw=width, label=name)[0]
+        for loss in losses
+    ]
 
 
 def _column(history: list[list[dict[str, float]]], key: str) -> list[np.ndarray]:

@@ -3,14 +3,21 @@
 from typing import Any, Self
 
 import numpy as np
+from scipy.stats import binom
 from sklearn.utils import check_array, check_consistent_length
 
 from ...metrics import confidence_curve, coverage_curve, miscalibration_area
 from ._common import COLORS, GREY, check_kind, check_matplotlib_support, one_axes, with_unit
 
-_KINDS = ("coverage", "error", "confidence")
+_KINDS = ("coverage", "error", "confidence", "parity")
 # Half widths, in standard deviations, of the central intervals of 95 % and 68 %; opacities.
-_FAN = ((1.96, 0.2, "should hold 95 %"), (0.994, 0.35, "should hold 68 %"))
+_FAN = ((1.96, 0.2, 95), (0.994, 0.35, 68))
+# A mean over fewer predictions than these is noise.
+_FEWEST_KEPT = 20
+# The share of points that the axes of "error" hold; the others stand at the border.
+_SHARE_SHOWN = 0.99
+# Marks of what is drawn once in axes that several models share, and of each model's curve.
+_REFERENCE, _CURVE = "crabsk reference", "crabsk curve"
 
 
 class UncertaintyDisplay:
@@ -26,6 +33,8 @@ class UncertaintyDisplay:
         Predictions.
     y_std : ndarray of shape (n_samples,)
         Their standard deviations.
+    name : str, default="predicted"
+        The model, for the legend of "coverage" and "confidence".
 
     Attributes
     ----------
@@ -36,11 +45,16 @@ class UncertaintyDisplay:
     line_ : Line2D
         The curve; only of "coverage" and "confidence".
     reference_ : Line2D
-        What a perfect curve would be; only of "coverage" and "confidence".
+        What a perfect curve would be; only of "coverage", "confidence" and "parity".
+    band_ : PolyCollection or None
+        Where the curve of a calibrated model lies 95 times of 100, by chance alone; only of
+        "coverage", and None in axes that have one.
     scatter_ : PathCollection
-        The errors; only of "error".
+        The errors, those beyond the axes at the border; only of "error".
     bands_ : list of artists
         Where 95 % and 68 % of the errors should lie; only of "error".
+    errorbar_ : ErrorbarContainer
+        Predictions with one standard deviation; only of "parity".
 
     See Also
     --------
@@ -59,12 +73,29 @@ class UncertaintyDisplay:
     'probability of the interval'
     >>> display.plot(kind="error", unit="eV").ax_.get_xlabel()
     'predicted standard deviation (eV)'
+
+    Several models in one figure:
+
+    >>> display = UncertaintyDisplay.from_predictions(y_true, y_pred, y_std, name="one")
+    >>> other = UncertaintyDisplay.from_predictions(
+    ...     y_true, y_pred, 2 * y_std, name="other", ax=display.ax_
+    ... )
+    >>> len(other.ax_.get_legend().get_texts())
+    4
     """
 
-    def __init__(self, *, y_true: np.ndarray, y_pred: np.ndarray, y_std: np.ndarray) -> None:
+    def __init__(
+        self,
+        *,
+        y_true: np.ndarray,
+        y_pred: np.ndarray,
+        y_std: np.ndarray,
+        name: str = "predicted",
+    ) -> None:
         self.y_true = y_true
         self.y_pred = y_pred
         self.y_std = y_std
+        self.name = name
 
     @classmethod
     def from_estimator(
@@ -76,6 +107,7 @@ class UncertaintyDisplay:
         kind: str = "coverage",
         target: int | None = None,
         unit: str | None = None,
+        name: str | None = None,
         ax: Any = None,
     ) -> Self:
         """Show the uncertainties that a fitted regressor predicts.
@@ -89,12 +121,14 @@ class UncertaintyDisplay:
             Samples that the estimator was not fitted to.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their labels, NaN where missing.
-        kind : {"coverage", "error", "confidence"}, default="coverage"
+        kind : {"coverage", "error", "confidence", "parity"}, default="coverage"
             See `plot`.
         target : int, default=None
             Which of several targets.
         unit : str, default=None
             Unit of the target, for the labels.
+        name : str, default=None
+            The model, for the legend; the name of its class by default.
         ax : Axes, default=None
             Where to draw; a new figure by default.
 
@@ -112,7 +146,10 @@ class UncertaintyDisplay:
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         y_pred, y_std = estimator.predict(X, return_std=True)
-        return cls.from_predictions(y, y_pred, y_std, kind=kind, target=target, unit=unit, ax=ax)
+        name = type(estimator).__name__ if name is None else name
+        return cls.from_predictions(
+            y, y_pred, y_std, kind=kind, target=target, unit=unit, name=name, ax=ax
+        )
 
     @classmethod
     def from_predictions(
@@ -124,6 +161,7 @@ class UncertaintyDisplay:
         kind: str = "coverage",
         target: int | None = None,
         unit: str | None = None,
+        name: str | None = None,
         ax: Any = None,
     ) -> Self:
         """Show predicted uncertainties.
@@ -134,12 +172,14 @@ class UncertaintyDisplay:
             Labels, NaN where missing.
         y_pred, y_std : array-like of the same shape
             Predictions and their standard deviations.
-        kind : {"coverage", "error", "confidence"}, default="coverage"
+        kind : {"coverage", "error", "confidence", "parity"}, default="coverage"
             See `plot`.
         target : int, default=None
             Which of several targets.
         unit : str, default=None
             Unit of the target, for the labels.
+        name : str, default=None
+            The model, for the legend; "predicted" by default.
         ax : Axes, default=None
             Where to draw; a new figure by default.
 
@@ -164,7 +204,8 @@ class UncertaintyDisplay:
         check_consistent_length(*columns)
         labelled = ~np.isnan(columns[0])
         true, pred, std = (column[labelled] for column in columns)
-        return cls(y_true=true, y_pred=pred, y_std=std).plot(ax, kind=kind, unit=unit)
+        display = cls(y_true=true, y_pred=pred, y_std=std, name=name or "predicted")
+        return display.plot(ax, kind=kind, unit=unit)
 
     def plot(self, ax: Any = None, *, kind: str = "coverage", unit: str | None = None) -> Self:
         """Draw one picture.
@@ -172,15 +213,18 @@ class UncertaintyDisplay:
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw; a new figure by default.
-        kind : {"coverage", "error", "confidence"}, default="coverage"
+            Where to draw; a new figure by default. Several models share the axes of "coverage" and
+            of "confidence", each with its own curve.
+        kind : {"coverage", "error", "confidence", "parity"}, default="coverage"
             - "coverage": the share of labels inside central intervals, against the intervals'
-              probability. Below the diagonal, predictions are overconfident;
+              probability. Below the diagonal, predictions are overconfident. A calibrated model
+              lies in the grey band with a probability of 95 %, point by point;
             - "error": errors against standard deviations, in a fan that should hold 68 % and 95 %
-              of them;
-            - "confidence": mean absolute error of what is left when the most uncertain
-              predictions are removed, beside that of an oracle which knows the errors. A useful
-              uncertainty makes it fall.
+              of them. The legend says what it holds. Points beyond the axes stand at the border;
+            - "confidence": mean absolute error of the remaining predictions when the most uncertain
+              are removed, beside that of an oracle which knows the errors. A useful uncertainty
+              makes it fall. It ends where fewer than twenty remain;
+            - "parity": predictions with one standard deviation against labels.
         unit : str, default=None
             Unit of the target, for the labels.
 
@@ -194,7 +238,7 @@ class UncertaintyDisplay:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If `kind` is none of the three.
+            If `kind` is none of the four.
         """
         check_kind(kind, _KINDS)
         self.ax_ = one_axes(ax, f"{type(self).__name__}.plot")
@@ -206,46 +250,119 @@ class UncertaintyDisplay:
     def _plot_coverage(self, ax: Any, unit: str | None) -> None:
         predictions = self.y_true, self.y_pred, self.y_std
         expected, observed = coverage_curve(*predictions)
-        (self.reference_,) = ax.plot([0, 1], [0, 1], color=GREY, ls="--", label="calibrated")
+        self.reference_, self.band_ = _marked(ax, _REFERENCE), None
+        if self.reference_ is None:
+            (self.reference_,) = ax.plot(
+                [0, 1], [0, 1], color=GREY, ls="--", label="calibrated", gid=_REFERENCE
+            )
+            p = np.linspace(0, 1, 101)
+            low, high = binom.interval(0.95, len(self.y_true), p)
+            # Of probability 0 and 1 nothing is left to chance.
+            low, high = np.nan_to_num(low, nan=0.0), np.nan_to_num(high, nan=0.0)
+            low[-1] = high[-1] = len(self.y_true)
+            self.band_ = ax.fill_between(
+                p,
+                low / len(self.y_true),
+                high / len(self.y_true),
+                color=GREY,
+                alpha=0.25,
+                lw=0,
+                label=f"95 % of samples of {len(self.y_true)}",
+            )
         area = miscalibration_area(*predictions)
         (self.line_,) = ax.plot(
-            expected, observed, color=COLORS[0], label=f"predicted (area {area:.3f})"
+            expected,
+            observed,
+            color=_next_color(ax),
+            label=f"{self.name} (area {area:.3f})",
+            gid=_CURVE,
         )
-        ax.fill_between(expected, expected, observed, color=COLORS[0], alpha=0.15, lw=0)
         ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
         ax.set(xlabel="probability of the interval", ylabel="share of labels inside")
 
     def _plot_error(self, ax: Any, unit: str | None) -> None:
-        end = 1.05 * float(self.y_std.max()) or 1.0
-        self.bands_ = [
-            ax.fill_between(
-                [0, end],
-                [0, -k * end],
-                [0, k * end],
-                color=COLORS[5],
-                alpha=alpha,
-                lw=0,
-                label=label,
+        error = self.y_pred - self.y_true
+        end = 1.05 * float(np.quantile(self.y_std, _SHARE_SHOWN)) or 1.0
+        top = 1.05 * max(float(np.quantile(np.abs(error), _SHARE_SHOWN)), 1.96 * end)
+        self.bands_ = []
+        for k, alpha, share in _FAN:
+            held = np.mean(np.abs(error) <= k * self.y_std)
+            self.bands_.append(
+                ax.fill_between(
+                    [0, end],
+                    [0, -k * end],
+                    [0, k * end],
+                    color=COLORS[5],
+                    alpha=alpha,
+                    lw=0,
+                    label=f"should hold {share} %, holds {100 * held:.0f} %",
+                )
             )
-            for k, alpha, label in _FAN
-        ]
+        shown = np.column_stack([np.clip(self.y_std, 0, end), np.clip(error, -top, top)])
+        beyond = (self.y_std > end) | (np.abs(error) > top)
+        label = f"{beyond.sum()} beyond the axes" if beyond.any() else None
         self.scatter_ = ax.scatter(
-            self.y_std, self.y_pred - self.y_true, s=9, color=COLORS[0], alpha=0.6, lw=0
+            *shown.T, s=9, color=COLORS[0], alpha=0.6, lw=0, clip_on=False, label=label
         )
         ax.axhline(0, color=GREY, lw=0.8)
-        ax.set_xlim(0, end)
+        ax.set(xlim=(0, end), ylim=(-top, top))
         ax.set_xlabel(with_unit("predicted standard deviation", unit))
         ax.set_ylabel(with_unit("error of the prediction", unit))
 
     def _plot_confidence(self, ax: Any, unit: str | None) -> None:
         removed, error = confidence_curve(self.y_true, self.y_pred, self.y_std)
         _, best = confidence_curve(self.y_true, self.y_pred, np.abs(self.y_true - self.y_pred))
-        (self.line_,) = ax.plot(removed, error, color=COLORS[0], label="by predicted uncertainty")
-        (self.reference_,) = ax.plot(removed, best, color=GREY, ls="--", label="by error (oracle)")
+        n = len(self.y_true)
+        kept = removed <= max(0.0, 1 - _FEWEST_KEPT / n) + 1e-12
+        color = _next_color(ax)
+        by = f"{self.name}: by the standard deviation"
+        (self.line_,) = ax.plot(removed[kept], error[kept], color=color, label=by, gid=_CURVE)
+        (self.reference_,) = ax.plot(
+            removed[kept],
+            best[kept],
+            color=color,
+            ls="--",
+            lw=0.8,
+            label=f"{self.name}: by the error (oracle)",
+        )
         ax.set_xlim(0, 1)
         ax.set_ylim(bottom=0)
         ax.set_xlabel("share of predictions removed")
-        ax.set_ylabel(with_unit("MAE of the others", unit))
+        ax.set_ylabel(with_unit("MAE of the remaining", unit))
+
+    def _plot_parity(self, ax: Any, unit: str | None) -> None:
+        from matplotlib.ticker import MaxNLocator
+
+        self.errorbar_ = ax.errorbar(
+            self.y_true,
+            self.y_pred,
+            yerr=self.y_std,
+            fmt="o",
+            ms=3,
+            color=COLORS[0],
+            alpha=0.6,
+            ecolor=COLORS[5],
+            elinewidth=0.8,
+            mew=0,
+            label="prediction, one standard deviation",
+        )
+        both = np.concatenate([self.y_true, self.y_pred])
+        ticks = MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]).tick_values(both.min(), both.max())
+        ends = ticks[0], ticks[-1]
+        (self.reference_,) = ax.plot(ends, ends, color=GREY, ls="--", zorder=0, label="equal")
+        ax.set(xlim=ends, ylim=ends, xticks=ticks, yticks=ticks, aspect="equal")
+        ax.set_xlabel(with_unit("measured", unit))
+        ax.set_ylabel(with_unit("predicted", unit))
+
+
+def _marked(ax: Any, mark: str) -> Any:
+    """Return the first line of axes that has a mark."""
+    return next((line for line in ax.lines if line.get_gid() == mark), None)
+
+
+def _next_color(ax: Any) -> str:
+    """Return a colour that no curve in the axes has."""
+    return COLORS[sum(line.get_gid() == _CURVE for line in ax.lines) % len(COLORS)]
 
 
 def _one_target(values: Any, name: str, target: int | None) -> np.ndarray:
