@@ -246,10 +246,13 @@ def plot(results: pd.DataFrame) -> None:
     }
     figure, axes = plt.subplots(2, 3, figsize=(11, 6), layout="constrained")
     for axis, (name, unit) in zip(axes.flat, UNITS.items(), strict=True):
-        its = results[results["data_set"] == name]
+        its = results[(results["data_set"] == name) & results["model"].isin(shown)]
         all_labels = its["n_train"].max()
+        # Draws differ more than models do: only those count that all models have.
+        errors = its.pivot_table(index=["n_train", "seed"], columns="model", values="mae").dropna()
+        means = errors.groupby("n_train").mean()
         for model, (title, colour, line) in shown.items():
-            mean = its[its["model"] == model].groupby("n_train")["mae"].mean()
+            mean = means[model]
             axis.plot(mean.index, mean, line, color=colour, marker="o", markersize=3, label=title)
         axis.set(title=name, xscale="log", ylabel=f"test MAE ({unit})" if unit else "test MAE")
         ticks = [n for n in (25, 100, 1000) if n < all_labels] + [all_labels]

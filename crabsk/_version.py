@@ -1,3 +1,3 @@
 """The version, apart from everything else so that the build can read it without imports."""
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.2.0"

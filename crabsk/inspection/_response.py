@@ -63,6 +63,11 @@ def composition_response(
         If `base` cannot be read, `element` is none, `base` lacks `replacing`, or `max_fraction` is
         not above 0 or more than there is room for. If the estimator predicts several targets.
 
+    Warns
+    -----
+    TraceWarning, UnseenElementsWarning
+        As `predict` warns: the first steps may hold less of the element than any training row did.
+
     See Also
     --------
     CompositionResponseDisplay : A picture of it.

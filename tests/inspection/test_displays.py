@@ -136,7 +136,9 @@ class TestPeriodicTable:
         assert display.colorbar_[0].ax.get_ylabel() == "contribution above the mean (eV)"
 
     @given(shift=st.floats(-1e3, 1e3))
-    @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    )
     def test_what_all_have_in_common_changes_no_colour(self, shift, model, learnt):
         contributions = element_contributions(model, learnt[0])
         (before,) = ElementContributionDisplay(contributions=contributions).plot().patches_

@@ -47,13 +47,18 @@ class CompositionResponseDisplay:
     >>> from crabsk.inspection import CompositionResponseDisplay
     >>> X, y = ["FeNi", "FeCr", "Fe3Ni", "Fe3Cr"], [1.0, 2.0, 1.5, 2.5]
     >>> model = CrabNetRegressor(max_epochs=2, n_estimators=2, random_state=0).fit(X, y)
-    >>> display = CompositionResponseDisplay.from_estimator(model, "Fe3Ni", "Cr", unit="GPa")
+    >>> steps = {"max_fraction": 0.5, "n_points": 3}
+    >>> display = CompositionResponseDisplay.from_estimator(
+    ...     model, "Fe3Ni", "Cr", **steps, unit="GPa"
+    ... )
     >>> display.ax_.get_xlabel()
     'Cr added to Fe$_{3}$Ni (at. %)'
 
     More elements in the same axes:
 
-    >>> other = CompositionResponseDisplay.from_estimator(model, "Fe3Ni", "Ni", ax=display.ax_)
+    >>> other = CompositionResponseDisplay.from_estimator(
+    ...     model, "Fe3Ni", "Ni", **steps, ax=display.ax_
+    ... )
     >>> [text.get_text() for text in other.ax_.get_legend().get_texts()]
     ['Cr', 'Ni']
     """
@@ -159,7 +164,11 @@ class CompositionResponseDisplay:
         alone = len(self.ax_.lines) == 1
         what = self.element if alone else "element"
         base = typeset(self.base)
-        where = f"added to {base}" if self.replacing is None else f"for {self.replacing} in {base}"
+        where = (
+            f"added to {base}"
+            if self.replacing is None
+            else f"in place of {self.replacing} in {base}"
+        )
         self.ax_.set_xlabel(f"{what} {where} (at. %)")
         self.ax_.set_ylabel(with_unit("prediction", unit))
         self.ax_.set_xlim(0, max(line.get_xdata()[-1] for line in self.ax_.lines))

@@ -244,7 +244,10 @@ class UncertaintyDisplay:
         self.ax_ = one_axes(ax, f"{type(self).__name__}.plot")
         self.figure_ = self.ax_.figure
         getattr(self, f"_plot_{kind}")(self.ax_, unit)
-        self.ax_.legend(frameon=False)
+        if kind == "coverage":
+            self.ax_.legend(frameon=False, loc="lower right")
+        else:  # above: points and curves may be anywhere
+            self.ax_.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
         return self
 
     def _plot_coverage(self, ax: Any, unit: str | None) -> None:
@@ -315,15 +318,16 @@ class UncertaintyDisplay:
         n = len(self.y_true)
         kept = removed <= max(0.0, 1 - _FEWEST_KEPT / n) + 1e-12
         color = _next_color(ax)
-        by = f"{self.name}: by the standard deviation"
-        (self.line_,) = ax.plot(removed[kept], error[kept], color=color, label=by, gid=_CURVE)
+        (self.line_,) = ax.plot(
+            removed[kept], error[kept], color=color, label=self.name, gid=_CURVE
+        )
         (self.reference_,) = ax.plot(
             removed[kept],
             best[kept],
             color=color,
             ls="--",
             lw=0.8,
-            label=f"{self.name}: by the error (oracle)",
+            label=f"{self.name}, oracle",
         )
         ax.set_xlim(0, 1)
         ax.set_ylim(bottom=0)
