@@ -1,7 +1,7 @@
 """CrabNet and its relatives, the composition-only materials models, as scikit-learn estimators.
 
-Names are imported on first use (PEP 562), so that ``import crabsk`` is instant and the formula
-parser can be used without torch.
+Names are imported on first use (PEP 562). ``import crabsk`` is therefore instant, and the formula
+parser does not need torch.
 """
 
 import importlib

@@ -29,7 +29,7 @@ STATISTICS = (*DESCRIPTORS, *MATRICES)
 NOT_OF_NEGATIVES = ("geometric_mean", "harmonic_mean")
 
 # Numbers in the largest array that a block makes (512 kB): small enough for a core's cache, large
-# enough for Python's share to vanish. Measured on 100,000 formulas, from 2**13 to 2**22.
+# enough for Python's overhead to be negligible. Measured on 100,000 formulas, from 2**13 to 2**22.
 _BLOCK_SIZE = 2**16
 
 
@@ -111,14 +111,14 @@ class Block:
 def cut_into_blocks(
     compositions: Compositions, width: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield compositions of equal length above 0, few enough for the cache.
+    """Yield blocks of compositions of equal length above 0, small enough for the cache.
 
     Parameters
     ----------
     compositions : Compositions
         All compositions.
     width : int
-        Numbers that are worked out at once for a token.
+        Number of values computed at once for a token.
 
     Yields
     ------
@@ -149,22 +149,22 @@ def describe(
     n_jobs: int = 1,
     rows_of_vectors: np.ndarray | None = None,
 ) -> None:
-    """Work out the features of compositions.
+    """Compute the features of compositions.
 
     Parameters
     ----------
     compositions : Compositions
-        The compositions; of an empty one all features are 0.
+        The compositions. For an empty one all features are 0.
     vectors : list of ndarray of shape (n_vectors, n_properties)
         Element tables, row ``z - 1`` for atomic number ``z``.
     stats : list of str
         Some of `STATISTICS`.
     features : ndarray of shape (n_compositions, n_features)
-        Where they are written: for each table each descriptor of each property, then the matrices.
+        Output array: for each table each descriptor of each property, then the matrices.
     n_jobs : int, default=1
         Number of threads.
     rows_of_vectors : ndarray of shape (n_tokens,), optional
-        Which vector each token has, where that does not follow from its element.
+        The row of each token's vector, if it does not follow from the element.
     """
     if rows_of_vectors is None:
         rows_of_vectors = compositions.atomic_numbers - 1

@@ -12,13 +12,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.stats import rankdata
+from sklearn import get_config
 from sklearn.base import BaseEstimator, _fit_context
+from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import _check_feature_names_in, check_non_negative, validate_data
+from sklearn.utils.validation import (
+    _check_feature_names_in,
+    check_non_negative,
+    column_or_1d,
+    validate_data,
+)
 
 from ._text import few
 from .composition import (
+    ATOMIC_NUMBERS,
     ELEMENTS,
     Compositions,
     check_amounts,
@@ -40,8 +50,15 @@ __all__ = [
     "_check_feature_names_in",
     "_fit_context",
     "extra_feature_columns",
+    "group_numbers",
+    "has_compositions",
+    "name_of_weights",
+    "numbers_of_groups",
     "numeric_target",
+    "predicts_std",
+    "reads_compositions",
     "stream_compositions",
+    "takes_amounts",
     "validate_compositions",
     "warn_of_target_among_features",
 ]
@@ -208,6 +225,14 @@ def _check_matrix(estimator: BaseEstimator, X: Any, *, reset: bool) -> _LazyTabl
     )
 
 
+def has_compositions(X: Any) -> bool:
+    """Whether X has formulas, or columns that are named by elements."""
+    if find_formulas(X) is not None:
+        return True
+    # A single one may be anything: V is a volume, too.
+    return is_dataframe(X) and sum(name in ATOMIC_NUMBERS for name in X.columns) > 1
+
+
 def extra_feature_columns(estimator: BaseEstimator) -> list[int]:
     """Return the positions of the columns of X that are neither formulas nor amounts."""
     position, n_columns = estimator.formula_position_, estimator.n_features_in_
@@ -215,6 +240,44 @@ def extra_feature_columns(estimator: BaseEstimator) -> list[int]:
         return [j for j in range(n_columns) if j != position]
     names = getattr(estimator, "feature_names_in_", None)
     return np.flatnonzero(element_columns(names, n_columns) == 0).tolist()
+
+
+def numbers_of_groups(groups: Any) -> np.ndarray:
+    """Return the same number for samples of the same group.
+
+    Raises
+    ------
+    ValueError
+        If a group is missing.
+    """
+    groups = column_or_1d(np.asarray(groups, dtype=object), input_name="groups")
+    missing = np.flatnonzero(pd.isna(groups))
+    if len(missing):
+        raise ValueError(
+            f"groups= has missing values, the first in row {missing[0]}: give such samples a group "
+            "of their own"
+        )
+    return pd.factorize(groups)[0]
+
+
+def group_numbers(table: CompositionTable, groups: Any) -> np.ndarray:
+    """Return the same number for samples that belong together.
+
+    Equal compositions do, and equal groups, and whatever these connect.
+
+    Raises
+    ------
+    ValueError
+        If a group is missing.
+    """
+    composition = table.compositions.unique()[1]
+    if groups is None:
+        return composition
+    group = numbers_of_groups(groups)
+    n_compositions = int(composition.max()) + 1
+    n = n_compositions + int(group.max()) + 1
+    edges = coo_array((np.ones(len(group)), (composition, n_compositions + group)), shape=(n, n))
+    return connected_components(edges, directed=False)[1][composition]
 
 
 def numeric_target(y: Any, n_samples: int) -> np.ndarray | None:
@@ -312,3 +375,47 @@ def predicts_std(model: Any) -> bool:
     while hasattr(model, "steps"):
         model = model.steps[-1][1]
     return "return_std" in inspect.signature(model.predict).parameters
+
+
+def takes_amounts(estimator: Any) -> bool:
+    """Whether an estimator, or a part of it, takes numbers for amounts of elements."""
+    parts = [estimator, *estimator.get_params(deep=True).values()]
+    return any(_takes_compositions(part) for part in parts)
+
+
+def reads_compositions(estimator: Any) -> bool:
+    """Whether an estimator reads X as crabsk does; of a pipeline, whether its first step does."""
+    while hasattr(estimator, "steps"):
+        steps = (step for _, step in estimator.steps)
+        estimator = next(step for step in steps if step is not None and step != "passthrough")
+    return _takes_compositions(estimator)
+
+
+def _takes_compositions(part: Any) -> bool:
+    """Whether it is an estimator whose tags are those of crabsk's: texts, or nothing negative."""
+    if not isinstance(part, BaseEstimator):
+        return False
+    tags = get_tags(part).input_tags
+    return tags.string and tags.positive_only
+
+
+def name_of_weights(estimator: Any) -> str:
+    """Return what `fit` calls the weights of samples; a pipeline hands them to its last step.
+
+    Raises
+    ------
+    TypeError
+        If `fit` takes no weights.
+    """
+    path, last = "", estimator
+    while hasattr(last, "steps"):
+        step, last = last.steps[-1]
+        path += f"{step}__"
+    taken = inspect.signature(last.fit).parameters.values()
+    if not any(one.name == "sample_weight" or one.kind is one.VAR_KEYWORD for one in taken):
+        raise TypeError(
+            f"fit of {type(last).__name__} takes no sample_weight: leave it out, or take another "
+            "regressor"
+        )
+    # Where scikit-learn routes metadata, the pipeline knows which steps have asked for it.
+    return "sample_weight" if get_config()["enable_metadata_routing"] else f"{path}sample_weight"

@@ -1,6 +1,5 @@
 """Standard deviations that were held to the errors of samples which no network had seen."""
 
-import warnings
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -23,19 +22,25 @@ from sklearn.utils.validation import (
 
 from ._element_uncertainty import ElementUncertainty
 from ._intervals import calibration_factor
-from ._validation import HasMethods, Interval, _fit_context, predicts_std
-from .composition import (
-    Compositions,
-    compositions_from_matrix,
-    element_columns,
-    find_formulas,
-    is_dataframe,
-    parse_formulas,
+from ._validation import (
+    CompositionTable,
+    HasMethods,
+    Interval,
+    _fit_context,
+    group_numbers,
+    has_compositions,
+    name_of_weights,
+    numbers_of_groups,
+    predicts_std,
+    reads_compositions,
+    takes_amounts,
+    validate_compositions,
 )
+from .composition import FormulaError
 from .neural_network import (
-    BaseCompositionNetwork,
     CrabNetRegressor,
-    UnseenElementsWarning,
+    nested,
+    warn_of_conflicts,
     warn_of_unseen_elements,
 )
 
@@ -80,7 +85,11 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         Number of columns of X seen by `fit`; 1 for a sequence of formulas.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns of X, if the estimator has them.
+        Names of the columns of X, if X was a DataFrame whose column names are all strings.
+
+    formula_position_ : int or None
+        Position of the column of formulas; None for a matrix of element amounts. Only if X held
+        compositions.
 
     See Also
     --------
@@ -163,10 +172,12 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets. In a 2-D `y`, NaN is a missing label, if `estimator` takes it so.
         sample_weight : array-like of shape (n_samples,), optional
-            Weights of the samples.
+            Weights of the samples; of a pipeline, for its last step.
         groups : array-like of shape (n_samples,), optional
-            Which samples belong together: all of a group are in one fold, and count as one. By
-            default, those of one composition; of a matrix of other features, equal rows.
+            Which samples belong together, beside those of one composition: all of a group are in
+            one fold, and count as one. Compositions are formulas, columns named by elements, or
+            any numbers if `estimator` or a step of it reads compositions. Of other features, equal
+            rows belong together by default; with `groups`, these alone count.
 
         Returns
         -------
@@ -176,10 +187,12 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If X, y and groups do not fit together, if there are fewer compositions (or groups) than
-            clones, or if no composition can be read from X and there are no `groups`.
+            If X, y and groups do not fit together, if a group is missing, if there are fewer
+            compositions (or groups) than clones, if X cannot be read (with `groups`, only if
+            `estimator` reads it as crabsk does), or if so many standard deviations are 0 that no
+            factor fits.
         TypeError
-            If `estimator` cannot predict standard deviations.
+            If `estimator` cannot predict standard deviations, or takes no `sample_weight`.
 
         Warns
         -----
@@ -212,19 +225,19 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             )
         (X,) = indexable(X)
         check_consistent_length(X, y, groups)
-        weights = None
+        counted, weights = np.ones(len(y)), {}
         if sample_weight is not None:
-            weights = _check_sample_weight(sample_weight, y, ensure_non_negative=True)
-        counted = np.ones(len(y)) if weights is None else weights
-        table = _read(X, groups, estimator)
-        number = _group_numbers(X, groups, table)
+            counted = _check_sample_weight(sample_weight, y, ensure_non_negative=True)
+            weights = {name_of_weights(estimator): counted}
+        table, number = self._read(X, groups, estimator)
+        if table is not None:
+            warn_of_conflicts(table, y)
         fold_of = self._folds(number, counted > 0)
         left_out = [(fold_of == k) | (fold_of == (k + 1) % K) for k in range(K)]
-        with warnings.catch_warnings(action="ignore", category=UnseenElementsWarning):
-            trained = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-                delayed(_train_without)(own, X, y, weights, rows)
-                for own, rows in zip(_clones(estimator, K), left_out, strict=True)
-            )
+        trained = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+            delayed(_train_without)(own, X, y, weights, rows)
+            for own, rows in zip(_clones(estimator, K), left_out, strict=True)
+        )
         self.estimators_ = [own for own, _, _ in trained]
         columns = y.reshape(len(y), -1)
         labelled = np.where(np.isnan(columns), 0.0, counted[:, None])
@@ -237,12 +250,12 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self._seen_elements = None
         self._elements, of_elements = [], np.zeros_like(columns)
         if table is not None:
-            self._seen_elements = np.unique(table[0].atomic_numbers).tolist()
+            self._seen_elements = np.unique(table.compositions.atomic_numbers).tolist()
             squares = (columns - means.mean(axis=0)) ** 2
             for k, part in enumerate((labelled > 0).T):
                 own = ElementUncertainty.learn(
-                    table[0].take(part),
-                    table[1][part],
+                    table.compositions.take(part),
+                    table.extra[part],
                     columns[part, k],
                     ~np.stack(left_out)[:, part],
                     float(np.nanmean(squares[part, k])),
@@ -252,10 +265,12 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self.calibration_factor_ = calibration_factor(
             columns, means, stds, labelled, number, K, of_elements
         )
+        _check_factors(self.calibration_factor_, columns, means, stds, labelled)
         self._y_shape = y.shape[1:]
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self.estimators_[0], name):
-                setattr(self, name, getattr(self.estimators_[0], name))
+        if table is None:
+            for name in ("n_features_in_", "feature_names_in_"):
+                if hasattr(self.estimators_[0], name):
+                    setattr(self, name, getattr(self.estimators_[0], name))
         return self
 
     def predict(
@@ -286,13 +301,13 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         if not return_std:
             return self.predict_members(X).mean(axis=0)
         table = self._look_at(X)
-        with warnings.catch_warnings(action="ignore", category=UnseenElementsWarning):
+        with nested():
             answers = [one.predict(X, return_std=True) for one in self.estimators_]
         means, stds = (np.array(part) for part in zip(*answers, strict=True))
         factor = self.calibration_factor_ if self._y_shape else self.calibration_factor_[0]
         variance = factor**2 * ((stds**2).mean(axis=0) + means.var(axis=0, ddof=1))
         if table is not None:
-            of_elements = [own.variance(*table) for own in self._elements]
+            of_elements = [own.variance(table.compositions, table.extra) for own in self._elements]
             variance += np.stack(of_elements, axis=1).reshape(variance.shape)
         return means.mean(axis=0), np.sqrt(variance)
 
@@ -316,16 +331,44 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         self._look_at(X)
-        with warnings.catch_warnings(action="ignore", category=UnseenElementsWarning):
+        with nested():
             return np.stack([one.predict(X) for one in self.estimators_])
 
-    def _look_at(self, X: Any) -> tuple[Compositions, np.ndarray] | None:
+    def _read(
+        self, X: Any, groups: Any, estimator: Any
+    ) -> tuple[CompositionTable | None, np.ndarray]:
+        """Return the compositions of X, if it has any, and a number for each group of samples.
+
+        X need not be read if there are `groups`.
+        """
+        for name in ("n_features_in_", "feature_names_in_", "formula_position_"):
+            self.__dict__.pop(name, None)
+        try:
+            if takes_amounts(estimator) or has_compositions(X):
+                table = validate_compositions(self, X, reset=True)
+                return table, group_numbers(table, groups)
+            if groups is None:
+                rows = check_array(X, dtype=np.float64)
+                return None, np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1)
+        except ValueError as error:
+            # The clones would refuse X as well, and count its rows without those left out.
+            if reads_compositions(estimator):
+                raise
+            if groups is None:
+                if isinstance(error, FormulaError) and 2 * len(error.rows) <= len(X):
+                    raise
+                raise ValueError(
+                    "which samples are of one composition cannot be read from X: pass groups= "
+                    f"({error})"
+                ) from error
+        return None, numbers_of_groups(groups)
+
+    def _look_at(self, X: Any) -> CompositionTable | None:
         """Read X, and warn of elements that no clone has seen. Each lacks some of its own."""
         if self._seen_elements is None:
             return None
-        table = _table(X, self.estimators_[0])
-        if table is not None:
-            warn_of_unseen_elements(self._seen_elements, table[0])
+        table = validate_compositions(self, X, reset=False)
+        warn_of_unseen_elements(self._seen_elements, table.compositions)
         return table
 
     def _folds(self, number: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -367,52 +410,35 @@ def _clones(estimator: Any, n: int) -> list[Any]:
 
 
 def _train_without(
-    estimator: Any, X: Any, y: np.ndarray, weights: np.ndarray | None, left_out: np.ndarray
+    estimator: Any, X: Any, y: np.ndarray, weights: dict[str, np.ndarray], left_out: np.ndarray
 ) -> tuple[Any, np.ndarray, np.ndarray]:
     """Return a fitted estimator, and its means and standard deviations of what was left out."""
     rows, unseen = np.flatnonzero(~left_out), np.flatnonzero(left_out)
-    settings = {} if weights is None else {"sample_weight": weights[rows]}
-    estimator.fit(_safe_indexing(X, rows), y[rows], **settings)
+    settings = {name: weight[rows] for name, weight in weights.items()}
+    with nested():
+        estimator.fit(_safe_indexing(X, rows), y[rows], **settings)
+        answers = estimator.predict(_safe_indexing(X, unseen), return_std=True)
     mean, std = np.full(y.shape, np.nan), np.full(y.shape, np.nan)
-    answers = estimator.predict(_safe_indexing(X, unseen), return_std=True)
     mean[unseen], std[unseen] = (np.reshape(answer, y[unseen].shape) for answer in answers)
     return estimator, mean, std
 
 
-def _table(X: Any, estimator: Any) -> tuple[Compositions, np.ndarray] | None:
-    """Return the compositions of X and the numbers beside them; None if X holds none.
+def _check_factors(
+    factors: np.ndarray, y: np.ndarray, means: np.ndarray, stds: np.ndarray, labelled: np.ndarray
+) -> None:
+    """Refuse standard deviations that no factor makes large enough.
 
-    Numbers without formulas are amounts of elements to crabsk's networks alone. To other
-    estimators they are features.
+    The scatter of two clones could not stand in for them; see the notes.
     """
-    table = find_formulas(X)
-    if table is not None:
-        return parse_formulas(table.formulas), table.extra
-    matrix = check_array(X, dtype=np.float64)
-    if not isinstance(estimator, BaseCompositionNetwork):
-        return None
-    names = list(X.columns) if is_dataframe(X) else []
-    numbers = element_columns(names, matrix.shape[1])
-    amounts = compositions_from_matrix(matrix[:, numbers > 0], numbers[numbers > 0])
-    return amounts, matrix[:, numbers == 0]
-
-
-def _read(X: Any, groups: Any, estimator: Any) -> tuple[Compositions, np.ndarray] | None:
-    """Return what `_table` does; X need not be read if there are `groups`."""
-    try:
-        return _table(X, estimator)
-    except ValueError as error:
-        if groups is not None:
-            return None
+    errors = np.abs(y - means.mean(axis=0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        hopeless = ~np.isfinite(errors / np.sqrt((stds**2).mean(axis=0))) & (errors != 0)
+    for k in np.flatnonzero(~np.isfinite(factors)):
+        rows = np.flatnonzero(hopeless[:, k] & (labelled[:, k] > 0))
         raise ValueError(
-            f"which samples are of one composition cannot be read from X: pass groups= ({error})"
-        ) from error
-
-
-def _group_numbers(X: Any, groups: Any, table: Any) -> np.ndarray:
-    """Return a number for each sample, the same for those that belong together."""
-    if groups is not None:
-        return np.unique(np.asarray(groups), return_inverse=True)[1]
-    if table is not None:
-        return table[0].unique()[1]
-    return np.unique(np.asarray(X), axis=0, return_inverse=True)[1].reshape(-1)
+            f"no factor fits the standard deviations of target {k} to the errors: for {len(rows)} "
+            f"of {np.count_nonzero(labelled[:, k])} samples, the first in row {rows[0]}, clones "
+            "that have not seen them predict a standard deviation of 0, or no number. Take an "
+            "estimator whose standard deviations are above 0, such as a Gaussian process with a "
+            "WhiteKernel"
+        )

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 from .automl import AutoClassifier, AutoRegressor
 from .automl import load as load_models
 from .automl import save as save_models
+from .calibration import CalibratedRegressorCV
 from .neural_network import (
     SAVEABLE,
     read_estimator,
@@ -20,6 +21,8 @@ from .neural_network import (
 __all__ = ["load_model", "save_model"]
 
 
+# What is made of several models.
+_OF_SEVERAL = (AutoClassifier, AutoRegressor, CalibratedRegressorCV)
 # The first bytes of an archive of skops.
 _ARCHIVE = b"PK\x03\x04"
 
@@ -27,32 +30,34 @@ _ARCHIVE = b"PK\x03\x04"
 def save_model(estimator: Any, path: str | os.PathLike) -> None:
     """Write a fitted estimator to one file.
 
-    The file appears under its name only when it is whole; one that was there is replaced.
+    The file appears under its name only once it is complete. An existing file is replaced.
 
     Parameters
     ----------
-    estimator : CrabNet, Roost or ElemNet estimator, AutoRegressor or AutoClassifier
+    estimator : CrabNet, Roost or ElemNet estimator, CalibratedRegressorCV, AutoRegressor, \
+AutoClassifier
         What to save. A network's `callbacks`, `checkpoint` and `init_from` are left out, with a
-        warning: they are code, or places on this machine. Of an AutoRegressor or
-        AutoClassifier, what it was searched with is left out (`candidates`, `cv`, `checkpoint`,
-        `random_state`). If its `weights` are a path, that file must be there when it is loaded.
+        warning, because they are code or paths on this machine. For an AutoRegressor or
+        AutoClassifier, the settings of the search are left out (`candidates`, `cv`, `checkpoint`,
+        `random_state`). If its `weights` are a path, that file must exist when the model is loaded.
     path : str or path
-        Where to. It is used as it is: no suffix is added.
+        Path of the file, used verbatim: no suffix is added.
 
     Raises
     ------
     ImportError
-        If an AutoRegressor or AutoClassifier is saved without skops.
+        If skops is not installed, for an estimator that is made of several models.
     OSError
-        If there is no such folder, or it cannot be written to.
+        If the folder does not exist or cannot be written to.
     TypeError
-        If `estimator` is none of these, or has a parameter that is no plain data: a
-        transformer of one's own as `target_transform`, say, or a candidate of another package.
-        skops can save these.
+        If `estimator` is none of these, or has a parameter that is not plain data, such as a
+        custom transformer as `target_transform`, or a model from another package. skops can save
+        such estimators.
     ValueError
-        If parameters were changed after the fit, so that they describe other networks.
+        If parameters were changed after the fit, so that they no longer describe the fitted
+        networks.
     sklearn.exceptions.NotFittedError
-        If it is not fitted.
+        If the estimator is not fitted.
 
     Examples
     --------
@@ -64,17 +69,17 @@ def save_model(estimator: Any, path: str | os.PathLike) -> None:
     >>> bool((load_model(path).predict(["KBr"]) == model.predict(["KBr"])).all())
     True
     """
-    if type(estimator) in (AutoClassifier, AutoRegressor):
+    if type(estimator) in _OF_SEVERAL:
         check_is_fitted(estimator)
         save_models(estimator, Path(path))
         return
     name = type(estimator).__name__
     if SAVEABLE.get(name) is not type(estimator):
-        names = sorted({*SAVEABLE, AutoClassifier.__name__, AutoRegressor.__name__})
+        names = sorted({*SAVEABLE, *(kind.__name__ for kind in _OF_SEVERAL)})
         raise TypeError(
             f"save_model takes {', '.join(names)}, not {name}: skops saves "
-            "pipelines, stacks and searches whole (docs/clients.md); of a search, save_model takes "
-            "best_estimator_"
+            "whole pipelines, stacks and searches (docs/clients.md); for a search, pass "
+            "best_estimator_ to save_model"
         )
     check_is_fitted(estimator)
     write_estimator(estimator, path)
@@ -83,16 +88,17 @@ def save_model(estimator: Any, path: str | os.PathLike) -> None:
 def load_model(path: str | os.PathLike, *, device: str | None = None) -> Any:
     """Read an estimator that `save_model` wrote.
 
-    Nothing in the file is executed. It predicts what the saved one did, on the same kind of
-    device bit for bit.
+    Nothing in the file is executed. The loaded estimator makes the same predictions as the saved
+    one: bit for bit on the same kind of device.
 
     Parameters
     ----------
     path : str or path
         The file.
     device : str, optional
-        Where networks compute, in place of what was saved: "cpu" for what was trained on a GPU
-        named in its parameters. An AutoRegressor or AutoClassifier computes where it did.
+        Device of the networks, in place of the saved one: pass "cpu" for a model whose saved
+        `device` is a GPU that this machine lacks. Estimators that are made of several models keep
+        their saved devices.
 
     Returns
     -------
@@ -102,12 +108,12 @@ def load_model(path: str | os.PathLike, *, device: str | None = None) -> Any:
     Raises
     ------
     ImportError
-        If it holds an AutoRegressor or AutoClassifier, and skops is not installed.
+        If the file holds an estimator that is made of several models, and skops is not installed.
     OSError
         If the file cannot be read.
     ValueError
-        If it is no model of crabsk, is not whole, was changed since it was saved, holds weights
-        that are no numbers, or has another format than this crabsk reads.
+        If the file is not a model of crabsk, is incomplete, was changed after it was saved, holds
+        weights that are not numbers, or has a format that this version of crabsk cannot read.
 
     Warns
     -----
@@ -125,10 +131,10 @@ def load_model(path: str | os.PathLike, *, device: str | None = None) -> Any:
     (1,)
     """
     if device is not None:
-        resolve_device(device)  # a wrong device is no fault of the file
+        resolve_device(device)  # a wrong device is not the file's fault
     with Path(path).open("rb") as file:
         if file.read(len(_ARCHIVE)) == _ARCHIVE:
-            model = load_models(Path(path), AutoClassifier, AutoRegressor)
+            model = load_models(Path(path), *_OF_SEVERAL)
             warn_of_other_version(Path(path), model.crabsk_version_, stacklevel=3)
             return model
     return read_estimator(path, device, stacklevel=3)

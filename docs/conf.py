@@ -127,6 +127,8 @@ def link_inside(app: Sphinx, docname: str, source: list[str]) -> None:
     """Lead links that are right in the repository to the pages of the site."""
     text = source[0]
     text = text.replace("](../notebooks/", "](notebooks/")
+    # Notebooks stand in a folder of their own here as well, the other pages above it.
+    text = text.replace("](../docs/", "](../")
     for file, page in {"CHANGELOG": "changelog", "SECURITY": "security"}.items():
         text = text.replace(f"](../{file}.md)", f"]({page}.md)")
     source[0] = text

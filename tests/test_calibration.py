@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.linear_model import BayesianRidge
@@ -69,18 +69,23 @@ class TestCoverage:
         mean, std = model.predict(X_new, return_std=True)
         assert coverage(y_new, mean, std, level=0.9) == pytest.approx(0.9, abs=0.05)
 
-    def test_a_compound_is_left_out_at_all_temperatures(self, split):
+    def test_a_compound_is_left_out_at_all_temperatures(self, split, monkeypatch):
         """Else the factor would be that of compounds that are known at other temperatures."""
         X, X_new, y, y_new = split
         T = np.tile([0.0, 1.0, 2.0, 3.0], 100)
         frame = pd.DataFrame({"formula": np.repeat(X[:100], 4), "T": T})
         model = CalibratedRegressorCV(tiny_crabnet(max_epochs=25), n_estimators=4)
-        covered = []
-        for groups in (None, np.arange(400)):  # by composition, and each row by itself
-            model.fit(frame, np.repeat(y[:100], 4) + 0.1 * T, groups=groups)
+
+        def covered():
+            model.fit(frame, np.repeat(y[:100], 4) + 0.1 * T)
             mean, std = model.predict(pd.DataFrame({"formula": X_new, "T": 1.0}), return_std=True)
-            covered.append(coverage(y_new + 0.1, mean, std, level=0.9))
-        by_composition, by_row = covered
+            return coverage(y_new + 0.1, mean, std, level=0.9)
+
+        by_composition = covered()
+        monkeypatch.setattr(
+            "crabsk.calibration.group_numbers", lambda table, groups: np.arange(400)
+        )
+        by_row = covered()
         assert by_composition > 0.7
         assert by_composition > by_row + 0.1
 
@@ -249,10 +254,51 @@ class TestForms:
         with pytest.raises(ValueError, match="y contains NaN in row 41"):
             CalibratedRegressorCV(tiny_crabnet(), n_estimators=4).fit(X, y)
 
-    def test_unreadable_compositions(self):
-        model = CalibratedRegressorCV(tiny_crabnet())
-        with pytest.raises(ValueError, match=r"(?s)pass groups=.*Xx2O3"):
-            model.fit(["NaCl", "Xx2O3"], [1.0, 2.0])
+
+class Silent(RegressorMixin, BaseEstimator):
+    """A ridge whose standard deviations are 0, or no number, for some of the samples."""
+
+    def __init__(self, share=1.0, std=0.0):
+        self.share = share
+        self.std = std
+
+    def fit(self, X, y):
+        self.ridge_ = BayesianRidge().fit(X, y)
+        return self
+
+    def predict(self, X, return_std=False):
+        if not return_std:
+            return self.ridge_.predict(X)
+        mean, std = self.ridge_.predict(X, return_std=True)
+        return mean, np.where(X[:, 0] <= np.quantile(X[:, 0], self.share), self.std, std)
+
+
+class TestStandardDeviationsOfZero:
+    """The clones disagree, but no factor makes intervals of 0 cover anything."""
+
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    y = X.sum(axis=1) + np.random.default_rng(1).normal(size=60)
+
+    @pytest.mark.parametrize("share", [0.4, 1.0])
+    @pytest.mark.parametrize("std", [0.0, np.nan])
+    def test_are_refused(self, share, std):
+        model = CalibratedRegressorCV(Silent(share, std), n_estimators=4)
+        match = (
+            r"target 0 to the errors: for \d+ of 60 samples, the first in row \d+, clones that "
+            "have not seen them predict a standard deviation of 0, or no number. Take an estimator"
+        )
+        with pytest.raises(ValueError, match=match):
+            model.fit(self.X, self.y)
+
+    def test_of_few_samples_do_no_harm(self):
+        model = CalibratedRegressorCV(Silent(0.05), n_estimators=4).fit(self.X, self.y)
+        mean, std = model.predict(self.X, return_std=True)
+        assert (std > 0).all(), "the clones differ"
+        assert coverage(self.y, mean, std, level=0.9) >= 0.85
+
+    def test_without_errors_there_is_nothing_to_cover(self):
+        model = CalibratedRegressorCV(Silent(), n_estimators=4).fit(self.X, np.ones(60))
+        assert (model.predict(self.X, return_std=True)[1] == 0).all()
 
 
 class TestFactor:

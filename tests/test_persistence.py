@@ -17,18 +17,22 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import ARDRegression, BayesianRidge, LinearRegression
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tiny import CLASSIFIERS, REGRESSORS, tiny, tiny_crabnet
 
 import crabsk._model_file
 from crabsk import (
+    CalibratedRegressorCV,
+    CompositionTransformer,
     CrabNetClassifier,
     RoostRegressor,
     load_model,
     save_model,
 )
 from crabsk._model_file import _digest
+from crabsk.neural_network import UnseenElementsWarning
 
 
 @pytest.fixture
@@ -196,6 +200,50 @@ def test_pickle_of_another_version_warns(model, monkeypatch):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+class TestCalibrated:
+    @pytest.mark.parametrize(
+        ("estimator", "n_targets"),
+        [
+            (tiny_crabnet(n_estimators=1, max_epochs=1), 1),
+            (tiny_crabnet(n_estimators=1, max_epochs=1), 2),
+            (make_pipeline(CompositionTransformer(stats="fraction"), BayesianRidge()), 1),
+        ],
+        ids=["networks", "networks of two targets", "pipelines"],
+    )
+    def test_predicts_the_same(self, estimator, n_targets, some_formulas, path):
+        X, y = some_formulas
+        y = y if n_targets == 1 else np.column_stack([y, -y])
+        model = CalibratedRegressorCV(estimator, n_estimators=4).fit(X, y)
+        save_model(model, path)
+        again = load_model(path)
+        assert type(again) is CalibratedRegressorCV
+        new = [*X[:5], "PuO2"]
+        with pytest.warns(UnseenElementsWarning):
+            expected = model.predict(new, return_std=True)
+        with pytest.warns(UnseenElementsWarning):
+            found = again.predict(new, return_std=True)
+        for one, other in zip(found, expected, strict=True):
+            assert np.array_equal(one, other)
+
+    def test_another_version_warns(self, some_formulas, path, monkeypatch):
+        model = CalibratedRegressorCV(tiny_crabnet(n_estimators=1, max_epochs=1), n_estimators=4)
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setattr("crabsk.automl._storage.__version__", "99.0")
+            save_model(model.fit(*some_formulas), path)
+        with pytest.warns(UserWarning, match=r"saved with crabsk 99\.0"):
+            load_model(path)
+
+    def test_models_of_others_are_refused(self, some_formulas, path):
+        foreign = make_pipeline(CompositionTransformer(stats="fraction"), ARDRegression())
+        model = CalibratedRegressorCV(foreign, n_estimators=4).fit(*some_formulas)
+        with pytest.raises(TypeError, match="ARDRegression"):
+            save_model(model, path)
+
+    def test_unfitted(self, path):
+        with pytest.raises(NotFittedError):
+            save_model(CalibratedRegressorCV(), path)
+
+
 class TestFromAGpu:
     """A model whose parameters name a GPU, on a machine without one."""
 

@@ -12,19 +12,24 @@ import torch
 from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.metrics import get_scorer, get_scorer_names
-from sklearn.utils import Tags, _safe_indexing, check_random_state, indexable
+from sklearn.metrics import get_scorer_names
+from sklearn.utils import Tags, _safe_indexing, check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from .._validation import Interval, StrOptions, validate_compositions
-from .._version import __version__
-from ..neural_network import UnseenElementsWarning, bar_of, warn_of_unseen_elements
+from .._validation import (
+    CompositionTable,
+    Interval,
+    StrOptions,
+    group_numbers,
+    validate_compositions,
+)
+from ..neural_network import bar_of, nested, warn_of_conflicts, warn_of_unseen_elements
 from ..pretrained import resolve
-from ._blend import greedy_weights, log_loss_of
+from ._blend import greedy_weights, scorer_of
 from ._checkpoint import Checkpoints
 from ._cost import Budget
 from ._fitting import ask
-from ._folds import cut, group_numbers
+from ._folds import cut, rows_of
 from ._leaderboard import leaderboard
 from ._plot import LeaderboardDisplay
 from ._portfolio import Candidate, choose
@@ -95,10 +100,11 @@ class BaseAuto(BaseEstimator):
         if self.weights is not None:
             resolve(self.weights)  # raises if there are none, before anything is trained
         self._seen_elements = np.unique(table.compositions.atomic_numbers).tolist()
+        warn_of_conflicts(table, y if classes is None else np.searchsorted(classes, y))
         numbers = group_numbers(table, groups)
         checkpoints = Checkpoints.opened(self, table, y, numbers)
         seed = checkpoints.seed(check_random_state(self.random_state).randint(2**31 - 1))
-        (X,) = indexable(X)
+        X = rows_of(X)
         folds = cut(
             self.cv,
             X,
@@ -150,12 +156,11 @@ class BaseAuto(BaseEstimator):
             try:
                 for candidate in chosen:
                     bar.set_description(candidate.name)
-                    outcome = self._attempt(candidate, work, bar)
+                    outcome, score = self._attempt(candidate, work, bar)
                     outcomes[candidate.name] = outcome
+                    if score > best:
+                        best, leader = score, candidate.name
                     if outcome.fits:
-                        score = self._fold_scores(work.out_of_fold(outcome.fits), work).mean()
-                        if score > best:
-                            best, leader = score, candidate.name
                         bar.set_postfix_str(f"best: {leader} {best:.4g}{work.clock()}")
             except KeyboardInterrupt:
                 finished = [name for name, outcome in outcomes.items() if outcome.fits]
@@ -168,20 +173,23 @@ class BaseAuto(BaseEstimator):
                 )
         return outcomes
 
-    def _attempt(self, candidate: Candidate, work: Work, bar: Any) -> Outcome:
-        """Try a candidate; one that fails is left out, and named."""
+    def _attempt(self, candidate: Candidate, work: Work, bar: Any) -> tuple[Outcome, float]:
+        """Try a candidate, and score it; one that fails is left out, and named."""
         try:
-            # Folds lack elements here and there.
-            with warnings.catch_warnings(action="ignore", category=UnseenElementsWarning):
-                return work.attempt(candidate, bar)
+            outcome = work.attempt(candidate, bar)
+            if not outcome.fits:
+                return outcome, -np.inf
+            return outcome, self._fold_scores(work.out_of_fold(outcome.fits), work).mean()
         except Exception as error:
+            # A scorer that refuses a mere guess, too, would refuse every candidate after its time.
+            self._fold_scores(work.guess(), work)
             note = f"left out: {type(error).__name__}: {error}"
             if "could not convert string to float" in str(error):
                 note += ". It reads numbers only: make_pipeline(CompositionTransformer(), ...)"
             warnings.warn(
                 f"the candidate {candidate.name!r} is {note}", CandidateWarning, stacklevel=6
             )
-            return Outcome([], note)
+            return Outcome([], note), -np.inf
 
     def _blend_candidates(
         self,
@@ -192,7 +200,6 @@ class BaseAuto(BaseEstimator):
     ) -> None:
         fits = [outcomes[candidate.name].fits for candidate in trained]
         predictions = np.stack([work.out_of_fold(its) for its in fits])
-        self.crabsk_version_ = __version__
         weights = self._weigh(predictions, work.X, work.y)
         # Each fold is scored with weights that were learnt from the others.
         ensemble = np.empty_like(predictions[0])
@@ -253,25 +260,22 @@ class BaseAuto(BaseEstimator):
     def _score(self, predicted: np.ndarray, X: Any, y: np.ndarray) -> float:
         """Score predictions as scikit-learn's scorers do: greater is better."""
         classes = getattr(self, "classes_", None)
-        scorer = get_scorer(self.scoring)
-        if classes is not None and self.scoring == "neg_log_loss":
-            scorer = log_loss_of(classes)  # a fold may lack a class
+        scorer = scorer_of(self.scoring, classes)
         return float(scorer(_Answers(predicted, classes), X, y))
 
     # ---------------------------------------------------------------------------------- predicting
 
-    def _chunks(self, X: Any) -> Iterator[Any]:
+    def _chunks(self, X: Any) -> Iterator[tuple[Any, CompositionTable]]:
         """Yield some rows of X at a time, so that features of all need not be held at once."""
         check_is_fitted(self)
-        compositions = validate_compositions(self, X, reset=False).compositions
-        warn_of_unseen_elements(self._seen_elements, compositions)
-        n_samples = len(compositions)
-        (X,) = indexable(X)
-        if n_samples <= _CHUNK:
-            yield X
-            return
+        table = validate_compositions(self, X, reset=False)
+        warn_of_unseen_elements(self._seen_elements, table.compositions)
+        X = rows_of(X)
+        n_samples = len(table.compositions)
         for start in range(0, n_samples, _CHUNK):
-            yield _safe_indexing(X, np.arange(start, min(start + _CHUNK, n_samples)))
+            rows = slice(start, min(start + _CHUNK, n_samples))
+            some = CompositionTable(table.compositions.take(rows), table.extra[rows])
+            yield _safe_indexing(X, rows), some
 
     def _fold_answers(self, X: Any) -> Iterator[tuple[float, int, np.ndarray, np.ndarray | None]]:
         """Yield for each model and fold: weight, fold, predictions and own standard deviations."""
@@ -281,7 +285,7 @@ class BaseAuto(BaseEstimator):
             key = self._features_of.get(name)
             seen = X if key is None else made[key]
             for k, estimator in enumerate(self.estimators_[name]):
-                with warnings.catch_warnings(action="ignore", category=UnseenElementsWarning):
+                with nested():
                     answer = ask(estimator, seen, classes)
                 yield weight, k, *answer
 
@@ -291,7 +295,7 @@ class BaseAuto(BaseEstimator):
     def _blend(self, X: Any) -> np.ndarray:
         """Return the weighted mean over models of the mean over folds."""
         parts = []
-        for some in self._chunks(X):
+        for some, _ in self._chunks(X):
             total: Any = 0.0
             for weight, _, predicted, _ in self._fold_answers(some):
                 total = total + weight / self._n_folds() * predicted

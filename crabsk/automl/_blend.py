@@ -1,21 +1,37 @@
 """Weights of models from what they said of samples that they had not seen."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import log_loss, make_scorer
+from sklearn.metrics import get_scorer, log_loss
+
+from ._fitting import ask
 
 # Models are added at most so many times; the weight of each is its share. More steps fit the
 # samples left out more closely, and new ones less well.
 _N_STEPS = 10
 
 
-def log_loss_of(classes: np.ndarray) -> Any:
-    """Return the scorer "neg_log_loss" for samples that need not be of all classes."""
-    return make_scorer(
-        log_loss, greater_is_better=False, response_method="predict_proba", labels=classes
-    )
+def scorer_of(scoring: Any, classes: np.ndarray | None) -> Any:
+    """Return a scorer of scikit-learn, but a "neg_log_loss" that folds may lack classes in.
+
+    Parameters
+    ----------
+    scoring : str or callable
+        A scorer, or its name.
+    classes : ndarray or None
+        All classes, if targets are classes.
+    """
+    if classes is not None and scoring == "neg_log_loss":
+        return partial(_neg_log_loss, classes)
+    return get_scorer(scoring)
+
+
+def _neg_log_loss(classes: np.ndarray, estimator: Any, X: Any, y: np.ndarray) -> float:
+    """Score probabilities, 0 where the estimator was trained without a class."""
+    return -float(log_loss(y, ask(estimator, X, classes)[0], labels=classes))
 
 
 def greedy_weights(predictions: np.ndarray, score: Callable[[np.ndarray], float]) -> np.ndarray:

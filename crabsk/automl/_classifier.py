@@ -174,8 +174,8 @@ class AutoClassifier(ClassifierMixin, BaseAuto):
         Warns
         -----
         CandidateWarning
-            If a candidate raised an error and is left out; or if the search was interrupted
-            (Ctrl-C), and the ensemble is made of what was finished.
+            If a candidate raised an error, or predicts what `scoring` refuses, and is left out; or
+            if the search was interrupted (Ctrl-C), and the ensemble is made of what was finished.
         """
         if y is None:
             raise ValueError(

@@ -9,12 +9,11 @@ from scipy import stats
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import cross_validate
-from sklearn.utils import indexable
 from sklearn.utils.validation import check_consistent_length
 
-from .._validation import validate_compositions
-from ._blend import log_loss_of
-from ._folds import cut, group_numbers, split
+from .._validation import group_numbers, validate_compositions
+from ._blend import scorer_of
+from ._folds import cut, rows_of, split
 
 
 def compare_models(
@@ -105,14 +104,15 @@ def compare_models(
     for name, model in models.items():
         if not hasattr(model, "fit"):
             raise TypeError(f"models are estimators, and {name!r} is {model!r}")
-    (X,) = indexable(X)
     y = np.asarray(y)
     check_consistent_length(X, y, groups)
     reader = _Reader()
     numbers = group_numbers(validate_compositions(reader, X, reset=True), groups)
+    X = rows_of(X)
     of_classes = is_classifier(next(iter(models.values())))
     if scoring is None:
-        scoring = log_loss_of(np.unique(y)) if of_classes else "neg_mean_absolute_error"
+        scoring = "neg_log_loss" if of_classes else "neg_mean_absolute_error"
+    scoring = scorer_of(scoring, np.unique(y) if of_classes else None)
     if cv is None or isinstance(cv, int | np.integer):
         cv = cut(cv, X, y, numbers, random_state, of_classes=of_classes)
     else:

@@ -8,7 +8,7 @@ import torch
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 
-from ..neural_network import BaseCompositionNetwork
+from ..neural_network import BaseCompositionNetwork, nested
 from ._portfolio import network_in, one_thread, seeded
 
 # Passes that are timed: the first pays for memory and late imports.
@@ -42,7 +42,14 @@ class Budget:
         return float("inf") if self.seconds is None else self.seconds - self.spent()
 
 
-def seconds_of_a_fit(estimator: Any, X: Any, y: np.ndarray, n_samples: int, seed: int) -> float:
+def seconds_of_a_fit(
+    estimator: Any,
+    X: Any,
+    y: np.ndarray,
+    n_samples: int,
+    seed: int,
+    classes: np.ndarray | None,
+) -> float:
     """Return about how long a fit to so many samples takes; spend little time to find out.
 
     Parameters
@@ -55,21 +62,28 @@ def seconds_of_a_fit(estimator: Any, X: Any, y: np.ndarray, n_samples: int, seed
         How many samples the fit will have.
     seed : int
         For whatever `random_state` of the estimator is None.
+    classes : ndarray or None
+        All classes, if targets are classes.
     """
     trial = seeded(clone(estimator), seed)
     network = network_in(trial)
     if network is not None:
-        return _seconds_of_a_network(trial, network, X, y, n_samples)
+        return _seconds_of_a_network(trial, network, X, y, n_samples, classes)
     if n_samples < _FEWEST:
         return 0.0  # the first fold will tell
     sizes = [min(_FEW, n_samples // 2) // part for part in (2, 1)]
-    seconds = [_seconds(clone(trial), X, y, _some_rows(y, size)) for size in sizes]
+    seconds = [_seconds(clone(trial), X, y, _some_rows(y, size, classes)) for size in sizes]
     exponent = np.log(seconds[1] / seconds[0]) / np.log(sizes[1] / sizes[0])
     return float(seconds[1] * (n_samples / sizes[1]) ** np.clip(exponent, *_EXPONENTS))
 
 
 def _seconds_of_a_network(
-    trial: Any, network: BaseCompositionNetwork, X: Any, y: np.ndarray, n_samples: int
+    trial: Any,
+    network: BaseCompositionNetwork,
+    X: Any,
+    y: np.ndarray,
+    n_samples: int,
+    classes: np.ndarray | None,
 ) -> float:
     """Time some passes of one network, of a trial's last step, over some samples."""
     n_members, passes = network.n_estimators, network._n_epochs(n_samples)
@@ -82,7 +96,7 @@ def _seconds_of_a_network(
         progress=False,
         callbacks=None,
     )
-    rows = _some_rows(y, _FEW)
+    rows = _some_rows(y, _FEW, classes)
     whole = _seconds(trial, X, y, rows)
     durations = [epoch["dur"] for epoch in network.history_[0]]
     of_pass = min(durations)
@@ -90,17 +104,17 @@ def _seconds_of_a_network(
     return whole - sum(durations) + turns * passes * of_pass * n_samples / len(rows)
 
 
-def _some_rows(y: np.ndarray, size: int) -> np.ndarray:
+def _some_rows(y: np.ndarray, size: int, classes: np.ndarray | None) -> np.ndarray:
     """Return some rows at random, but two of each class, if targets are classes."""
     order = np.random.RandomState(0).permutation(len(y))
-    if y.dtype.kind == "f":
+    if classes is None:
         return order[:size]
-    of_classes = [order[y[order] == name][:2] for name in np.unique(y)]
+    of_classes = [order[y[order] == name][:2] for name in classes]
     return np.unique(np.concatenate([*of_classes, order[:size]]))
 
 
 def _seconds(estimator: Any, X: Any, y: np.ndarray, rows: np.ndarray) -> float:
     start = time.perf_counter()
-    with one_thread(estimator):
+    with one_thread(estimator), nested():
         estimator.fit(_safe_indexing(X, rows), y[rows])
     return time.perf_counter() - start

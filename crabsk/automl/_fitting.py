@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples
 
 from .._validation import predicts_std
-from ..neural_network import BaseCompositionNetwork
+from ..neural_network import BaseCompositionNetwork, nested
 from ._portfolio import network_in, one_thread, seeded
 
 
@@ -72,12 +73,15 @@ def fit_fold(
         network.set_params(time_limit=time_limit if limit is None else min(limit, time_limit))
     train, test = fold
     start = time.perf_counter()
-    with one_thread(own):
+    # Folds lack elements here and there.
+    with one_thread(own), nested():
         own.fit(_safe_indexing(X, train), y[train])
         fitted = time.perf_counter()
         predicted, own_std = ask(own, _safe_indexing(X, test), classes)
     if not np.isfinite(predicted).all():
         raise ValueError("it predicts what is no finite number")
+    if own_std is not None and not np.isfinite(own_std).all():
+        raise ValueError("it predicts standard deviations that are no finite numbers")
     return FoldFit(
         own,
         predicted,
@@ -98,6 +102,7 @@ def _is_shortened(network: BaseCompositionNetwork, train: np.ndarray) -> bool:
 
 def ask(estimator: Any, X: Any, classes: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
     """Return targets with the estimator's own standard deviations, or probabilities and None."""
+    n_samples = _num_samples(X)
     if classes is not None:
         if not hasattr(estimator, "predict_proba"):
             raise TypeError(
@@ -105,11 +110,24 @@ def ask(estimator: Any, X: Any, classes: np.ndarray | None) -> tuple[np.ndarray,
                 "sklearn.calibration.CalibratedClassifierCV"
             )
         shares = np.asarray(estimator.predict_proba(X), dtype=np.float64)
-        whole = np.zeros((len(shares), len(classes)))
+        if shares.shape != (n_samples, len(estimator.classes_)):
+            raise ValueError(
+                f"it predicts probabilities of the shape {shares.shape} for {n_samples} samples "
+                f"and {len(estimator.classes_)} classes"
+            )
+        whole = np.zeros((n_samples, len(classes)))
         # A fold may have left out all samples of a class.
         whole[:, np.searchsorted(classes, estimator.classes_)] = shares
         return whole, None
     if predicts_std(estimator):
         mean, std = estimator.predict(X, return_std=True)
-        return np.asarray(mean, dtype=np.float64), np.asarray(std, dtype=np.float64)
-    return np.asarray(estimator.predict(X), dtype=np.float64).reshape(-1), None
+        return _one_each(mean, n_samples), _one_each(std, n_samples)
+    return _one_each(estimator.predict(X), n_samples), None
+
+
+def _one_each(values: Any, n_samples: int) -> np.ndarray:
+    """Return one number for each sample; a column of them is taken, too."""
+    values = np.asarray(values, dtype=np.float64)
+    if values.shape not in ((n_samples,), (n_samples, 1)):
+        raise ValueError(f"it predicts the shape {values.shape} for {n_samples} samples")
+    return values.reshape(-1)

@@ -1,41 +1,18 @@
 """Folds that no composition is in twice."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, check_cv
+from sklearn.utils import indexable
 
-from .._validation import CompositionTable
+from .._text import shown
 
 # More folds leave more samples to train on, and take longer.
 _FOLDS_OF_FEW, _FOLDS, _FEW = 8, 5, 2000
 
 Folds = list[tuple[np.ndarray, np.ndarray]]
-
-
-def group_numbers(table: CompositionTable, groups: Any) -> np.ndarray:
-    """Return the same number for samples that belong together.
-
-    Equal compositions do, and equal groups, and whatever these connect.
-
-    Raises
-    ------
-    ValueError
-        If a group is missing.
-    """
-    composition = table.compositions.unique()[1]
-    if groups is None:
-        return composition
-    if pd.isna(np.asarray(groups, dtype=object)).any():
-        raise ValueError("groups= has missing values: give such samples a group of their own")
-    group = np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)
-    n_compositions = int(composition.max()) + 1
-    n = n_compositions + int(group.max()) + 1
-    edges = coo_array((np.ones(len(group)), (composition, n_compositions + group)), shape=(n, n))
-    return connected_components(edges, directed=False)[1][composition]
 
 
 def split(
@@ -49,7 +26,7 @@ def split(
         groups_of = {"groups": numbers}
     elif has_groups:
         raise ValueError(
-            f"groups= was given, and cv={cv} ignores groups: take GroupKFold, or a number"
+            f"groups= was given, and cv={shown(cv)} ignores groups: take GroupKFold, or a number"
         )
     else:
         groups_of = {}
@@ -112,3 +89,13 @@ def cut(
     if any(len(train) == 0 for train, _ in folds):
         raise ValueError("cv= leaves no sample to train on in a fold")
     return folds
+
+
+def rows_of(X: Any) -> Any:
+    """Return X, whose form was checked, as something that rows are quickly taken from.
+
+    scikit-learn asks a Sequence for one item after the other, and each asks
+    `crabsk.discovery.Candidates` to compute a single formula, which is slow.
+    """
+    (X,) = indexable(list(X) if isinstance(X, Sequence) else X)
+    return X

@@ -5,11 +5,10 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils import check_array, column_or_1d
-from sklearn.utils.validation import _num_samples
 
 from .._element_uncertainty import ElementUncertainty
 from .._intervals import beyond, interval_factor
-from .._validation import _fit_context, validate_compositions
+from .._validation import CompositionTable, _fit_context, validate_compositions
 from ._base import BaseAuto
 from ._search import Work
 from ._spread import Spread
@@ -208,8 +207,8 @@ class AutoRegressor(RegressorMixin, BaseAuto):
         Warns
         -----
         CandidateWarning
-            If a candidate raised an error and is left out; or if the search was interrupted
-            (Ctrl-C), and the ensemble is made of what was finished.
+            If a candidate raised an error, or predicts what `scoring` refuses, and is left out; or
+            if the search was interrupted (Ctrl-C), and the ensemble is made of what was finished.
         """
         if y is None:
             raise ValueError(
@@ -282,13 +281,14 @@ class AutoRegressor(RegressorMixin, BaseAuto):
         """
         if not return_std:
             return self._blend(X)
-        parts = [self._with_std(some) for some in self._chunks(X)]
+        parts = [self._with_std(some, table) for some, table in self._chunks(X)]
         mean, std = (np.concatenate(part) for part in zip(*parts, strict=True))
         return mean, std
 
-    def _with_std(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
+    def _with_std(self, X: Any, table: CompositionTable) -> tuple[np.ndarray, np.ndarray]:
         # Within each fold, as the errors were learnt.
-        mean, square, own, share = (np.zeros((self._n_folds(), _num_samples(X))) for _ in range(4))
+        shape = self._n_folds(), len(table.compositions)
+        mean, square, own, share = (np.zeros(shape) for _ in range(4))
         for weight, k, predicted, std in self._fold_answers(X):
             mean[k] += weight * predicted
             square[k] += weight * predicted**2
@@ -298,6 +298,5 @@ class AutoRegressor(RegressorMixin, BaseAuto):
         disagreement = np.maximum(square - mean**2, 0.0).mean(axis=0)
         own = np.divide(own, share, out=np.zeros_like(own), where=share > 0).mean(axis=0)
         std = self.calibration_factor_ * self._spread.std(disagreement, own)
-        table = validate_compositions(self, X, reset=False)
         of_elements = self._elements.variance(table.compositions, table.extra)
         return mean.mean(axis=0), np.sqrt(std**2 + of_elements)

@@ -99,6 +99,11 @@ class Work:
             whole[test] = getattr(fit, what)
         return whole
 
+    def guess(self) -> np.ndarray:
+        """Return the mean of the targets, or the shares of the classes, for each sample."""
+        told = self.y if self._classes is None else self.y[:, None] == self._classes
+        return np.broadcast_to(told.mean(axis=0), told.shape)
+
     def clock(self) -> str:
         """Return the seconds that are spent, for a progress bar."""
         limit = self._budget.seconds
@@ -127,7 +132,9 @@ class Work:
         of_turn = 0.0
         if limited and len(fits) < len(self.folds):
             n_train = max(len(train) for train, _ in self.folds)
-            of_turn = seconds_of_a_fit(candidate.estimator, X, self.y, n_train, self._seed)
+            of_turn = seconds_of_a_fit(
+                candidate.estimator, X, self.y, n_train, self._seed, self._classes
+            )
         while len(fits) < len(self.folds):
             todo = self._next_turn(len(fits))
             turns = -(-(len(self.folds) - len(fits)) // len(todo))

@@ -1,4 +1,4 @@
-"""Fitted models of several packages in files that execute nothing, through skops."""
+"""Fitted models of several parts in files that execute nothing, through skops."""
 
 import copy
 from collections.abc import Iterator, Mapping
@@ -13,6 +13,7 @@ from sklearn.svm import SVR
 from sklearn.tree import BaseDecisionTree
 
 from .._files import write_whole
+from .._version import __version__
 from ..neural_network import BaseCompositionNetwork
 
 # What files may make, beside the numbers, texts and estimators that skops trusts by itself.
@@ -67,9 +68,10 @@ def dump(content: Any) -> bytes:
 
 
 def save(estimator: Any, path: Path) -> None:
-    """Write an AutoRegressor or AutoClassifier to a file, whole or not at all.
+    """Write an estimator of several parts to a file, whole or not at all.
 
-    What it was searched with is left out: it decides no prediction, and may be code.
+    What an AutoRegressor or AutoClassifier was searched with is left out: it decides no prediction,
+    and may be code.
 
     Raises
     ------
@@ -79,17 +81,18 @@ def save(estimator: Any, path: Path) -> None:
         If it holds models that `load` would not read.
     """
     saved = copy.copy(estimator)
-    for name in ("candidates", "cv", "checkpoint", "random_state"):
+    saved.crabsk_version_ = __version__
+    for name in {"candidates", "cv", "checkpoint", "random_state"} & vars(saved).keys():
         setattr(saved, name, None)
-    if not isinstance(saved.scoring, str):
+    if not isinstance(getattr(saved, "scoring", ""), str):
         saved.scoring = type(saved)().scoring
     data = dump(saved)
     foreign = _foreign(_skops().get_untrusted_types(data=data), saved)
     if foreign:
         raise TypeError(
-            f"save_model does not vouch for {', '.join(foreign)}, candidates of your own or of "
-            "other packages: skops.io.dump saves such a model, and skops.io.load reads it if "
-            "they are named in trusted="
+            f"save_model does not vouch for {', '.join(foreign)}, models of your own or of other "
+            "packages: skops.io.dump saves such a model, and skops.io.load reads it if they are "
+            "named in trusted="
         )
     write_whole(path, data)
 
@@ -147,7 +150,7 @@ def _skops() -> ModuleType:
         import skops.io
     except ImportError as error:
         raise ImportError(
-            "models of several packages are saved by skops: pip install 'crabsk[automl]'"
+            "skops saves what is made of several models, and is not installed: pip install skops"
         ) from error
     return skops.io
 

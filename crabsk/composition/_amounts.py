@@ -26,9 +26,9 @@ def element_columns(names: Iterable[Hashable] | None, n_columns: int) -> np.ndar
     Parameters
     ----------
     names : sequence or array of hashable, or None
-        Column names. Columns that are named by element symbols are amounts of these elements, and
-        the others are extra features. If no name is a symbol, or there are no names, column ``j``
-        is the element of atomic number ``j + 1``.
+        Column names. A column named by an element symbol holds amounts of that element; all other
+        columns are extra features. If `names` is None or contains no symbol, column ``j`` is the
+        element of atomic number ``j + 1``.
     n_columns : int
         Number of columns.
 
@@ -40,7 +40,7 @@ def element_columns(names: Iterable[Hashable] | None, n_columns: int) -> np.ndar
     Raises
     ------
     ValueError
-        If a symbol comes twice, if only one of several columns is a symbol, or if there are more
+        If a symbol occurs twice, if only one of several columns is a symbol, or if there are more
         columns than elements.
 
     Examples
@@ -64,7 +64,7 @@ def element_columns(names: Iterable[Hashable] | None, n_columns: int) -> np.ndar
             raise ValueError(
                 f"only the column {few(known)} is an element symbol, beside {few(_others(names))}: "
                 "a table of element amounts has a column for each element (rename the column if "
-                "it is no amount)"
+                "it is not an amount)"
             )
         return columns
     if n_columns > N_ELEMENTS:
@@ -76,14 +76,14 @@ def element_columns(names: Iterable[Hashable] | None, n_columns: int) -> np.ndar
 
 
 def check_amounts(matrix: np.ndarray, names: Sequence[Hashable]) -> None:
-    """Refuse numbers that are no amounts of elements; warn where they may be none.
+    """Refuse numbers that cannot be amounts of elements; warn if they may be something else.
 
     Parameters
     ----------
     matrix : ndarray of shape (n_samples, n_columns)
         All columns of the table.
     names : sequence of hashable
-        Their names, if they have any.
+        Their names, if any.
 
     Raises
     ------
@@ -95,8 +95,8 @@ def check_amounts(matrix: np.ndarray, names: Sequence[Hashable]) -> None:
     Warns
     -----
     TableWarning
-        If there are columns beside the amounts; if numbers without the names of elements do not
-        look like amounts.
+        If there are columns beside the amounts, or if columns without element names do not look
+        like amounts.
     """
     _refuse_components(names)
     known = np.array([_atomic_number(name) > 0 for name in names], dtype=bool)
@@ -115,17 +115,17 @@ def check_amounts(matrix: np.ndarray, names: Sequence[Hashable]) -> None:
     if doubt:
         first = f" ({names[0]!r}, ...)" if names else ""
         warn_of_table(
-            f"X holds no formulas, and {doubt}{first}: the {matrix.shape[1]} columns are taken for "
-            "amounts of H, He, Li, ... in the order of atomic numbers. Did an earlier step turn "
+            f"X holds no formulas, and {doubt}{first}: the {matrix.shape[1]} columns are read as "
+            "amounts of H, He, Li, ... in order of atomic number. Did an earlier step turn "
             "formulas into numbers? Pass the formulas themselves, or name columns by symbols"
         )
 
 
 def refuse_empty_rows(amounts: np.ndarray, names: Iterable[Hashable] | None) -> None:
-    """Refuse rows without any element where columns are named by elements.
+    """Refuse rows without any element in a table whose columns are named by elements.
 
-    In a matrix without such names they stay, as empty compositions: scikit-learn and MAPIE make
-    matrices of zeros of their own.
+    In other matrices such rows stay, as empty compositions, because scikit-learn and MAPIE make
+    matrices of zeros themselves.
     """
     empty = np.flatnonzero(~amounts.any(axis=1))
     if len(empty) and any(_atomic_number(name) for name in names or ()):
@@ -170,9 +170,9 @@ def _refuse_components(names: Sequence[Hashable]) -> None:
     # A single name in capitals may be an abbreviation, such as RH.
     if len(two_letters) > (capitals == two_letters) or len(symbols) == len(names) > 1:
         raise ValueError(
-            f"columns such as {few(symbols)} may be element symbols in other letters: write "
-            "symbols as 'Mn' (X.rename(columns=str.capitalize)), or name the columns for what they "
-            "are. For percent by weight use crabsk.composition.from_weight_percent"
+            f"columns such as {few(symbols)} may be element symbols in the wrong case: write "
+            "symbols as 'Mn' (X.rename(columns=str.capitalize)), or rename columns that hold "
+            "something else. For percent by weight use crabsk.composition.from_weight_percent"
         )
 
 
@@ -196,7 +196,7 @@ def _check_amounts_beside_features(
     if single_letters and _doubt(amounts):
         raise ValueError(
             f"the columns {few(symbols)} may be amounts of elements or other quantities (such as "
-            "pressure and volume), and do not add up to 1 or 100: rename those that are no "
+            "pressure and volume), and do not add up to 1 or 100: rename those that are not "
             "amounts, or divide amounts by their sum"
         )
     warn_of_table(
@@ -217,5 +217,5 @@ def _doubt(matrix: np.ndarray) -> str | None:
     if not (matrix == np.rint(matrix)).all():
         return "its rows add up to neither 1 nor 100"
     if len(matrix) >= _MANY_ROWS and matrix.all():
-        return "it has not a single zero"
+        return "it contains no zeros"
     return None

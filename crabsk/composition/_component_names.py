@@ -1,4 +1,4 @@
-"""Names of components, as columns of tables and keys of mappings have them: `SiO2 (mol%)`."""
+"""Names of components, as written in columns and keys of mappings: `SiO2 (mol%)`."""
 
 import re
 from dataclasses import dataclass
@@ -81,7 +81,7 @@ class Component:
 
 
 class NotAComponentError(FormulaError):
-    """A name that could be read, but hardly means a component."""
+    """A name that could be read, but probably does not mean a component."""
 
 
 def read_component(name: object, reader: FormulaReader) -> Component:
@@ -110,7 +110,7 @@ def read_component(name: object, reader: FormulaReader) -> Component:
     isotope = _ISOTOPE.search(text)
     if isotope:
         raise NotAComponentError(
-            f"{isotope[0]} would be an isotope of hydrogen: write H if it is meant"
+            f"{isotope[0]} would be an isotope of hydrogen: write H if hydrogen is meant"
         )
     return Component(amounts, unit)
 

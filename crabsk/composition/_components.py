@@ -1,7 +1,6 @@
 """Tables of components: how glasses, slags, cements and steels are reported.
 
-A component is a compound (SiO2) or an element (Fe). Names that would have to be guessed are
-refused.
+A component is a compound (SiO2) or an element (Fe). Ambiguous names are refused.
 """
 
 import re
@@ -45,7 +44,7 @@ _BALANCE_WORDS = ("bal", "balance", "rest", "rem", "remainder", "remaining")
 def compositions_from_components(
     df: Any, *, unit: str, balance: str | None = None
 ) -> "pd.DataFrame":
-    """Return the amounts of elements in a table of components.
+    """Convert a table of components to amounts of elements.
 
     Components are compounds, as in tables of glasses, slags and cements (``SiO2``, ``Na2O``), or
     elements, as in tables of steels (``Fe``, ``Cr``).
@@ -57,7 +56,7 @@ def compositions_from_components(
         ``"SiO2 (mol%)"``, ``"Fe_wt%"``, ``"wt% C"``. Every column must be a component: select
         them from a larger table.
     unit : "mol%" or "wt%"
-        What the numbers are. Atomic percent of elements is ``"mol%"``.
+        The unit of the numbers. Atomic percent of elements is ``"mol%"``.
     balance : str, optional
         A component that the table leaves out, such as ``"Fe"``. Each row gets 100 minus the sum
         of its other components.
@@ -65,19 +64,19 @@ def compositions_from_components(
     Returns
     -------
     pandas DataFrame of shape (n_samples, n_elements)
-        Amounts of elements, with their symbols as column names in the order in which components
-        name them. They are not normalised: moles per 100 moles of components for ``"mol%"``, moles
-        per 100 g of sample for ``"wt%"``. Every estimator of crabsk takes this table as X. The
-        index is that of `df`, so `pandas.concat` can add further columns. For polars it is a
-        `RangeIndex`.
+        Amounts of elements. The column names are their symbols, in the order in which the
+        components name them. The amounts are not normalised: they are moles per 100 moles of
+        components for ``"mol%"``, and moles per 100 g of sample for ``"wt%"``. Every estimator of
+        crabsk takes this table as X. The index is that of `df`, so `pandas.concat` can add further
+        columns. For a polars table the index is a `RangeIndex`.
 
     Raises
     ------
     ValueError
         If `unit` is neither of the two, if `df` is not a DataFrame, or if a column is not
-        a component, contradicts `unit`, comes twice or is not numeric. Also if a value is negative,
-        infinite or missing, if a row holds nothing, if the components beside a balance add up to
-        more than 100, or if the balance is a column of the table.
+        a component, contradicts `unit`, occurs twice or is not numeric. Also if a value is
+        negative, infinite or missing, if a row has no amount above zero, if the components beside a
+        balance add up to more than 100, or if the balance is a column of the table.
 
     Warns
     -----
@@ -124,8 +123,8 @@ def _read_columns(df: Any, unit: str) -> list[Component]:
     for j, name in enumerate(names):
         if isinstance(name, str) and re.sub(r"\.[0-9]+$", "", name) in {*names} - {name}:
             raise ValueError(
-                f"the column {shown(name)} is called like another with a number behind it: pandas "
-                "does that where a name comes twice. Keep one of them"
+                f"the column {shown(name)} has the name of another column plus a number, which "
+                "pandas adds to repeated names: keep one of them"
             )
         try:
             components[j] = read_component(name, reader)
@@ -136,9 +135,7 @@ def _read_columns(df: Any, unit: str) -> list[Component]:
     other = [names[j] for j, c in components.items() if c.unit not in (None, "%", unit)]
     if other:
         said = "wt%" if unit == "mol%" else "mol% or at%"
-        raise ValueError(
-            f"the table is read as {unit}, but names of columns say {said}: {few(other)}"
-        )
+        raise ValueError(f"the table is read as {unit}, but column names say {said}: {few(other)}")
     first: dict[frozenset, int] = {}
     for j, component in components.items():
         k = first.setdefault(frozenset(component.amounts.items()), j)
@@ -151,7 +148,7 @@ def _read_columns(df: Any, unit: str) -> list[Component]:
 
 
 def _about_names(df: Any, names: list, refused: dict[int, FormulaError]) -> str:
-    """Say which names are no components, and what to do."""
+    """Say which names are not components, and what to do."""
     shown_names = [
         shown(names[j]) + (f" ({error})" if isinstance(error, NotAComponentError) else "")
         for j, error in refused.items()
@@ -171,7 +168,7 @@ def _about_names(df: Any, names: list, refused: dict[int, FormulaError]) -> str:
             arguments = f"{{{pairs}{', ...' if len(wrong_case) > ERRORS_SHOWN else ''}}}"
         keyword = "columns=" if hasattr(type(df), "iloc") else ""
         message += (
-            f" Symbols begin with a capital letter and go on in small ones: "
+            f" A symbol is a capital letter, followed by lower-case letters: "
             f"df.rename({keyword}{arguments})."
         )
     if len(wrong_case) < len(refused):
@@ -181,12 +178,12 @@ def _about_names(df: Any, names: list, refused: dict[int, FormulaError]) -> str:
         )
         message += f" Select the columns of components: df[[{selection}]]."
         if not good:
-            message += " (from_weight_percent takes a column of alloy names by itself.)"
+            message += " (For a column of alloy names, pass it alone to from_weight_percent.)"
     return message
 
 
 def read_table(df: Any, unit: str, balance: str | None) -> "pd.DataFrame":
-    """Return the amounts of elements in a table: moles of 100 moles, or of 100 g."""
+    """Return the amounts of elements in a table: moles in 100 moles, or in 100 g."""
     if not is_dataframe(df):
         raise ValueError(
             f"the table of components is of type {type(df).__name__}: pass a pandas or polars "
@@ -238,7 +235,7 @@ def read_table(df: Any, unit: str, balance: str | None) -> "pd.DataFrame":
         totals = amounts.sum(axis=1)
     lost = np.flatnonzero(~(np.isfinite(sums + totals) & (totals > 0)))
     if len(lost):
-        raise ValueError(f"row {lost[0]}: the amounts are too large or too small to add them up")
+        raise ValueError(f"row {lost[0]}: the amounts are too large or too small to be added up")
     if rest is None:
         warn_of_sums(sums)
     else:
@@ -323,9 +320,9 @@ def warn_of_sums(sums: np.ndarray, rows: np.ndarray | None = None) -> None:
     if len(odd):
         row = odd[0] if rows is None else rows[odd[0]]
         warn_of_table(
-            f"{len(odd)} of {len(sums)} rows add up to neither 100 nor 1, the first of them row "
+            f"{len(odd)} of {len(sums)} rows add up to neither 100 nor 1. The first is row "
             f"{row}: {written(sums[odd[0]])}. Amounts are relative, so the compositions are "
-            "defined. But if a component is left out, name it, such as balance='Fe'"
+            "still defined. If the table leaves out a component, name it, as in balance='Fe'"
         )
 
 

@@ -159,8 +159,8 @@ def _refuse_acronym(text: Text) -> None:
         text.refuse(
             layers.start(2),
             "acronym",
-            f"{layers[2]!r} counts the layers of a superconductor: write its formula (with amounts "
-            "of 1 behind the other symbols, if an amount is meant)",
+            f"{layers[2]!r} counts the layers of a superconductor: write its formula (or, if it is "
+            "an amount, write a 1 after the other symbols)",
         )
 
 
@@ -179,7 +179,7 @@ def refuse_spaced_words(text: Text) -> None:
             text.refuse(
                 position,
                 "spaces",
-                f"{shown(word)} behind {shown(formula)} is a word or another compound: remove it, "
+                f"{shown(word)} after {shown(formula)} is a word or another compound: remove it, "
                 "or write '·' between compounds",
                 text.plain[:position].strip() if is_word else None,
             )
@@ -212,9 +212,9 @@ def refuse_doubtful_hydrogen(text: Text, position: int) -> None:
     text.refuse(
         place,
         "hydrogen_isotope",
-        f"{written!r} is not plainly {_ISOTOPES[token]}: is "
+        f"{written!r} may not be {_ISOTOPES[token]}: is "
         f"{meant or f'another symbol such as {_OTHER_SYMBOLS[token]}'} meant? (write H for "
-        f"{_ISOTOPES[token]}: isotopes are not told apart)",
+        f"{_ISOTOPES[token]}: isotopes are not distinguished)",
         # ND3 is ammonia as well as neodymium.
         text.replaced(place, written, meant) if meant and place == position else None,
     )
@@ -312,7 +312,7 @@ def refuse_character(text: Text, position: int) -> NoReturn:
         text.refuse(
             position,
             "character",
-            f"{character!r} starts no element symbol (symbols begin with a capital letter; "
+            f"{character!r} cannot start an element symbol (symbols begin with a capital letter; "
             "variables such as x must be numbers)",
             # `fe2o3`, where each run of letters is a symbol
             _capitalised(plain) if in_lower_case else None,
@@ -352,7 +352,7 @@ def refuse_sign(text: Text, position: int, *, behind_formula: bool) -> NoReturn:
             position,
             "mixture",
             "this is the name of an alloy: crabsk.composition.from_weight_percent reads it if its "
-            "numbers are percent by weight; write atoms as in 'Ti48Al48Cr2Nb2'",
+            "numbers are percent by weight; write numbers of atoms as in 'Ti48Al48Cr2Nb2'",
         )
     behind = plain[position + 1 :].lstrip()
     if _VARIABLE.match(behind):
@@ -370,8 +370,8 @@ def refuse_sign(text: Text, position: int, *, behind_formula: bool) -> NoReturn:
             position,
             "mixture" if behind[0] not in "0123456789." or _starts_compound(behind) else "charge",
             f"{sign!r} is a charge, a difference or a mixture: leave charges out, work out "
-            "differences, and write '·' between the parts of a mixture, each with its number "
-            "('0.7Li2S-0.3P2S5' is read)",
+            "differences, and write '·' between the parts of a mixture, each with its number in "
+            "front ('0.7Li2S-0.3P2S5' is read)",
         )
     text.refuse(
         position,

@@ -1,4 +1,4 @@
-"""What is raised for a text that is no formula."""
+"""What is raised for a text that is not a formula."""
 
 from numbers import Real
 from typing import NoReturn
@@ -9,18 +9,18 @@ from .._text import ERRORS_SHOWN, shown
 class FormulaError(ValueError):
     """A text or mapping that is not a chemical composition.
 
-    Subclass of `ValueError`; raised by everything in crabsk that reads formulas.
+    A subclass of `ValueError`, raised by everything in crabsk that reads formulas.
 
     Attributes
     ----------
     rows : tuple of int
         Positions of all formulas that cannot be read, including those that the message leaves
-        out. Empty if one formula was read by itself.
+        out. Empty if a single formula was read.
     kind : str
-        The kind of problem, for programs: one of the kinds that `check_formulas` lists. For
-        several formulas, the kind of the first problem.
+        The kind of problem, as a keyword for programs: one of those that `check_formulas` lists.
+        For several formulas, the kind of the first problem.
     suggestion : str or None
-        A formula that may have been meant, where one can be named. It is not checked.
+        A formula that may have been meant, or None. It is not checked.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def formula_error(message: str, kind: str, suggestion: str | None = None) -> For
 
 
 class RowErrors:
-    """Errors of the rows of an input, told together: the first few, and the count of all."""
+    """Errors of the rows of an input, reported together: the first few, and the count of all."""
 
     def __init__(self) -> None:
         self._first: list[tuple[int, FormulaError]] = []

@@ -1,7 +1,7 @@
 """Read one chemical formula, or one mapping element -> amount.
 
 The reader refuses what it would have to guess. Every refusal is a `FormulaError` whose message
-names the place in the text; the row is added by the caller, who alone knows it. Plain formulas are
+names the place in the text; the caller adds the row. Plain formulas are
 read here; `_notation` reads everything else that people write, and decides what is ambiguous.
 """
 
@@ -20,7 +20,7 @@ from ._notation import MAX_AMOUNT_CHARS, OXIDATION_STATE, read_notation
 from ._parts import Amounts
 
 MIN_FRACTION = 1e-300
-"""Below it (or where the total overflows) an element could not be told from one that is absent."""
+"""Below it (or if the total overflows) an element cannot be distinguished from an absent one."""
 
 # A plain formula has no nested brackets, spaces or separators: it is a run of terms, and a term is
 # a symbol or one bracket with all that follows up to the next of either.

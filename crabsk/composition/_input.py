@@ -26,14 +26,14 @@ _SAMPLED = 100
 
 @dataclass(frozen=True, slots=True)
 class FormulaTable:
-    """X taken apart: its column of formulas, and the numeric columns beside it.
+    """X split into its column of formulas and the numeric columns beside it.
 
     Parameters
     ----------
     formulas : list
-        The formulas, as they stand in X.
+        The formulas, as given in X.
     extra : ndarray of shape (n_samples, n_extra), float64
-        The columns beside them.
+        The columns beside the formulas.
     formula_position : int
         Position of the column of formulas.
     n_columns : int
@@ -57,7 +57,7 @@ class FormulaTable:
 
 
 def find_formulas(X: Any) -> FormulaTable | None:
-    """Take apart an X that holds formulas; None if it is a matrix of numbers.
+    """Split X into its column of formulas and its other columns; None for a matrix of numbers.
 
     The column of formulas is the one whose values are text or mappings.
 
@@ -73,9 +73,9 @@ def find_formulas(X: Any) -> FormulaTable | None:
     Raises
     ------
     ValueError
-        If two columns may hold formulas, if columns beside them are named by elements, if a
-        column beside them is not numeric or has missing values, or if X is a single formula or
-        something without an order of rows (a set, an iterator).
+        If two columns may hold formulas, if columns beside the formulas are named by elements, if
+        a column beside the formulas is not numeric or has missing or infinite values, or if X is
+        a single formula, a set or an iterator.
 
     Examples
     --------
@@ -90,7 +90,7 @@ def find_formulas(X: Any) -> FormulaTable | None:
 
 
 def find_formulas_at(X: Any, position: int | None) -> FormulaTable | None:
-    """Take apart an X whose column of formulas is known, as it is after a fit.
+    """Split an X whose column of formulas is known, as it is after a fit.
 
     The column is found by its values if `position` is None or X has fewer columns.
     """
@@ -141,12 +141,12 @@ def is_dataframe(X: Any) -> bool:
 
 
 def read_compositions(X: Any) -> Compositions:
-    """Read any X into compositions; columns beside the formulas are left aside.
+    """Read any X into compositions; columns beside the formulas are ignored.
 
     Parameters
     ----------
     X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
-        What every estimator of crabsk takes; or `Compositions`, which are returned.
+        Any X that the estimators of crabsk take; or `Compositions`, which are returned as they are.
 
     Returns
     -------
@@ -155,9 +155,9 @@ def read_compositions(X: Any) -> Compositions:
     Raises
     ------
     ValueError
-        If an item is not a formula, an amount is negative or not finite, a row of a table of
-        amounts, its columns named by elements, holds nothing, or a table of numbers cannot be one
-        of amounts.
+        If an item is not a formula, if an amount is negative or not finite, if a table whose
+        columns are named by elements has a row without any amount above zero, or if a table of
+        numbers cannot be one of amounts.
 
     Warns
     -----
@@ -196,7 +196,7 @@ def read_compositions(X: Any) -> Compositions:
     if not all(isinstance(name, str) for name in names):
         if any(name in ATOMIC_NUMBERS for name in names):
             raise ValueError(
-                f"some names of columns are no text ({few(names)}): name all columns by text"
+                f"some column names are not text ({few(names)}): use text for all of them"
             )
         names = []
     columns = element_columns(names, matrix.shape[1])
@@ -281,7 +281,7 @@ def _formula_position(columns: list, names: list) -> int | None:
         reasons = "; ".join(f"{shown(names[j])}: {complaints[j]}" for j in text[:ERRORS_SHOWN])
         columns_of_text = "one column" if len(text) == 1 else f"{len(text)} columns"
         raise ValueError(
-            f"X has {columns_of_text} of text, and most of it is no formula: {reasons}. "
+            f"X has {columns_of_text} of text, and most of it is not formulas: {reasons}. "
             + (
                 f"If the amounts are in columns such as {few(symbols)}, drop or encode the text"
                 if symbols
@@ -296,7 +296,7 @@ def _formula_position(columns: list, names: list) -> int | None:
                 "pandas.to_numeric"
             )
         raise ValueError(
-            f"the column {shown(names[other])} holds text that is no formula ({complaint}): "
+            f"the column {shown(names[other])} holds text that is not a formula ({complaint}): "
             "columns beside the formulas must be numeric (drop or encode it)"
         )
     if len(symbols) > 1 and any(len(name) > 1 for name in symbols):

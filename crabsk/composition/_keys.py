@@ -14,7 +14,7 @@ from ._input import read_compositions
 
 
 def reduced_formula(X: Any) -> np.ndarray:
-    """Return one formula for each row of X, the same for equal compositions.
+    """Return one formula for each row of X; equal compositions give the same formula.
 
     Parameters
     ----------
@@ -24,10 +24,10 @@ def reduced_formula(X: Any) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_samples,), dtype object
-        Formulas without brackets, in order of electronegativity (Pauling's) as in pymatgen, in the
-        smallest whole amounts. Where those would take more than 10,000 atoms
-        of the scarcest element, all are given for one atom of it with eight digits, and smaller
-        differences are lost.
+        Formulas without brackets, in order of electronegativity (Pauling's) as in pymatgen, with
+        the smallest whole amounts. If these would need more than 10,000 atoms of the scarcest
+        element, the amounts are given per atom of that element, with eight digits. Smaller
+        differences are then lost.
 
     Raises
     ------
@@ -59,9 +59,9 @@ def reduced_formula(X: Any) -> np.ndarray:
 def chemical_system(X: Any) -> np.ndarray:
     """Return the set of elements of each row of X, such as ``"Fe-O"``.
 
-    As groups for `sklearn.model_selection.GroupKFold` it keeps all compounds of the same elements
-    on one side of a split, so that a score tells how a model does on chemistry that it has not
-    seen.
+    Use these as groups for `sklearn.model_selection.GroupKFold`: all compounds of the same elements
+    then stay on one side of each split, and the score measures performance on chemical systems that
+    the model has not seen.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Look through a column of formulas: what cannot be read, and what looks like a slip."""
+"""Look through a column of formulas: what cannot be read, and what looks like a typing error."""
 
 import re
 from collections.abc import Callable, Hashable, Mapping
@@ -74,34 +74,35 @@ Suspicion = tuple[str, str, str | None]
 def check_formulas(X: Any, *, formula_column: Hashable = "auto") -> "pd.DataFrame":
     """List for each row whether its formula can be read, and what looks wrong about it.
 
-    Nothing is raised for a bad formula. A *problem* is what `parse_formulas` and the estimators
-    refuse. A *suspicion* is a formula that can be read, but looks like a slip: look at it.
+    A bad formula raises no error. A *problem* is a formula that `parse_formulas` and the estimators
+    refuse. A *suspicion* is a formula that can be read, but looks like a typing error: check it.
 
     Parameters
     ----------
     X : sequence of formulas, column of formulas or DataFrame
-        Rows to check. Other columns of a DataFrame are left aside, whatever they hold.
+        Rows to check. All other columns of a DataFrame are ignored.
     formula_column : "auto", str or int, default="auto"
-        Which column of a table holds the formulas. "auto" takes the column of text that is named
-        like one (``formula``, ``composition``, ...), or else the one most of which can be read.
+        Which column of a table holds the formulas. "auto" takes the column of text whose name
+        says so (``formula``, ``composition``, ...), or else the column of text that is most
+        readable as formulas.
 
     Returns
     -------
     pandas.DataFrame of shape (n_samples, 6)
-        One row for each row of X, with the index of X if X is of pandas:
+        One row for each row of X, with the index of X if X is a pandas object:
 
         - ``row``: position in X, from 0;
-        - ``formula``: the formula as it stands in X;
+        - ``formula``: the formula as given in X;
         - ``problem``: why it cannot be read, or None;
-        - ``kind``: the kind of problem or suspicion, for programs, or None;
+        - ``kind``: the kind of problem or suspicion, as a keyword for programs, or None;
         - ``suspicion``: what looks wrong about a formula that can be read, or None;
-        - ``suggestion``: a formula that can be read and may have been meant, or None. Look at it
-          before you take it.
+        - ``suggestion``: a readable formula that may have been meant, or None. Check it before you
+          use it.
 
     Raises
     ------
     ValueError
-        If X holds no column of text, or if it has several and none is most likely.
+        If X has no column of text, or if it has several and none is clearly the one with formulas.
 
     Notes
     -----
@@ -113,7 +114,7 @@ def check_formulas(X: Any, *, formula_column: Hashable = "auto") -> "pd.DataFram
     Kinds of suspicions: ``alloy_name``, ``chlorine``, ``non_metal_count``, ``outlying_amount``,
     ``phase_label``, ``shares``, ``upper_case``, ``zero_for_oxygen``.
 
-    A suspicion is not a verdict. Of the 524,000 distinct formulas of Matbench, the paper's other
+    A suspicion may be wrong. Of the 524,000 distinct formulas of Matbench, the paper's other
     data sets and four tables of measurements, 373 raise one.
 
     Examples
@@ -219,7 +220,7 @@ def _check(formula: Any, read: Callable) -> tuple:
 
 
 def _readable(suggestion: str | None, read: Callable) -> str | None:
-    """Return a suggestion without slips of its own; None if it has some that cannot be mended."""
+    """Return a suggestion without errors of its own; None if it has some that cannot be mended."""
     for _ in range(4):
         if suggestion is None:
             return None
@@ -256,7 +257,7 @@ def _alloy_name(formula: str, amounts: Amounts) -> Suspicion | None:
         return None
     return (
         "alloy_name",
-        "this is the name of an alloy in percent by weight, and is read as numbers of atoms: give "
+        "this is the name of an alloy in percent by weight, but is read as numbers of atoms: give "
         "from_weight_percent a name with dashes ('Ti-6Al-4V') or a mapping",
         None,
     )

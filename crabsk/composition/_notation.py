@@ -62,7 +62,7 @@ OXIDATION_STATE = re.compile(r"\((?:I{1,3}|IV|VI{0,3})\)")
 
 
 def read_notation(original: str) -> Amounts:
-    """Read any formula; raise FormulaError for what is none, or can mean two things."""
+    """Read any formula; raise FormulaError for a text that is none, or is ambiguous."""
     text = Text(original)
     refuse_doubts(text)
     amounts = _Reading(text).read()
@@ -185,7 +185,7 @@ class _Reading:
                     position,
                     "isotope",
                     f"{self.text.original[position]!r} in front of a symbol is a mass number: "
-                    "isotopes are not told apart (leave it out)",
+                    "isotopes are not distinguished (leave it out)",
                     self.text.replaced(position, token, ""),
                 )
             frame.multiplier = self._amount(token, position)
@@ -271,7 +271,7 @@ class _Reading:
             self.text.refuse(
                 frame.dash,
                 "mixture",
-                "a dash divides the parts of a mixture only where each has its number, as in "
+                "a dash divides the parts of a mixture only if each has its number, as in "
                 "'0.7Li2S-0.3P2S5'",
             )
 

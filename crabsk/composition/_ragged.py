@@ -19,9 +19,9 @@ from ._reduction import reduce_amounts
 class Compositions:
     """A ragged batch of compositions.
 
-    The elements of all compositions lie end to end, one *token* for each element of a formula,
-    in order of atomic number within a formula. Nothing is padded: a million formulas of three
-    elements are three million tokens.
+    The elements of all compositions are stored end to end. Each element of a formula is one
+    *token*; within a formula, tokens are in order of atomic number. There is no padding: a million
+    formulas of three elements are three million tokens.
 
     Parameters
     ----------
@@ -71,9 +71,10 @@ class Compositions:
     def reduced_amounts(self) -> np.ndarray:
         """Smallest whole amount of each token, shape (n_tokens,), the same for all multiples.
 
-        Where whole amounts would take more than 10,000 atoms of the scarcest element, amounts are
-        relative to it, to eight digits. Two compositions are the same if these are: everywhere in
-        crabsk, in `reduced_formula`, for what is held out and for what is predicted once.
+        If whole amounts would need more than 10,000 atoms of the scarcest element, amounts are
+        relative to that element, to eight digits. Throughout crabsk, two compositions are the same
+        if their reduced amounts are: in `reduced_formula`, when rows are held out, and when equal
+        rows are predicted only once.
         """
         return reduce_amounts(self.amounts, self.offsets)
 
@@ -90,18 +91,19 @@ class Compositions:
         Parameters
         ----------
         beside : ndarray of shape (n_compositions, n_columns), optional
-            Numbers that must be equal, too.
+            Further numbers of each row that must be equal, too.
 
         Returns
         -------
         first : ndarray of shape (n_unique,)
-            One row of each composition, the first that has it, in rising order.
+            The first row of each distinct composition, in ascending order.
         inverse : ndarray of shape (n_compositions,)
             ``first[inverse[i]]`` is the row that stands for row ``i``.
 
         Notes
         -----
-        Compositions are equal if their `reduced_amounts` are, as of ``Fe2O3`` and ``Fe0.4O0.6``.
+        Compositions are equal if their elements and `reduced_amounts` are, as for ``Fe2O3`` and
+        ``Fe0.4O0.6``.
         """
         reduced, lengths = self.reduced_amounts, self.lengths
         first = np.arange(len(self))
@@ -119,11 +121,12 @@ def parse_formulas(formulas: Iterable) -> Compositions:
     """Read chemical formulas into a ragged batch of compositions.
 
     Brackets of all three kinds may be nested to any depth. Amounts are decimals (``Fe0.95O``,
-    ``Pb.985Te``), fractions (``Ni1/3``) or scientific (``Fe1e-7O``); a zero is an absence. Digits
-    may be plain, full-width or subscript, or superscript throughout. ``·``, ``*``, or a point that
-    can be nothing else, divides the parts of a hydrate or a mixture, and a number may lead each
-    part (``CuSO4·5H2O``, ``0.7Li2S-0.3P2S5``). D and T are hydrogen where that is plain. The
-    user guide has all rules.
+    ``Pb.985Te``), fractions (``Ni1/3``) or scientific (``Fe1e-7O``). An element with an amount of
+    zero is left out. Digits may be plain, full-width or subscript; superscript digits are read if
+    all digits of the formula are superscript. ``·``, ``*``, or an unambiguous point divides the
+    parts of a hydrate or a mixture. Each part may have a number in front (``CuSO4·5H2O``,
+    ``0.7Li2S-0.3P2S5``). D and T are read as hydrogen if no other symbol may be meant. The user
+    guide has all rules.
 
     Parameters
     ----------
@@ -139,12 +142,12 @@ def parse_formulas(formulas: Iterable) -> Compositions:
     Raises
     ------
     FormulaError
-        A `ValueError`, if any item is not a formula, or can mean two things: unknown symbols,
-        unbalanced brackets, charges, oxidation states (``Fe(III)``), variables
-        (``La1-xSrxMnO3``), ambiguous points (``CuSO4.5H2O``, ``Al2O3.2SiO2``), numbers in front
-        of all (``18Cr8Ni``), leading zeros (``P04``), missing values, amounts that are negative,
-        infinite or over 40 characters long, nothing but zeros. The message shows row, text and
-        place of the first five (counted from 0) and counts the rest.
+        A `ValueError`, if any item is not a formula or is ambiguous: unknown symbols, unbalanced
+        brackets, charges, oxidation states (``Fe(III)``), variables (``La1-xSrxMnO3``), ambiguous
+        points (``CuSO4.5H2O``, ``Al2O3.2SiO2``), numbers in front of the whole formula
+        (``18Cr8Ni``), leading zeros (``P04``), missing values, amounts that are negative, infinite
+        or over 40 characters long, or nothing but zeros. For the first five such items the message
+        shows the row, the text and the position in it, both counted from 0; it counts the rest.
     ValueError
         If `formulas` is a single formula, a table or a set.
 
@@ -198,16 +201,16 @@ def compositions_from_matrix(
 ) -> Compositions:
     """Read a dense matrix of element amounts.
 
-    A row of zeros becomes an empty composition instead of being refused, because scikit-learn's
-    own machinery produces such rows. (In tables whose columns are named by elements, estimators
-    refuse it.)
+    A row of zeros becomes an empty composition instead of an error, because scikit-learn itself
+    produces such rows. Estimators refuse such a row in a table whose columns are named by elements.
 
     Parameters
     ----------
     matrix : ndarray of shape (n_compositions, n_columns)
         Amounts, finite and not negative.
     atomic_numbers : ndarray of shape (n_columns,), optional
-        Atomic number of each column; by default column ``j`` is the element ``j + 1``.
+        Atomic number of each column. By default column ``j`` is the element of atomic number
+        ``j + 1``.
 
     Returns
     -------
@@ -216,8 +219,8 @@ def compositions_from_matrix(
     Raises
     ------
     ValueError
-        If an amount is negative or not finite, or if the amounts of a row are so large or so far
-        apart that a fraction would be zero.
+        If an amount is negative or not finite, or if the amounts of a row are so large or differ
+        by so many orders of magnitude that a fraction would be zero.
 
     Examples
     --------

@@ -56,9 +56,9 @@ def species_of(
     Parameters
     ----------
     items : sequence or None
-        The formulas, as they stand in X; None for a matrix of amounts, which has no species.
+        The formulas, as given in X; None for a matrix of amounts, which has no species.
     compositions : Compositions
-        What was read of them.
+        The compositions read from them.
     guess : bool
         Whether to guess the oxidation states of formulas that give none.
 
@@ -136,8 +136,8 @@ def _guessed(atomic_numbers: np.ndarray, amounts: np.ndarray) -> list[tuple[int,
         from pymatgen.core import Composition
     except ImportError as error:
         raise ImportError(
-            "guessing oxidation states needs pymatgen: install crabsk[pymatgen], or give them, as "
-            "in {'Fe3+': 2, 'O2-': 3}"
+            "guessing oxidation states needs pymatgen: pip install pymatgen. Or write them, as in "
+            "{'Fe3+': 2, 'O2-': 3}"
         ) from error
     symbols = [ELEMENTS[z - 1] for z in atomic_numbers]
     formula = Composition(dict(zip(symbols, amounts.tolist(), strict=True)))

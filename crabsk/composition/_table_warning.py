@@ -8,11 +8,10 @@ _LIBRARIES = ("crabsk", "sklearn", "joblib")
 
 
 class TableWarning(UserWarning):
-    """A table may not mean what crabsk takes it for.
+    """A table may not hold what crabsk reads from it.
 
-    Raised where numbers are taken for amounts of elements, where a table has amounts beside other
-    columns, where percentages do not add up, and where a column beside the formulas gives the
-    target away.
+    Issued if numbers are read as amounts of elements, if a table has other columns beside the
+    amounts, if percentages do not add up, or if a column beside the formulas leaks the target.
 
     Examples
     --------

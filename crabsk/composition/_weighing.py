@@ -37,8 +37,8 @@ def shares_of_brackets(text: Text, frame: Frame) -> list[float] | None:
         text.refuse(
             frame.multiplier_position,
             "number_in_front",
-            f"the numbers in front of the brackets add up to {sum(numbers):g}: shares add up "
-            "to 1 or 100 (write amounts behind the brackets, or '·' between the parts)",
+            f"the numbers in front of the brackets add up to {sum(numbers):g}: shares must add "
+            "up to 1 or 100 (write amounts after the brackets, or '·' between the parts)",
         )
     return numbers
 
@@ -50,9 +50,9 @@ def refuse_numbers_in_front_of_symbols(text: Text, frame: Frame) -> None:
         text.refuse(
             frame.multiplier_position,
             "number_in_front",
-            f"the amounts in front of the symbols add up to {sum(numbers):g}: are they the "
-            "symbols' own, or does the first multiply the whole? Write amounts behind their "
-            "symbols",
+            f"the amounts in front of the symbols add up to {sum(numbers):g}: does each "
+            "belong to its symbol, or does the first multiply the whole formula? Write amounts "
+            "after their symbols",
         )
     if frame.multiplier < 1:
         # `0.05Sr0.4Pr0.55Mn1O3` was La0.05Sr0.4Pr0.55MnO3.
@@ -65,8 +65,8 @@ def refuse_numbers_in_front_of_symbols(text: Text, frame: Frame) -> None:
             text.refuse(
                 frame.multiplier_position,
                 "number_in_front",
-                f"the number {token!r} in front and the amounts behind it add up to a whole: "
-                "was a symbol lost in front of it?",
+                f"the number {token!r} in front and the amounts after it add up to a whole: "
+                "is a symbol missing before the number?",
             )
 
 
@@ -85,29 +85,31 @@ def counts_molecules(text: Text, frame: Frame, end: int) -> bool:
 def refuse_number_before_all(text: Text, frame: Frame) -> None:
     """Refuse `0.44LiI`: a number that multiplies the whole formula changes nothing.
 
-    Something was lost, then.
+    Something must be missing.
     """
     if not frame.multiplier_token:
         text.refuse(
             0,
             "number_in_front",
-            "the number in front of everything in the bracket changes nothing: was a symbol in "
-            "front of it lost, or another part? Leave the number out if not",
+            "the number in front of everything in the bracket changes nothing: is a symbol or "
+            "another part missing before the number? If not, leave the number out",
         )
     numbers = frame.numbers_in_front() or []
     if len(numbers) > 1 and not any(NON_METALS & item.group.keys() for item in frame.items):
         guess = (
-            "is this an alloy whose balance is left out? Write all atoms behind their "
+            "is this an alloy whose balance is left out? Write all amounts after their "
             "symbols; if these are percent by weight, give 'Fe-18Cr-8Ni' to "
             "crabsk.composition.from_weight_percent"
         )
     elif frame.multiplier < 1:
         guess = (
-            "was a symbol in front of it lost, or another part of "
-            f"{1 - frame.multiplier:g}? Leave the number out if not"
+            "is a symbol missing before the number, or another part of "
+            f"{1 - frame.multiplier:g}? If not, leave the number out"
         )
     else:
-        guess = "was a symbol in front of it lost, or another part? Leave the number out if not"
+        guess = (
+            "is a symbol or another part missing before the number? If not, leave the number out"
+        )
     text.refuse(
         frame.multiplier_position,
         "number_in_front",
@@ -124,18 +126,18 @@ def refuse_alloy(text: Text) -> None:
             0,
             "mixture",
             "this is the name of an alloy: crabsk.composition.from_weight_percent reads it if "
-            "its numbers are percent by weight (and its balance is there, as in 'Ti-6Al-4V'); "
-            "write atoms behind their symbols",
+            "its numbers are percent by weight (and its balance is named, as in 'Ti-6Al-4V'); "
+            "write numbers of atoms after their symbols",
         )
 
 
 def refuse_points_between_compounds(text: Text, frame: Frame) -> None:
     """Refuse `Al2O3.2SiO2`: an amount of 3.2, or a point between two compounds.
 
-    It follows a non-metal or a bracket. It may divide compounds if an element of those before
-    comes again behind it, or if both sides look like compounds. Another decimal in the part
-    tells that its amounts are decimal. The point is doubtful, then, only if its own element
-    comes again outside of brackets, or an element of a halide behind it.
+    Such a point follows a non-metal or a bracket. It may divide compounds if an element before it
+    occurs again after it, or if both sides look like compounds. Another decimal in the part shows
+    that its amounts are decimal. The point is then doubtful only if its own element occurs again
+    outside of brackets, or an element of a halide after it.
     """
     items = frame.items
     points = sum(item.may_end_in_a_point for item in items[:-1])

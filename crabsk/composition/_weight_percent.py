@@ -51,20 +51,20 @@ def from_weight_percent(
           `compositions_from_components`.
         - A list, tuple, 1-D array or Series. Its items are mappings from symbol or formula to
           weight percent, such as ``{"Fe": 98.0, "C": 2.0}``, or alloy names such as
-          ``"Ti-6Al-4V"``. In a name each element has its weight percent in front, and the one
+          ``"Ti-6Al-4V"``. In an alloy name each element has its weight percent in front. The one
           element without a number is the balance. Numbers that add up to 100 need no balance
           (``"63Sn-37Pb"``).
     balance : str, optional
-        A component that the DataFrame or the mappings leave out, such as ``"Fe"``. It gets 100
-        minus the sum of the others. Alloy names have their own balance, which must be the same.
+        A component that the DataFrame or the mappings leave out, such as ``"Fe"``. Its amount is
+        100 minus the sum of the others. Alloy names have their own balance, which must be the same.
 
     Returns
     -------
     pandas DataFrame, pandas Series or list
-        Atomic percent: the elements of each row add up to 100. A DataFrame gives a DataFrame of
-        shape (n_samples, n_elements) with the same index, a Series a Series of dicts with the same
-        index, all else a list of dicts from symbol to atomic percent. Every estimator of crabsk
-        takes these as X.
+        Atomic percent: the elements of each row add up to 100. For a DataFrame, the result is a
+        DataFrame of shape (n_samples, n_elements) with the same index. For a Series it is a Series
+        of dicts with the same index, and for anything else a list of dicts; the dicts map symbols
+        to atomic percent. Every estimator of crabsk takes these as X.
 
     Raises
     ------
@@ -72,9 +72,9 @@ def from_weight_percent(
         A `ValueError`, if an item of a sequence cannot be read. Examples are a trade name
         (``"AISI 304"``), an alloy name with no balance or two, an unknown element, a negative or
         missing amount, or a sum above 100. The message shows the first five such rows and counts
-        the rest; ``error.rows`` has the positions of all.
+        the rest; ``error.rows`` holds the positions of all of them.
     ValueError
-        If X has another form, or is a DataFrame that `compositions_from_components` refuses.
+        If X has any other form, or is a DataFrame that `compositions_from_components` refuses.
 
     Warns
     -----
@@ -219,7 +219,7 @@ class _ItemReader:
                 _add(moles, self.balance, rest * self.balance.moles("wt%"))
         if total == math.inf:
             raise formula_error(
-                f"{shown(mapping)}: the amounts are too large to add them up", "amount"
+                f"{shown(mapping)}: the amounts are too large to be added up", "amount"
             )
         self.sums.append(total)
         self.rows.append(row)
@@ -282,14 +282,15 @@ class _ItemReader:
             )
         if self.balance is not None and self.balance.amounts != {balances[0]: 1.0}:
             raise formula_error(
-                f"{shown(text)}: its balance is {ELEMENTS[balances[0] - 1]}, not that of balance=",
+                f"{shown(text)}: its balance is {ELEMENTS[balances[0] - 1]}, not the one given as "
+                "balance=",
                 "amount",
             )
         weights = {balances[0]: rest, **weights}
         return {z: weight / ATOMIC_WEIGHTS[z - 1] for z, weight in weights.items()}
 
     def _refuse_alloy(self, text: str, term: str, match: re.Match | None) -> NoReturn:
-        """Refuse a text for a term that is no element with its weight percent in front."""
+        """Refuse a text for a term that is not an element with its weight percent in front."""
         if not text.strip():
             raise formula_error(
                 f"{shown(text)} is empty: expected a mapping or an alloy name", "empty"
@@ -311,7 +312,7 @@ class _ItemReader:
             ) from None
         raise FormulaError(
             f"{shown(text)}: is this a grade or a formula? Pass the composition of a grade as a "
-            "mapping. A formula counts atoms and goes to estimators as it is"
+            "mapping. A formula counts atoms: pass it to estimators as it is"
         )
 
 
@@ -325,8 +326,8 @@ def _add(moles: Amounts, component: Component, amount: float) -> None:
 def _about_balances(balances: list[int]) -> str:
     if not balances:
         return (
-            "every element has a number, and they do not add up to 100 (write the balance without "
-            "a number in front, as Fe in 'Fe-18Cr-8Ni', or pass a mapping)"
+            "every element has a number, but the numbers do not add up to 100 (write the balance "
+            "without a number in front, as Fe in 'Fe-18Cr-8Ni', or pass a mapping)"
         )
     symbols = ", ".join(ELEMENTS[z - 1] for z in balances)
     return f"the elements {symbols} have no number, but only one can be the balance"

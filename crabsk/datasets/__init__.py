@@ -1,7 +1,7 @@
 """Data sets of chemical formulas and measured or computed properties.
 
-They come as those of `sklearn.datasets` do: ``load_*`` reads what is shipped with the package,
-``fetch_*`` downloads once and keeps the file.
+They work like those of `sklearn.datasets`: ``load_*`` reads a set shipped with the package,
+``fetch_*`` downloads a set once and keeps the file.
 """
 
 from ._formation_enthalpy import load_formation_enthalpy

@@ -20,7 +20,7 @@ def read_descr(name: str) -> str:
 
 
 def read_columns(text: str) -> dict[str, list[str]]:
-    """Read the columns of a CSV file by their names, every value as the text that is there.
+    """Read the columns of a CSV file by their names, every value as text.
 
     pandas is not used because it guesses: the formula NaN would be a missing value, and the last
     digit of a number depends on its version.
@@ -62,8 +62,8 @@ def make_bunch(
     Returns
     -------
     Bunch or (X, y)
-        X has shape (n,), for it is what every estimator here takes first; ``data`` of a Bunch is a
-        table of one column where pandas objects are asked for, because ``frame`` is.
+        X has shape (n,), the form that every estimator here takes. With `as_frame`, ``data`` of the
+        Bunch is a table of one column, as scikit-learn's loaders have it.
     """
     from sklearn.utils import Bunch
 

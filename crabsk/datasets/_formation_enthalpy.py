@@ -47,29 +47,29 @@ def load_formation_enthalpy(
         A dictionary with attributes:
 
         data : ndarray of str objects of shape (2135,)
-            Formulas, each once, in the order of the source. With `as_frame`, a DataFrame of one
+            Formulas, each once, in the order of the source. With `as_frame`, a DataFrame with one
             column ``formula``.
         target : ndarray of float of shape (2135,)
             Formation enthalpy at 298 K in eV/atom. With `as_frame`, a Series.
         uncertainty : ndarray of float of shape (2135,)
-            Uncertainty of the measurement in eV/atom, as the source has it: NaN for the 301
-            formulas for which it gives none, and 0 for 5 formulas, which can hardly be meant
-            literally. With `as_frame`, a Series.
+            Uncertainty of the measurement in eV/atom, as given in the source. It is NaN for the
+            301 formulas without one, and 0 for 5 formulas, which is probably not meant literally.
+            With `as_frame`, a Series.
         feature_names, target_names : list of str
             ``["formula"]`` and ``["formation_enthalpy"]``.
         frame : DataFrame of shape (2135, 2) or None
-            ``data`` and ``target`` side by side, with `as_frame` only.
+            ``data`` and ``target`` side by side; None without `as_frame`.
         DESCR : str
-            Source, licence and how the numbers were made.
+            Source and licence, and how the numbers were made.
         filename : str
-            Where the file lies.
+            Path of the file.
 
     (X, y) : tuple if `return_X_y`
         Formulas and target, both of shape (2135,): two ndarrays, or with `as_frame` two Series.
 
     See Also
     --------
-    fetch_matbench : Thirteen larger and smaller sets, which are downloaded.
+    fetch_matbench : Thirteen data sets that are downloaded.
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """The thirteen tasks of Matbench v0.1, as formulas.
 
-Two files a task lie in the data folder: the official one, which is compared with its SHA-256
+The data folder holds two files for each task: the official one, which is compared with its SHA-256
 whenever it is read, and a table of formula and target made from it, which is small and quick.
 """
 
@@ -67,15 +67,15 @@ def fetch_matbench(
     ``mp_e_form``      132752  regression      structure    eV/atom
     =================  ======  ==============  ===========  ============
 
-    Rows keep their official order, on which the official folds rest, and none is left out. A
-    composition is the text in the official file. A structure is reduced to what its cell holds:
-    elements in alphabetical order, each with its amount (``K4Mn4O8``), partly occupied sites
-    counted by their occupancies and oxidation states left out. Different structures may thus have
-    equal formulas.
+    Rows keep their official order, on which the official folds depend, and no row is left out. A
+    composition is the text in the official file. A structure is reduced to the contents of its
+    cell: elements in alphabetical order, each with its amount (``K4Mn4O8``). Partly occupied sites
+    count by their occupancies, and oxidation states are left out. Different structures may thus
+    have equal formulas.
 
     The first call for a task downloads its official file, checks it and stores a small table beside
-    it, from which later calls read. For the three tasks of over 100 000 structures the first call
-    takes, after the download, about half a minute and 3 GB of memory.
+    it. Later calls read that table. For the three tasks of over 100 000 structures, the first call
+    needs about half a minute after the download, and 3 GB of memory.
 
     Parameters
     ----------
@@ -84,11 +84,11 @@ def fetch_matbench(
 
     data_home : str or path-like, default=None
         Folder in which to keep files, as in :func:`sklearn.datasets.get_data_home`; its subfolder
-        ``crabsk/matbench`` is used. A computer without a network needs only the official file
+        ``crabsk/matbench`` is used. On a computer without a network, copy the official file
         (``matbench_<name>.json.gz``) there, or the table and its checksum.
 
     download_if_missing : bool, default=True
-        If False, raise an OSError where the data are not in `data_home`.
+        If False, raise an OSError if the data are not in `data_home`.
 
     return_X_y : bool, default=False
         Return ``(X, y)`` instead of a Bunch.
@@ -97,10 +97,10 @@ def fetch_matbench(
         Return pandas objects instead of NumPy arrays.
 
     n_retries : int, default=3
-        How many more times to try where a download fails.
+        Number of further tries if a download fails.
 
     delay : float, default=1.0
-        Seconds between two tries.
+        Seconds between tries.
 
     Returns
     -------
@@ -108,24 +108,24 @@ def fetch_matbench(
         A dictionary with attributes:
 
         data : ndarray of str objects of shape (n,)
-            Formulas. With `as_frame`, a DataFrame of one column ``formula``.
+            Formulas. With `as_frame`, a DataFrame with one column ``formula``.
         target : ndarray of shape (n,)
-            The property in `unit`, as floats; for classification the integers 0 and 1, where 1 is
-            True in the official file. With `as_frame`, a Series named as the official column.
+            The property in `unit`, as floats. For classification, the integers 0 and 1, where 1 is
+            True in the official file. With `as_frame`, a Series named after the official column.
         feature_names : list of str
             ``["formula"]``.
         target_names : list of str
-            The official name of the target; for classification the names of the classes 0 and 1.
+            The official name of the target; for classification, the names of the classes 0 and 1.
         task : str
             ``"regression"`` or ``"classification"``.
         unit : str or None
-            Unit of the target, None for classification.
+            Unit of the target; None for classification.
         frame : DataFrame of shape (n, 2) or None
-            ``data`` and ``target`` side by side, with `as_frame` only.
+            ``data`` and ``target`` side by side; None without `as_frame`.
         DESCR : str
             What the task is and whom to cite.
         filename : str
-            Where the official file lies, or would lie.
+            Path of the official file, whether or not it exists.
 
     (X, y) : tuple if `return_X_y`
         Formulas and target, both of shape (n,): two ndarrays, or with `as_frame` two Series.
@@ -134,17 +134,17 @@ def fetch_matbench(
     ------
     ValueError
         If no task has this name, if `n_retries` or `delay` is negative, or if the official file
-        cannot be read as what it should be.
+        does not have the expected content.
 
     OSError
-        If the data are neither in `data_home` nor available from the network, or if what was
-        downloaded has the wrong checksum. The message says which file to put where.
+        If the data are neither in `data_home` nor available from the network, or if the downloaded
+        file has the wrong checksum. The message says which file to put where.
 
     Warns
     -----
     UserWarning
-        For every failed try that is followed by another, and for a file in `data_home` that is
-        damaged (it is then not used) or cannot be written.
+        For every failed try that is followed by another. Also if a file in `data_home` is damaged,
+        and therefore not used, or cannot be written.
 
     See Also
     --------
@@ -196,7 +196,7 @@ def fetch_matbench(
 
 
 def matbench_folds(name: str) -> KFold | StratifiedKFold:
-    """Give the official split of a task of Matbench v0.1.
+    """Return the official split of a task of Matbench v0.1.
 
     Parameters
     ----------
@@ -206,8 +206,8 @@ def matbench_folds(name: str) -> KFold | StratifiedKFold:
     Returns
     -------
     splitter : KFold or StratifiedKFold
-        Five shuffled folds, stratified for classification, with Matbench's ``random_state``. They
-        are the official folds only for all rows of the task in their official order.
+        Five shuffled folds, stratified for classification, with Matbench's ``random_state``. These
+        are the official folds only if all rows of the task are split, in their official order.
 
     Raises
     ------
@@ -268,7 +268,7 @@ def _by_hand(official: Path, task: Task) -> str:
 
 
 def _read_official(official: Path, task: Task) -> bytes | None:
-    """Read the official file, or None where there is no sound one.
+    """Read the official file; return None if it is missing or damaged.
 
     The bytes that were checked are the bytes that are used: the file is not opened again.
     """
@@ -308,7 +308,7 @@ def _download(official: Path, task: Task, n_retries: int, delay: float) -> bytes
     if found != task.sha256:
         raise OSError(
             f"What {task.url} sent has the SHA-256 {found}, it should be {task.sha256}. It was not "
-            f"kept: it may have been damaged or changed on the way. {_by_hand(official, task)}"
+            f"kept: it may have been damaged or changed in transit. {_by_hand(official, task)}"
         )
     write_whole(official, raw)
     return raw
@@ -336,7 +336,7 @@ def _checksum_path(table: Path) -> Path:
 
 
 def _read_table(table: Path, task: Task) -> Rows | None:
-    """Read the stored table, or None where there is no sound one."""
+    """Read the stored table; return None if it is missing or damaged."""
     try:
         packed = table.read_bytes()
         expected = _checksum_path(table).read_bytes().split()[:1]
@@ -344,7 +344,7 @@ def _read_table(table: Path, task: Task) -> Rows | None:
         return None
     if [hashlib.sha256(packed).hexdigest().encode()] != expected:
         warnings.warn(
-            f"{table} is damaged, for it does not fit its checksum. It is made again from the "
+            f"{table} is damaged: it does not match its checksum. It is made again from the "
             "official file.",
             stacklevel=3,
         )

@@ -1,4 +1,4 @@
-"""What is known of the tasks of Matbench v0.1 before their files are there."""
+"""What is known of the tasks of Matbench v0.1 before their files are downloaded."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Task:
-    """What is known of a task before its file is there.
+    """What is known of a task before its file is downloaded.
 
     ``inputs`` and ``column`` are the two columns of the official file; ``classes`` are the names of
     the classes 0 and 1.

@@ -1,11 +1,14 @@
 """What a model says of candidates."""
 
+from collections.abc import Mapping
+from math import isfinite
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from .._text import few
+from .._text import few, shown
 from .._validation import predicts_std
 
 
@@ -15,7 +18,9 @@ def means_and_stds(model: Any, X: Any) -> tuple[np.ndarray, np.ndarray]:
     Raises
     ------
     TypeError
-        If the model has none.
+        If the model has no standard deviations.
+    ValueError
+        If something is not finite, by which nothing can be ranked.
     """
     name = type(model).__name__
     if not predicts_std(model):
@@ -23,14 +28,52 @@ def means_and_stds(model: Any, X: Any) -> tuple[np.ndarray, np.ndarray]:
             f"predict of {name} has no return_std: take a model that predicts standard deviations "
             '(CalibratedRegressorCV, AutoRegressor, a Gaussian process), or acquisition="mean"'
         )
-    mean, std = (np.asarray(part, dtype=np.float64) for part in model.predict(X, return_std=True))
-    return mean.reshape(len(mean), -1), std.reshape(len(std), -1)
+    mean, std = model.predict(X, return_std=True)
+    return _finite(mean, "mean", X, name), _finite(std, "standard deviation", X, name)
 
 
 def means(model: Any, X: Any) -> np.ndarray:
-    """Return means, of shape (n_samples, n_targets)."""
-    mean = np.asarray(model.predict(X), dtype=np.float64)
-    return mean.reshape(len(mean), -1)
+    """Return means, of shape (n_samples, n_targets).
+
+    Raises
+    ------
+    ValueError
+        If one is not finite.
+    """
+    return _finite(model.predict(X), "mean", X, type(model).__name__)
+
+
+def _finite(values: Any, what: str, X: Any, name: str) -> np.ndarray:
+    """Return predictions of shape (n_samples, n_targets); refuse what is not finite."""
+    table = np.asarray(values, dtype=np.float64)
+    table = table.reshape(len(table), -1)
+    rows = np.flatnonzero(~np.isfinite(table).all(axis=1))
+    if len(rows):
+        sample = X.iloc[rows[0]].to_dict() if isinstance(X, pd.DataFrame) else X[rows[0]]
+        raise ValueError(
+            f"{name} predicts a {what} of {', '.join(map(str, table[rows[0]].tolist()))} for "
+            f"{shown(sample)} ({len(rows)} such candidate(s) among {len(table)}): nothing can be "
+            "ranked by it"
+        )
+    return table
+
+
+def read_context(context: Mapping[str, float] | None) -> dict[str, float]:
+    """Return the number that each column beside the formulas has.
+
+    Raises
+    ------
+    ValueError
+        If a column has something else, such as one number for each candidate.
+    """
+    columns = dict(context or {})
+    for name, value in columns.items():
+        if not isinstance(value, Real) or not isfinite(value):
+            raise ValueError(
+                f"context= gives {shown(value)} for the column {shown(name)}, which must have one "
+                "finite number, the same for all candidates: screen once for each"
+            )
+    return columns
 
 
 def own_context(model: Any, context: dict[str, float]) -> dict[str, float]:

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from .._validation import HasMethods, Interval, _fit_context, predicts_std, validate_compositions
 from ..composition import ELEMENTS, N_ELEMENTS, read_compositions
-from ..neural_network import UnseenElementsWarning
+from ..neural_network import nested, warn_of_conflicts
 from ._space import Neighbours
 
 # Shares of the samples among which the threshold is looked for.
@@ -151,7 +151,8 @@ class ApplicabilityDomain(OutlierMixin, BaseEstimator):
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None"
             )
-        compositions = validate_compositions(self, X, reset=True).compositions
+        table = validate_compositions(self, X, reset=True)
+        compositions = table.compositions
         y = column_or_1d(y, dtype=np.float64)
         (X,) = indexable(X)
         check_consistent_length(X, y)
@@ -163,11 +164,12 @@ class ApplicabilityDomain(OutlierMixin, BaseEstimator):
             raise ValueError(
                 f"{len(y)} samples are too few to learn where a model errs: {_FEWEST} are needed"
             )
+        warn_of_conflicts(table, y)
         groups = compositions.unique()[1]
         folds = list(GroupKFold(self.cv, shuffle=True, random_state=0).split(y, groups=groups))
         measured = np.zeros((len(y), 4 if predicts_std(self.estimator) else 3))
         squares = np.zeros(len(y))
-        with warnings.catch_warnings(action="ignore", category=UnseenElementsWarning):
+        with nested():
             for train, test in folds:
                 model = clone(self.estimator).fit(_safe_indexing(X, train), y[train])
                 own = _Measures(self.space, _safe_indexing(X, train), model)
@@ -239,7 +241,7 @@ class ApplicabilityDomain(OutlierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         compositions = validate_compositions(self, X, reset=False).compositions
-        with warnings.catch_warnings(action="ignore", category=UnseenElementsWarning):
+        with nested():
             measured, _ = self._measures(X)
         with _one_thread():
             scores = -np.sqrt(np.maximum(self._expected.predict(measured), 0.0))

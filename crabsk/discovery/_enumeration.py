@@ -109,7 +109,7 @@ def enumerate_compositions(
     >>> len(enumerate_compositions(["Na", "Fe", "O"], max_amount=3, exclude=known))
     13
     """
-    numbers = check_elements(elements, "elements")
+    numbers = in_order_of_formulas(check_elements(elements, "elements"))
     low, high = _check_n_elements(n_elements, len(numbers))
     max_amount = int(check_scalar(max_amount, "max_amount", Integral, min_val=1))
     if max_amount**high > _MAX_POINTS:
@@ -118,7 +118,7 @@ def enumerate_compositions(
             f"elements, and at most {_MAX_POINTS:,} are possible: lower max_amount or n_elements"
         )
     rule = ChargeRule(numbers, high, max_amount) if charge_neutral else None
-    ordered = in_order_of_formulas(numbers) if rule is None else rule.atomic_numbers
+    ordered = numbers if rule is None else rule.atomic_numbers
     n_sets = sum(comb(len(ordered), k) for k in range(low, high + 1))
     if rule is not None and n_sets > _MAX_SETS:
         raise ValueError(

@@ -1,7 +1,7 @@
 """What is wanted of the next compound, and how much each candidate promises."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import is_classifier
@@ -17,7 +17,7 @@ from ._acquisition import (
     upper_confidence_bound,
 )
 from ._answers import means_and_stds
-from ._pareto import expected_hypervolume_improvement
+from ._pareto import expected_hypervolume_improvement, pareto_front
 
 Goal = str | tuple[float, float]
 Score = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
@@ -68,10 +68,31 @@ def _read_window(window: Any) -> tuple[float, float] | None:
     return (low, high) if low < high else None
 
 
-def make_score(
+class Scoring(NamedTuple):
+    """What scores candidates.
+
+    Parameters
+    ----------
+    score : function
+        Of means and standard deviations, each of shape (n_samples, n_targets).
+    needs_std : bool
+        Whether it asks for the latter.
+    name : str or None
+        The acquisition; None for a function of the user's.
+    upon : list
+        Numbers that are to be improved upon: with name and goals, all that scores follow from.
+    """
+
+    score: Score
+    needs_std: bool
+    name: str | None
+    upon: list
+
+
+def make_scoring(
     goals: list[Goal], acquisition: Any, y_known: np.ndarray | None, best: Any
-) -> tuple[Score, bool]:
-    """Return what scores means and standard deviations, and whether it asks for the latter.
+) -> Scoring:
+    """Return what scores candidates.
 
     Parameters
     ----------
@@ -99,13 +120,16 @@ def make_score(
     if best is not None:
         _check_best(goals, acquisition)
     if callable(acquisition):
-        return (
-            lambda mean, std: np.asarray(acquisition(_squeezed(mean), _squeezed(std)), dtype=float)
-        ), True
+        return Scoring(
+            lambda mean, std: np.asarray(acquisition(_squeezed(mean), _squeezed(std)), dtype=float),
+            needs_std=True,
+            name=None,
+            upon=[],
+        )
     if acquisition == "expected_hypervolume_improvement":
-        return _by_hypervolume(goals, y_known), True
+        return _by_hypervolume(goals, y_known)
     if acquisition == "probability":
-        return _by_probability(goals, y_known, best), True
+        return _by_probability(goals, y_known, best)
     if len(goals) > 1:
         raise ValueError(
             f'acquisition="{acquisition}" is of one target, and there are {len(goals)} goals: '
@@ -113,16 +137,24 @@ def make_score(
         )
     (goal,) = goals
     if acquisition == "mean":
-        return lambda mean, _: _nearness(goal, mean[:, 0]), False
+        return Scoring(lambda mean, _: _nearness(goal, mean[:, 0]), False, "mean", [])
     if not isinstance(goal, str):
         raise ValueError(f'acquisition="{acquisition}" has no window: take "probability"')
     maximize = goal == "maximize"
     if acquisition == "upper_confidence_bound":
-        return lambda mean, std: upper_confidence_bound(*_one(mean, std), maximize=maximize), True
+        return Scoring(
+            lambda mean, std: upper_confidence_bound(*_one(mean, std), maximize=maximize),
+            needs_std=True,
+            name=acquisition,
+            upon=[],
+        )
     incumbent = _incumbents(goals, y_known, best)[0]
-    return (
-        lambda mean, std: expected_improvement(*_one(mean, std), incumbent, maximize=maximize)
-    ), True
+    return Scoring(
+        lambda mean, std: expected_improvement(*_one(mean, std), incumbent, maximize=maximize),
+        needs_std=True,
+        name=acquisition,
+        upon=[incumbent],
+    )
 
 
 def _usual(goals: list[Goal]) -> str:
@@ -142,7 +174,7 @@ def _check_best(goals: list[Goal], acquisition: Any) -> None:
         )
 
 
-def _by_hypervolume(goals: list[Goal], y_known: np.ndarray | None) -> Score:
+def _by_hypervolume(goals: list[Goal], y_known: np.ndarray | None) -> Scoring:
     if len(goals) < 2 or any(not isinstance(goal, str) for goal in goals):
         raise ValueError(
             'acquisition="expected_hypervolume_improvement" needs two or more goals, each '
@@ -155,15 +187,17 @@ def _by_hypervolume(goals: list[Goal], y_known: np.ndarray | None) -> Score:
         )
     maximize = [goal == "maximize" for goal in goals]
     worst = np.where(maximize, y_known.min(axis=0), y_known.max(axis=0))
+    front = np.unique(y_known[pareto_front(y_known, maximize=maximize)], axis=0)
 
     def score(mean: np.ndarray, std: np.ndarray | None) -> np.ndarray:
         assert std is not None
-        return expected_hypervolume_improvement(mean, std, y_known, worst, maximize=maximize)
+        return expected_hypervolume_improvement(mean, std, front, worst, maximize=maximize)
 
-    return score
+    upon = [front.tolist(), worst.tolist()]
+    return Scoring(score, True, "expected_hypervolume_improvement", upon)
 
 
-def _by_probability(goals: list[Goal], y_known: np.ndarray | None, best: Any) -> Score:
+def _by_probability(goals: list[Goal], y_known: np.ndarray | None, best: Any) -> Scoring:
     incumbents = _incumbents(goals, y_known, best)
 
     def score(mean: np.ndarray, std: np.ndarray | None) -> np.ndarray:
@@ -178,7 +212,8 @@ def _by_probability(goals: list[Goal], y_known: np.ndarray | None, best: Any) ->
                 product *= probability_in_window(*own, *goal)
         return product
 
-    return score
+    upon = [one for one, goal in zip(incumbents, goals, strict=True) if isinstance(goal, str)]
+    return Scoring(score, True, "probability", upon)
 
 
 def _incumbents(goals: list[Goal], y_known: np.ndarray | None, best: Any) -> list[float]:
@@ -236,7 +271,7 @@ class Constraint:
 
     def __init__(self, model: Any, wanted: Any) -> None:
         self.model = model
-        self.column, self.window = 0, (0.0, 0.0)
+        self.wanted: str | tuple[float, float]
         if not hasattr(model, "predict"):
             raise ValueError(
                 f"constraints: {shown(model)} must be a fitted classifier, or a fitted regressor "
@@ -250,7 +285,7 @@ class Constraint:
                     f"constraints: {shown(wanted)} is no class of {type(model).__name__}, which "
                     f"knows {few(known)}"
                 )
-            self.column = known.index(wanted)
+            self.wanted, self.column = str(wanted), known.index(wanted)
             return
         if not predicts_std(model):
             raise TypeError(
@@ -263,19 +298,26 @@ class Constraint:
                 f"constraints: {type(model).__name__} is a regressor, which must be held to a "
                 f"window (low, high), such as (0.0, 0.1), and not to {shown(wanted)}"
             )
-        self.window = window
+        self.wanted = window
 
-    def probability(self, X: Any) -> np.ndarray:
-        """Return for each row how likely it is to be met."""
+    def answers(self, X: Any) -> np.ndarray:
+        """Return what the model says of each row: probabilities of classes, or mean and std."""
         if is_classifier(self.model):
-            return self.model.predict_proba(X)[:, self.column]
+            return self.model.predict_proba(X)
         mean, std = means_and_stds(self.model, X)
         if mean.shape[1] != 1:
             raise ValueError(
                 f"constraints: {type(self.model).__name__} predicts {mean.shape[1]} targets: take "
                 "a model of the one that the window is for"
             )
-        return probability_in_window(mean[:, 0], std[:, 0], *self.window)
+        return np.hstack([mean, std])
+
+    def probability(self, answers: np.ndarray) -> np.ndarray:
+        """Return how likely it is to be met, after what the model says."""
+        if isinstance(self.wanted, str):
+            return answers[:, self.column]
+        mean, std = answers.T
+        return probability_in_window(mean, std, *self.wanted)
 
 
 def read_constraints(constraints: Sequence) -> list[Constraint]:

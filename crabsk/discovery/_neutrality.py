@@ -42,7 +42,8 @@ class ChargeRule:
         self._max_amount = max_amount
         self._n_elements = n_elements
         known = [(z, *found) for z in atomic_numbers.tolist() if (found := _smact_values(z))]
-        known.sort(key=lambda one: one[1])
+        # Of equally electronegative ones, the lighter first, whatever order they came in.
+        known.sort(key=lambda one: (one[1], one[0]))
         self.atomic_numbers = np.array([z for z, _, _ in known], dtype=np.int64)
         self._electronegativities = np.array([value for _, value, _ in known])
         kinds = list(dict.fromkeys(states for _, _, states in known))

@@ -1,29 +1,32 @@
 """Screening in parts that are files: on many machines, and resumed after a kill."""
 
 import json
-import warnings
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from hashlib import file_digest, sha256
 from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
 from sklearn.utils import check_scalar
 
 from .._files import write_whole
 from .._text import few, shown
-from ..neural_network import UnseenElementsWarning
 from ._candidates import CHUNK, Candidates
-from ._screen import POOL, Screening, asked, chunks
-from ._shortlist import Shortlist, spread_out
+from ._screen import Screening, asked, chunks
+from ._shortlist import Shortlist, check_size, spread_out
 from ._surroundings import Surroundings
 
-# What the folder of results says of itself.
+# What the folder of results says of itself, and what there is compared to within rounding.
 _PLAN = "plan.json"
-# Candidates of the first and the last part by whose answers a screening is known again, and to
-# what share these are the same: another processor rounds differently.
-_N_ANSWERS = 10
+_ANSWERS = "answers of the models"
+# By the answers for so many candidates, from so many parts, the models are known again; and to what
+# share the answers are the same: another processor rounds differently.
+_N_ANSWERS = 100
+_N_PARTS = 10
 _ROUNDING = 1e-3
 
 
@@ -49,7 +52,8 @@ def screen_parquet(
 
     Dask spreads the parts: on threads, or on the workers of the `distributed.Client` that is open.
     A part's file appears when the part is done. Called again after a kill, with the same
-    arguments, the function does what is missing.
+    arguments, the function does what is missing. Other arguments are refused if the parts depend on
+    them: the file plan.json in the folder says what was asked.
 
     Parameters
     ----------
@@ -75,11 +79,19 @@ domain, space
         If dask or pyarrow is not installed.
     ValueError
         As `screen`; if the folder holds the parts of another screening; or if there are no
-        candidates.
+        candidates. Another screening is one of other candidates (files are compared byte by byte),
+        models, goals, acquisition, incumbents, constraints, context, part sizes or rows that a part
+        keeps.
 
     See Also
     --------
     screen : In one process, in memory.
+
+    Notes
+    -----
+    Models are known again by their answers for a hundred candidates, to within 0.1 %: models that
+    differ less are taken for the same. A function as `acquisition` is known again by its scores for
+    means and standard deviations of all sizes, so that it must not depend on chance.
 
     Examples
     --------
@@ -95,7 +107,7 @@ domain, space
     >>> found.columns.tolist()
     ['formula', 'mean', 'score']
     """
-    check_scalar(top, "top", Integral, min_val=1)
+    size = check_size(top, diversity)
     check_scalar(part_size, "part_size", Integral, min_val=1)
     try:
         import dask
@@ -115,30 +127,31 @@ domain, space
         context=context,
     )
     surroundings = Surroundings(X_known, domain, space, context)
-    size = top * POOL if diversity else top
     folder = Path(folder)
     parts = {name: (its, n) for name, its, n in _parts(candidates, part_size, folder) if n}
     if not parts:
         raise ValueError(f"candidates={shown(candidates)} holds no candidates")
     files = {name: folder / name for name in parts}
+    sources = [its for its, _ in parts.values()]
+    some, answers = _ask_some(screening, sources)
     plan = {
-        "parts": {name: n for name, (_, n) in parts.items()},
-        "size": size,
-        "answers": _answers(screening, [its for its, _ in parts.values()]),
+        **_question(screening),
+        "candidates": [_digest(candidates, sources), some],
+        "candidates in a part": {name: n for name, (_, n) in parts.items()},
+        "rows that a part keeps": size,
+        _ANSWERS: answers,
     }
     folder.mkdir(parents=True, exist_ok=True)
     _agree(folder / _PLAN, plan, files.values())
     # One object for all parts, which workers get once.
     shared = dask.delayed(screening, pure=True)
-    # Here, because threads that set and reset filters of warnings get into each other's way.
-    with warnings.catch_warnings(action="ignore", category=UnseenElementsWarning):
-        dask.compute(
-            *(
-                dask.delayed(_screen_part)(shared, parts[name][0], path, size)
-                for name, path in files.items()
-                if not path.exists()
-            )
+    dask.compute(
+        *(
+            dask.delayed(_screen_part)(shared, parts[name][0], path, size)
+            for name, path in files.items()
+            if not path.exists()
         )
+    )
     found = Shortlist(size)
     for path in files.values():
         found.add(pd.read_parquet(path))
@@ -186,14 +199,17 @@ def _n_formulas(path: Path) -> int:
 def _screen_part(screening: Screening, candidates: Any, path: Path, size: int) -> None:
     """Screen a part, and leave its file."""
     found = Shortlist(size)
-    for rows in _asked(screening, candidates, CHUNK):
-        found.add(rows)
+    with _named(candidates):
+        for rows in asked(screening, _formulas(candidates, CHUNK)):
+            found.add(rows)
     write_whole(path, found.rows.to_parquet(index=False))
 
 
-def _asked(screening: Screening, candidates: Any, chunk_size: int) -> Iterator[pd.DataFrame]:
+@contextmanager
+def _named(candidates: Any) -> Iterator[None]:
+    """Add to errors of formulas where these are."""
     try:
-        yield from asked(screening, _formulas(candidates, chunk_size))
+        yield
     except ValueError as error:
         error.add_note(f"The candidates are those of {candidates}.")
         raise
@@ -210,22 +226,82 @@ def _formulas(candidates: Any, size: int) -> Iterable[list]:
             yield batch.column(0).to_pylist()
 
 
-def _answers(screening: Screening, parts: list) -> dict[Hashable, list]:
-    """Return what is said of a few candidates, which changes if the model or the question does."""
-    rows = [next(_asked(screening, part, _N_ANSWERS)) for part in (parts[0], parts[-1])]
-    return pd.concat(rows).to_dict("list")
+def _question(screening: Screening) -> dict[str, Any]:
+    """Return what the models' answers are asked for, by which scores follow from answers."""
+    scoring = screening.scoring
+    return {
+        "goal": screening.goals,
+        "acquisition": scoring.name or _digest_of_scores(screening),
+        "best known values": scoring.upon,
+        "constraints": [constraint.wanted for constraint in screening.constraints],
+        "context": {str(name): float(value) for name, value in screening.context.items()},
+    }
+
+
+def _digest_of_scores(screening: Screening) -> str:
+    """Return by what a function is known again: what it returns for numbers of all sizes.
+
+    Its scores for a few candidates would not do, because these may all be 0.
+    """
+    sizes = np.geomspace(1e-6, 1e9, 3500)  # in steps of 1 %
+    rng = np.random.RandomState(0)
+    both = np.concatenate([-sizes, sizes])
+    mean = np.column_stack([rng.permutation(both) for _ in screening.goals])
+    std = np.abs(mean) * rng.uniform(size=mean.shape)
+    try:
+        with np.errstate(all="ignore"):
+            scores = screening.scoring.score(mean, std).astype(np.float32)
+    except Exception as error:
+        error.add_note(
+            "To know the function acquisition= again when a screening is resumed, screen_parquet "
+            "asks it for means from -1e9 to 1e9: it must return a score, or NaN, for each."
+        )
+        raise
+    scores[np.isnan(scores)] = np.nan  # of one kind
+    return "function " + sha256(scores.tobytes()).hexdigest()
+
+
+def _digest(candidates: Any, parts: list) -> Any:
+    """Return what changes with the candidates, without a look at each."""
+    if isinstance(candidates, Candidates):
+        # Of the parameters and positions. What is counted at the first len() has been counted.
+        return joblib.hash(candidates)
+    digests = {}
+    for path in parts:
+        with path.open("rb") as file:
+            digests[path.name] = file_digest(file, "sha256").hexdigest()
+    return digests
+
+
+def _ask_some(screening: Screening, parts: list) -> tuple[list, list]:
+    """Return a few candidates, and all numbers that the models say of each."""
+    some, said = [], []
+    parts = parts[:: -(-len(parts) // _N_PARTS)]
+    n = -(-_N_ANSWERS // len(parts))
+    for part in parts:
+        spread = part[:: -(-len(part) // n)] if isinstance(part, Candidates) else part
+        with _named(part):
+            formulas = next(iter(_formulas(spread, n)))
+            mean, std, beside = answers = screening.answers(formulas)
+            screening.judge(formulas, answers)  # refuses what would be refused later
+        some += formulas
+        said += np.hstack([mean, *([] if std is None else [std]), *beside]).tolist()
+    return some, said
 
 
 def _agree(path: Path, plan: dict, files: Iterable[Path]) -> None:
     """Write the plan, or refuse to mix parts of two screenings."""
+    text = json.dumps(plan, indent=1)
     if path.exists():
-        found = json.loads(path.read_text())
-        answers = found.pop("answers", {}), plan["answers"]
-        rest = {name: value for name, value in plan.items() if name != "answers"}
-        if found != rest or not _are_alike(*map(pd.DataFrame, answers)):
+        found, plan = json.loads(path.read_text()), json.loads(text)
+        answers = found.pop(_ANSWERS, []), plan.pop(_ANSWERS)
+        differ = [name for name in plan if name not in found or found[name] != plan[name]]
+        if not differ and not _are_alike(*map(np.array, answers)):
+            differ = [_ANSWERS]
+        if differ:
             raise ValueError(
-                f"{path.parent} holds the parts of another screening (other candidates, model or "
-                "settings): choose another folder, or delete it"
+                f"{path.parent} holds the parts of another screening, which differs in "
+                f"{few(differ)}: choose another folder, or delete it"
             )
         return
     nameless = [file.name for file in files if file.exists()]
@@ -234,13 +310,10 @@ def _agree(path: Path, plan: dict, files: Iterable[Path]) -> None:
             f"{path.parent} holds {few(nameless)} and no {path.name}, which would say what these "
             "are parts of: choose another folder, or delete it"
         )
-    write_whole(path, json.dumps(plan, indent=1).encode())
+    write_whole(path, text.encode())
 
 
-def _are_alike(old: pd.DataFrame, new: pd.DataFrame) -> bool:
-    """Whether two tables of answers are the same but for rounding."""
-    if list(old) != list(new) or old["formula"].tolist() != new["formula"].tolist():
-        return False
-    a, b = (table.drop(columns="formula").to_numpy(dtype=np.float64) for table in (old, new))
-    largest = np.abs(np.nan_to_num(b, posinf=0.0, neginf=0.0)).max(axis=0)
-    return np.allclose(a, b, rtol=_ROUNDING, atol=_ROUNDING * largest)
+def _are_alike(old: np.ndarray, new: np.ndarray) -> bool:
+    """Whether two tables of answers, a row for each candidate, are the same but for rounding."""
+    largest = np.abs(new).max(axis=0)
+    return old.shape == new.shape and np.allclose(old, new, _ROUNDING, _ROUNDING * largest)

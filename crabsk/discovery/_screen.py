@@ -1,10 +1,9 @@
 """From a model and a stream of candidates to a shortlist."""
 
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from itertools import islice
-from numbers import Integral, Real
-from typing import Any
+from numbers import Integral
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,15 +12,28 @@ from sklearn.utils.validation import check_consistent_length
 
 from .._text import shown
 from ..composition import FormulaError, FormulaReader, RowErrors, is_dataframe
-from ..neural_network import UnseenElementsWarning, bar_of
-from ._answers import means, means_and_stds, own_context, with_context
+from ..neural_network import bar_of, nested
+from ._answers import means, means_and_stds, own_context, read_context, with_context
 from ._candidates import CHUNK, Candidates
-from ._goals import make_score, read_constraints, read_goals
-from ._shortlist import Shortlist, spread_out
+from ._goals import make_scoring, read_constraints, read_goals
+from ._shortlist import Shortlist, check_size, spread_out
 from ._surroundings import Surroundings
 
-# A spread-out choice is made among so many times the rows that are asked for.
-POOL = 5
+
+class Answers(NamedTuple):
+    """What the models say of candidates.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (n_samples, n_targets)
+    std : ndarray of shape (n_samples, n_targets), or None
+    beside : list of ndarray, each of shape (n_samples, n_columns)
+        What the model of each constraint says.
+    """
+
+    mean: np.ndarray
+    std: np.ndarray | None
+    beside: list[np.ndarray]
 
 
 class Screening:
@@ -45,7 +57,7 @@ class Screening:
                 "constraints"
             )
         self.model = model
-        self.context = dict(context or {})
+        self.context = read_context(context)
         self.goals = read_goals(goal)
         if (X_known is None) != (y_known is None):
             raise ValueError("X_known and y_known go together: pass both, or neither")
@@ -63,29 +75,38 @@ class Screening:
             if not np.isfinite(known).all():
                 row = int(np.argwhere(~np.isfinite(known))[0][0])
                 raise ValueError(f"y_known holds no number in row {row}: leave such rows out")
-        self.score, self.needs_std = make_score(self.goals, acquisition, known, best)
+        self.scoring = make_scoring(self.goals, acquisition, known, best)
         self.constraints = read_constraints(constraints)
 
     def ask(self, formulas: list) -> pd.DataFrame:
         """Return a row for each formula: formula, mean, std, score and, if asked, feasible."""
+        return self.judge(formulas, self.answers(formulas))
+
+    def answers(self, formulas: list) -> Answers:
+        """Return what the models say of formulas."""
         X = with_context(self.model, formulas, self.context)
         # The shortlist names the elements; of the rest nobody needs to know.
-        with warnings.catch_warnings(action="ignore", category=UnseenElementsWarning):
-            if self.needs_std:
+        with nested():
+            if self.scoring.needs_std:
                 mean, std = means_and_stds(self.model, X)
             else:
                 mean, std = means(self.model, X), None
-            feasible = np.ones(len(formulas))
+            beside = []
             for constraint in self.constraints:
                 context = own_context(constraint.model, self.context)
                 its = with_context(constraint.model, formulas, context)
-                feasible *= constraint.probability(its)
+                beside.append(constraint.answers(its))
+        return Answers(mean, std, beside)
+
+    def judge(self, formulas: list, answers: Answers) -> pd.DataFrame:
+        """Return what `ask` does, after what the models say."""
+        mean, std, beside = answers
         if mean.shape[1] != len(self.goals):
             raise ValueError(
                 f"the model predicts {mean.shape[1]} target(s), and there are {len(self.goals)} "
                 "goal(s): goal= takes a list, one for each target"
             )
-        score = self.score(mean, std)
+        score = self.scoring.score(mean, std)
         if score.shape != (len(formulas),):
             raise ValueError(
                 f"acquisition returned shape {score.shape} for {len(formulas)} candidates"
@@ -102,8 +123,9 @@ class Screening:
                     "constraints multiply the score by a probability, which makes no sense of "
                     "scores below 0: take an expected improvement or a probability"
                 )
-            score = score * feasible
-            rows["feasible"] = feasible
+            pairs = zip(self.constraints, beside, strict=True)
+            rows["feasible"] = np.prod([one.probability(said) for one, said in pairs], axis=0)
+            score = score * rows["feasible"]
         if np.isnan(score).any():
             raise ValueError(
                 f"the score of {shown(formulas[int(np.isnan(score).argmax())])} is not a number "
@@ -175,8 +197,8 @@ def screen(
         Fitted models, and what they must say: ``(classifier, class)`` or ``(regressor, (low,
         high))``. The score is multiplied by the probability of each [1]_.
     context : dict, default=None
-        A number for each column beside the formulas that the model was fitted to, such as
-        ``{"temperature": 300}``.
+        One finite number for each column beside the formulas that the model was fitted to, such as
+        ``{"temperature": 300}``, the same for all candidates.
     domain : ApplicabilityDomain, default=None
         A fitted domain, which says what is an extrapolation.
     space : transformer, default=None
@@ -195,14 +217,15 @@ def screen(
         - "formula"; "mean" and "std" (with several targets "mean_0", "std_0", "mean_1", ...);
           "score"; with constraints "feasible", the probability that all are met;
         - with `X_known`: "nearest", the nearest known formula; "distance", how far that is, in
-          median distances of a known compound from the nearest other; "unseen_elements", those
-          that no known compound has, as text;
+          median distances of a known compound from the nearest other (NaN if there is no other);
+          "unseen_elements", those that no known compound has, as text;
         - with `domain`: "in_domain".
 
     Raises
     ------
     ValueError
-        If a candidate is no formula, or parameters do not fit the model or one another.
+        If a candidate is no formula, a prediction is not finite, or parameters do not fit the model
+        or one another.
     TypeError
         If the model has no standard deviations and the acquisition needs them.
 
@@ -228,8 +251,7 @@ def screen(
     >>> len(found)
     5
     """
-    check_scalar(top, "top", Integral, min_val=1)
-    check_scalar(diversity, "diversity", Real, min_val=0, max_val=1)
+    size = check_size(top, diversity)
     check_scalar(chunk_size, "chunk_size", Integral, min_val=1)
     screening = Screening(
         model,
@@ -242,7 +264,7 @@ def screen(
         context=context,
     )
     surroundings = Surroundings(X_known, domain, space, context)
-    found = Shortlist(top * POOL if diversity else top)
+    found = Shortlist(size)
     total = len(candidates) if isinstance(candidates, Sized) else None
     with bar_of(total, "candidate", progress) as bar:
         for rows in asked(screening, chunks(candidates, chunk_size)):

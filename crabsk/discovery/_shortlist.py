@@ -1,12 +1,32 @@
 """The best of a stream, and a choice among them that is spread out."""
 
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.utils import check_scalar
 
 from ..composition import reduced_formula
+from ._acquisition import finite_number
 from ._space import make_space
+
+# A spread-out choice is made among so many times the rows that are asked for.
+_POOL = 5
+
+
+def check_size(top: Any, diversity: Any) -> int:
+    """Return how many rows to keep, from which `spread_out` can choose.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `top` is no number of rows, or `diversity` no share.
+    """
+    check_scalar(top, "top", Integral, min_val=1)
+    check_scalar(diversity, "diversity", Real, min_val=0, max_val=1)
+    # NaN is neither below 0 nor above 1.
+    return int(top) * _POOL if finite_number(diversity, "diversity") else int(top)
 
 
 class Shortlist:

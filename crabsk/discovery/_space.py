@@ -41,7 +41,8 @@ class Neighbours:
     """The known compositions in a space, in which the nearest of others are looked up.
 
     Distances are in units of the median distance of a known row from its nearest row that is
-    elsewhere: 1 is as far as the known are from one another.
+    elsewhere: 1 is as far as the known are from one another. Where all known rows are one point,
+    nothing gives such a unit, and distances are those in the space.
 
     Parameters
     ----------
@@ -51,6 +52,11 @@ class Neighbours:
         The known compositions.
     scaled : bool
         Whether to standardise what the space returns.
+
+    Attributes
+    ----------
+    has_unit : bool
+        Whether the known rows are more than one point.
     """
 
     def __init__(self, space: Any, X: Any, *, scaled: bool = True) -> None:
@@ -61,7 +67,8 @@ class Neighbours:
         _, first = np.unique(self._points.round(_DIGITS), axis=0, return_index=True)
         distinct = self._points[first]
         self.unit = 1.0
-        if len(distinct) > 1:
+        self.has_unit = len(distinct) > 1
+        if self.has_unit:
             among = NearestNeighbors(n_neighbors=2).fit(distinct).kneighbors(distinct)[0][:, 1]
             self.unit = float(np.median(among))
 

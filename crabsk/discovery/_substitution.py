@@ -46,8 +46,8 @@ def substitute(
         Element vectors that say what is similar, as in `crabsk.embeddings.load_embedding`. Elements
         that lack a value are never suggested.
     elements : iterable of str, default=None
-        Symbols of the elements that may be suggested; None for all that `embedding` has. The most
-        similar ones are sought among these.
+        Symbols of the elements that may be suggested; None for all. The most similar ones are
+        sought among those of them that `embedding` has.
     exclude : sequence of formulas, DataFrame or matrix of element amounts, default=None
         More compositions that must not come out; those of `X` never do.
 
@@ -61,8 +61,8 @@ def substitute(
     ------
     ValueError
         If `X` or `exclude` cannot be read, a symbol in `elements` is unknown or comes twice, or
-        `embedding` lacks an element of X or `elements`. Also if `embedding` has one feature, or all
-        elements are equally similar, as in "onehot".
+        `embedding` lacks an element of X or all of `elements`. Also if `embedding` has one feature,
+        or all elements are equally similar, as in "onehot".
 
     Warns
     -----
@@ -114,14 +114,13 @@ def substitute(
     allowed = ~np.isnan(table.values).any(axis=1)
     if elements is not None:
         chosen = check_elements(elements, "elements")
-        lacking = [ELEMENTS[z - 1] for z in chosen.tolist() if not allowed[z - 1]]
-        if lacking:
+        allowed &= np.isin(np.arange(N_ELEMENTS), chosen - 1)
+        if len(chosen) and not allowed.any():
             raise ValueError(
-                f"elements: embedding {table.name!r} has no vector for {few(lacking)}, so that "
-                "nothing is similar to them: leave them out or choose another embedding"
+                f"elements: embedding {table.name!r} has a vector for none of "
+                f"{few([ELEMENTS[z - 1] for z in chosen])}, so that nothing can be suggested: add "
+                "elements or choose another embedding"
             )
-        allowed[:] = False
-        allowed[chosen - 1] = True
     near, similarity = _neighbors(similarity, allowed, int(n_neighbors))
     known = compositions.take(compositions.unique()[0])
     excluded = read_excluded(exclude)

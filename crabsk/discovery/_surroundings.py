@@ -50,7 +50,7 @@ class Surroundings:
             distances, nearest = self._neighbours.nearest(formulas)
             rows = rows.assign(
                 nearest=[self._formulas[row] for row in nearest],
-                distance=distances,
+                distance=distances if self._neighbours.has_unit else np.nan,
                 unseen_elements=self._unseen(formulas),
             )
         if self._domain is not None:

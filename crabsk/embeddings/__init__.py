@@ -1,4 +1,4 @@
-"""Tables of the vectors of elements and of species."""
+"""Tables of element vectors and of species vectors."""
 
 from ._elements import MISSING, ElementTable, embedding_names, load_embedding
 from ._species import SpeciesTable, load_species_embedding, species_embedding_names

@@ -40,7 +40,7 @@ _OF_SPECIES = (
 )
 OWN_NAME = "custom"
 
-# Labels in elementembeddings' tables that are no symbols of today's. `random_200` has a row `Lv`
+# Labels in elementembeddings' tables that are not today's symbols. `random_200` has a row `Lv`
 # and two more, at the places of Ts and Og, that both say `Uuh` (Lv's old name): which is which
 # is not for us to guess. `Null` is megnet16's vector for no element; the heavy isotopes are
 # hydrogen to crabsk.
@@ -66,10 +66,10 @@ class ElementTable:
     Parameters
     ----------
     name : str
-        What the table is called in feature names and messages.
+        Name of the table in feature names and messages.
     values : ndarray of shape (118, n_features), float64, read-only
         Row ``z - 1`` is the vector of the element with atomic number ``z``. NaN where the table
-        has no value: a whole row for an element that it lacks altogether.
+        has no value. The whole row is NaN for an element that the table lacks.
     feature_names : tuple of str
         Names of the columns.
 
@@ -89,30 +89,31 @@ class ElementTable:
     feature_names: tuple[str, ...]
 
     def fill(self, compositions: Compositions, missing: str = "error") -> np.ndarray:
-        """Return the vectors for describing some compositions, with no gap that they meet.
+        """Return the vectors, with no gap in the elements of some compositions.
 
         Parameters
         ----------
         compositions : Compositions
-            What the vectors are to describe.
+            The compositions that the vectors have to cover.
         missing : {"error", "mean", "zero"}, default="error"
             What to do about values that the table lacks. "error" refuses compositions with an
-            element that lacks any. "mean" puts the mean of the feature over the elements that have
-            it. "zero" puts 0, as CBFV and elementembeddings do: neutral where features are
-            centred (``magpie_sc``, learnt vectors), but a melting point of 0 K in a table of
-            properties.
+            element that lacks any value. "mean" fills in the mean of the feature over the elements
+            that have it. "zero" fills in 0, as CBFV and elementembeddings do. Zero is neutral if
+            features are centred (``magpie_sc``, learnt vectors), but means a melting point of 0 K
+            in a table of properties.
 
         Returns
         -------
         ndarray of shape (118, n_features), read-only
-            `values`, with all gaps filled; with "error" still NaN where no composition asks.
+            `values`, with all gaps filled. With "error", elements that are in no composition may
+            still have NaN.
 
         Raises
         ------
         ValueError
-            If `missing` is "error" and an element in `compositions` has no value in some feature:
-            the message names the elements, the number of rows and the first few. If
-            `missing` is none of the three.
+            If `missing` is "error" and an element in `compositions` lacks the value of a feature.
+            The message names the elements, the number of such rows and the first few of them. Also
+            if `missing` is none of the three.
         """
         if missing not in MISSING:
             raise ValueError(f"missing={missing!r} must be one of {few(MISSING)}")
@@ -138,7 +139,7 @@ class ElementTable:
         )
 
     def _described(self, z: int) -> str:
-        """Return the symbol of an element, with the features that it lacks if it has others."""
+        """Return an element's symbol, with the features that it lacks unless it lacks all."""
         symbol = ELEMENTS[z - 1]
         unknown = np.flatnonzero(np.isnan(self.values[z - 1]))
         if len(unknown) == len(self.feature_names):
@@ -152,7 +153,7 @@ def embedding_names() -> list[str]:
     Returns
     -------
     list of str
-        Every table of elementembeddings, as its ``Embedding.load_data`` calls them, "onehot" and
+        Every table of elementembeddings, named as in its ``Embedding.load_data``, and "onehot" and
         "elemnet"; sorted.
 
     Examples
@@ -165,47 +166,49 @@ def embedding_names() -> list[str]:
 
 
 def load_embedding(embedding: Any) -> ElementTable:
-    """Return a table of element vectors, by name or from the user's own.
+    """Return a table of element vectors, given by name or as your own table.
 
-    Named tables are read once and kept. Nothing that is passed in is changed or kept.
+    Named tables are read once and cached. Your own tables are neither changed nor kept.
 
     Parameters
     ----------
     embedding : str, DataFrame, mapping or elementembeddings ``Embedding``
-        - A name of `embedding_names`. "onehot" is the identity matrix over all 118 elements, and
-          "elemnet" that over the 86 of the ElemNet paper. The linear scales of elementembeddings,
-          "atomic" and "mod_petti", are one-hot in the order of their scale.
+        - A name from `embedding_names`. "onehot" is the identity matrix over all 118 elements, and
+          "elemnet" the one over the 86 elements of the ElemNet paper. The linear scales of
+          elementembeddings, "atomic" and "mod_petti", become one-hot vectors in the order of the
+          scale.
         - A pandas DataFrame of numbers indexed by element symbol, one column for each feature; NaN
-          is "no value".
+          means "no value".
         - A mapping from element symbol to a vector of numbers, all of the same length.
-        - An ``Embedding`` object of elementembeddings. All of its values are taken as they are.
+        - An ``Embedding`` object of elementembeddings. All of its values are kept as they are.
 
     Returns
     -------
     ElementTable
-        Its array is read-only: copy before changing it (``torch.tensor`` copies).
+        The table. Its array is read-only: copy it before you change it (``torch.tensor`` copies).
 
     Raises
     ------
     ValueError
         If the name is unknown, or if a table of your own has unknown or repeated element symbols,
-        repeated feature names, vectors of different lengths, values that are not numbers or
-        infinite, or features without any value.
+        repeated feature names, vectors of different lengths, values that are infinite or not
+        numbers, or features without any value.
     TypeError
-        If `embedding` is none of these things.
+        If `embedding` is none of the above.
 
     Notes
     -----
     The named tables are those of elementembeddings [1]_, which lists their sources. The values are
-    the same, bit for bit, with one exception: a value that was filled in where the source has none
-    is NaN here. "magpie" and "magpie_sc" have 10 such values, "oliynyk" and "oliynyk_sc" have 14.
-    An ``Embedding`` object keeps its filled values, because they may be the user's own.
+    the same, bit for bit, with one exception: a value that was filled in because the source has
+    none is NaN here. "magpie" and "magpie_sc" have 10 such values, "oliynyk" and "oliynyk_sc" have
+    14. An ``Embedding`` object keeps its filled values, because they may be the user's own.
 
-    Two labels of "random_200" are given today's symbols: Uut is Nh, and Uup is Mc. Its two rows
-    called Uuh are left out, because the table has Lv besides, so that it lacks Ts and Og.
+    Two labels of "random_200" are replaced by today's symbols: Uut by Nh, and Uup by Mc. The table
+    has a row Lv and two rows labelled Uuh, the old name of Lv. These two are left out, so the table
+    lacks Ts and Og.
 
-    elementembeddings turns missing values into 0 when it describes a composition; crabsk
-    never does so unasked.
+    elementembeddings turns missing values into 0 when it describes a composition. crabsk does so
+    only on request (``missing="zero"``).
 
     References
     ----------
@@ -313,7 +316,7 @@ def _from_frame(name: str, frame: pd.DataFrame) -> ElementTable:
 
 
 def checked_numbers(name: str, frame: pd.DataFrame, rows: str) -> np.ndarray:
-    """Return the numbers of a table, NaN where unknown; refuse what is none, or stands twice.
+    """Return the numbers of a table, NaN where unknown; refuse other values and repeated labels.
 
     `rows` says what its rows are.
     """
@@ -335,8 +338,8 @@ def checked_numbers(name: str, frame: pd.DataFrame, rows: str) -> np.ndarray:
     if np.isinf(numbers).any():
         bad = np.isinf(numbers).any(axis=0)
         raise ValueError(
-            f"embedding {name!r} has infinite values in {_few_at(feature_names, bad)} (a value "
-            "that is unknown is NaN)"
+            f"embedding {name!r} has infinite values in {_few_at(feature_names, bad)} (write NaN "
+            "for unknown values)"
         )
     void = np.isnan(numbers).all(axis=0)
     if void.any():

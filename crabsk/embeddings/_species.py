@@ -1,4 +1,4 @@
-"""Tables of the vectors of species: elements in oxidation states."""
+"""Tables of species vectors: vectors of elements in oxidation states."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,11 +28,11 @@ class SpeciesTable:
     Parameters
     ----------
     name : str
-        What the table is called in feature names and messages.
+        Name of the table in feature names and messages.
     values : ndarray of shape (n_species, n_features), float64, read-only
         The vectors.
     species : dict
-        The row of each pair of atomic number and oxidation state.
+        Row in `values` of each pair (atomic number, oxidation state).
     feature_names : tuple of str
         Names of the columns.
 
@@ -54,16 +54,17 @@ class SpeciesTable:
     def fill(
         self, compositions: SpeciesCompositions, missing: str = "error"
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return vectors, and which of them each species of some compositions has.
+        """Return vectors, and the row of the vector of each species in some compositions.
 
         Parameters
         ----------
         compositions : SpeciesCompositions
-            What the vectors are to describe.
+            The compositions that the vectors have to cover.
         missing : {"error", "mean", "zero"}, default="error"
             What to do about a species that the table lacks, or an element whose oxidation state is
-            not known. "error" refuses the compositions. "mean" puts the mean of the element's
-            species in the table, or of all species if there is none. "zero" puts zeros.
+            not known. "error" refuses the compositions. "mean" fills in the mean of the element's
+            species in the table, or of all species if the table has none of that element. "zero"
+            fills in zeros.
 
         Returns
         -------
@@ -73,7 +74,7 @@ class SpeciesTable:
         Raises
         ------
         ValueError
-            If `missing` is "error" and something is missing.
+            If `missing` is "error" and a vector is missing.
         """
         numbers, states = compositions.atomic_numbers, compositions.oxidation_states
         pairs = list(zip(numbers.tolist(), states.tolist(), strict=True))
@@ -101,7 +102,7 @@ class SpeciesTable:
                 unknown,
                 "have no oxidation states",
                 "give species, as in {'Fe3+': 2, 'O2-': 3}, guess them with "
-                'oxidation_states="guess" (of up to 40 atoms a formula, where a guess balances)',
+                'oxidation_states="guess" (for formulas of up to 40 atoms, if a guess balances)',
             ),
             (lacking, "hold species that it lacks", "remove these rows"),
         ):
@@ -116,7 +117,7 @@ class SpeciesTable:
                 size = "" if abs(state) == 1 else f"{abs(state):g}"
                 example += size + ("-" if state < 0 else "+")
             raise ValueError(
-                f"embedding {self.name!r} is one of species, and {len(rows)} rows {problem} (row "
+                f"embedding {self.name!r} holds species, but {len(rows)} rows {problem} (row "
                 f"{', '.join(map(str, rows[:ERRORS_SHOWN]))}"
                 f"{', ...' if len(rows) > ERRORS_SHOWN else ''}; first {example}): {way_out}, or "
                 "fill the gaps with missing='mean'"
@@ -136,7 +137,7 @@ def species_embedding_names() -> list[str]:
 
 
 def is_of_species(embedding: Any) -> bool:
-    """Whether what is given as an embedding has vectors of species, not of elements."""
+    """Whether an embedding holds vectors of species, not of elements."""
     if isinstance(embedding, str):
         return embedding in DEFAULT_SPECIES_EMBEDDINGS
     if _is_of_library(embedding):
@@ -153,15 +154,15 @@ def _is_of_library(embedding: Any) -> bool:
 
 
 def load_species_embedding(embedding: Any) -> SpeciesTable:
-    """Return a table of the vectors of species.
+    """Return a table of species vectors, given by name or as your own table.
 
     Parameters
     ----------
     embedding : str, DataFrame, mapping or SpeciesEmbedding
-        A name of `species_embedding_names`, a DataFrame indexed by species such as ``Fe3+``, a
+        A name from `species_embedding_names`, a DataFrame indexed by species such as ``Fe3+``, a
         mapping from species to vector, or a ``SpeciesEmbedding`` of elementembeddings.
-        "skipspecies" are the vectors of SkipSpecies [1]_; in "skipspecies_induced", those of rare
-        species were induced from their neighbours.
+        "skipspecies" holds the vectors of SkipSpecies [1]_. In "skipspecies_induced", the vectors
+        of rare species were induced from their neighbours.
 
     Returns
     -------
@@ -172,8 +173,8 @@ def load_species_embedding(embedding: Any) -> SpeciesTable:
     TypeError
         If `embedding` is none of these.
     ValueError
-        If there is no such table; or if yours has rows that are no species, or that stand there
-        twice, or values that are missing or no finite numbers.
+        If the name is unknown; or if your own table has rows that are not species, repeated
+        species, or values that are missing or not finite numbers.
 
     References
     ----------

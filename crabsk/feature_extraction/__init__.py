@@ -1,6 +1,6 @@
 """Features of formulas for any estimator.
 
-`PretrainedTransformer` is imported on first use, because it needs torch and the rest does not.
+`PretrainedTransformer` is imported on first use, because only it needs torch.
 """
 
 import importlib

@@ -41,27 +41,28 @@ def _model(path: Path) -> CrabNetRegressor:
 
 
 class PretrainedTransformer(TransformerMixin, BaseEstimator):
-    """Turn chemical formulas into what pretrained networks know of them.
+    """Turn chemical formulas into predictions or encodings of a pretrained network.
 
-    The networks have learnt computed properties of 400,000 compositions (`crabsk.pretrained`). They
-    ship with the package. The first network's predictions help other models, beside the statistics
-    of `CompositionTransformer`: a random forest that knows an estimate of the formation energy
-    need not learn it from a few hundred rows.
+    The weights have learnt computed properties of 400,000 compositions (`crabsk.pretrained`). They
+    ship with the package. The features come from the first network of the weights. They help other
+    models when used together with the statistics of `CompositionTransformer`: a random forest that
+    is given an estimate of the formation energy need not learn it from a few hundred rows.
 
     Parameters
     ----------
     output : {"properties", "encoding", "both"}, default="properties"
-        What to return: the predicted properties, in their units; the vector that the network's
-        head reads them from; or the properties and then the vector.
+        What to return: the predicted properties, in their units; the encoding, which is the vector
+        from which the network's head predicts them; or the properties followed by the encoding.
 
     weights : str or path, default="pretrained"
-        Name of the weights, or their file. "pretrained" are the latest in this version of crabsk; a
-        name with a version, such as "pretrained-1", means the same in later ones.
+        Name of the weights, or their file. "pretrained" means the latest weights in this version of
+        crabsk. A name with a version, such as "pretrained-1", means the same weights in later
+        versions of crabsk.
 
     Attributes
     ----------
     weights_ : str
-        Name of the weights, with its version, or their file.
+        Name of the weights with their version, or their file.
 
     n_features_in_ : int
         Number of columns of X seen by `fit`; 1 for a sequence of formulas.
@@ -108,8 +109,8 @@ class PretrainedTransformer(TransformerMixin, BaseEstimator):
             Formulas, alone or beside numeric columns; or amounts of elements, of shape
             (n_samples, n_elements).
         y : array-like, optional
-            Targets, which only serve to warn if the networks have learnt them, or if they stand
-            among the columns of X.
+            Targets. They only serve to warn if the networks have learnt them, or if they are among
+            the columns of X.
 
         Returns
         -------
@@ -118,12 +119,12 @@ class PretrainedTransformer(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If X cannot be read, or there are no such weights.
+            If X cannot be read, or if there are no such weights.
 
         Warns
         -----
         KnownTargetWarning
-            If y is a property that the networks have learnt of compositions of X.
+            If y is a property that the networks have learnt for compositions in X.
         """
         table = validate_compositions(self, X, reset=True)
         file = resolve(self.weights)
@@ -135,12 +136,12 @@ class PretrainedTransformer(TransformerMixin, BaseEstimator):
             warn_of_known_targets(file, table.compositions, target)
         refuse_repeated(
             self.get_feature_names_out(),
-            "rename columns beside the formulas that are called like a feature",
+            "rename columns beside the formulas that have the name of a feature",
         )
         return self
 
     def transform(self, X: Any) -> np.ndarray:
-        """Ask the network.
+        """Return the predictions or encodings of the network.
 
         Parameters
         ----------
@@ -150,9 +151,9 @@ class PretrainedTransformer(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_features_out), float64
-            The properties, the vector, then the numeric columns beside the formulas as they are;
-            a DataFrame after ``set_output(transform="pandas")`` or ``"polars"``. A row of zeros in
-            a matrix of amounts, a composition of nothing, has 0 in all features.
+            The properties, the encoding, then the numeric columns beside the formulas, unchanged.
+            A DataFrame after ``set_output(transform="pandas")`` or ``"polars"``. A row of zeros in
+            a matrix of amounts, an empty composition, has 0 in all features.
 
         Raises
         ------
@@ -162,7 +163,7 @@ class PretrainedTransformer(TransformerMixin, BaseEstimator):
         Warns
         -----
         UnlearntElementWarning
-            If X holds elements that were in no composition of the pretraining.
+            If X holds elements that were in no composition of the pretraining data.
         """
         check_is_fitted(self)
         features = np.zeros((_num_samples(X), len(self.get_feature_names_out())))
@@ -200,7 +201,7 @@ class PretrainedTransformer(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Names of the columns of X, for those beside the formulas; by default
+            Names of the columns of X, used for those beside the formulas. By default
             `feature_names_in_`, or else ``x0``, ``x1``, ... by position.
 
         Returns

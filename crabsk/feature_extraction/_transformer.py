@@ -55,7 +55,7 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
 
     Each feature is a statistic of an element property over the elements of a formula, such as the
     mean electronegativity: ``magpie_mean_Electronegativity``. With ``stats="amount"`` or
-    ``"fraction"`` the result is the matrix of the elements itself.
+    ``"fraction"`` the features are the amounts or fractions of the elements themselves.
 
     Parameters
     ----------
@@ -63,10 +63,10 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
         Table of element properties: a name (see `crabsk.embeddings.embedding_names`), a DataFrame
         indexed by element symbol, a mapping from symbol to vector, or an ``Embedding`` of
         elementembeddings. "skipspecies" and "skipspecies_induced" are tables of species (Fe2+,
-        Fe3+), and so are tables of your own whose labels are species: X gives them, as in
-        ``{"Fe3+": 2, "O2-": 3}`` or a pymatgen ``Composition``, or `oxidation_states` does. The
-        features of several tables in a list are joined. Not used by
-        "amount" and "fraction".
+        Fe3+), and so are tables of your own whose labels are species. X then gives the species, as
+        in ``{"Fe3+": 2, "O2-": 3}`` or a pymatgen ``Composition``, or `oxidation_states` guesses
+        them. The features of several tables in a list are joined. "amount" and "fraction" do not
+        use a table.
 
     stats : str or list of str, default=("mean", "std", "min", "max", "range", "mode")
         Statistics, with :math:`x_i` the property of element :math:`i`, :math:`n_i` its amount in
@@ -78,32 +78,33 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
         - "avg_dev": the mean absolute deviation :math:`\sum_i f_i |x_i - \bar x|`, called
           "avg_dev" by matminer and "dev" by CBFV;
         - "min", "max", "range": over the elements, whatever their amounts;
-        - "mode": the property of the most abundant element; where several share the first place,
-          the smallest of their properties;
+        - "mode": the property of the most abundant element; if several elements are equally
+          abundant, the smallest of their properties;
         - "sum": :math:`\sum_i n_i x_i`, which unlike the others differs between Fe2O3 and Fe4O6;
         - "geometric_mean": :math:`\prod_i x_i^{f_i}`, which is 0 if an :math:`x_i` is 0;
         - "harmonic_mean": :math:`1 / \sum_i (f_i / x_i)`, 0 (its limit) if an :math:`x_i` is 0;
-        - "amount", "fraction": :math:`n_i`, :math:`f_i` themselves, in 118 columns in order of
+        - "amount", "fraction": :math:`n_i` and :math:`f_i` themselves, in 118 columns in order of
           atomic number.
 
-        All are in the unit of the property, but "variance" in its square. The two last means
-        are refused for tables with negative values, for which they are not defined.
+        Statistics of a property have its unit; only "variance" has its square. "geometric_mean" and
+        "harmonic_mean" are refused for tables with negative values, for which they are not defined.
 
     missing : {"error", "mean", "zero"}, default="error"
-        What to do about an element that the table lacks (NaN in a table of your own): refuse it, or
-        put the mean of the property over the elements that have it, or 0.
+        What to do about an element that the table lacks (NaN in a table of your own): refuse it,
+        fill in the mean of the property over the elements that have it, or fill in 0.
 
     n_jobs : int, default=None
-        Number of threads that work out the statistics; the result is the same for any number.
+        Number of threads that compute the statistics; the result is the same for any number.
         ``None`` means 1 unless in a :obj:`joblib.parallel_config` context, ``-1`` all processors.
-        Formulas are read by one thread whatever `n_jobs` is, which takes about four fifths of the
-        time with the 22 properties of "magpie" and two fifths with the 200 of "mat2vec": more
-        threads can pay only for wide tables and many formulas.
+        Formulas are always read by one thread. Reading takes about four fifths of the time with the
+        22 properties of "magpie", and two fifths with the 200 of "mat2vec". More threads therefore
+        help only with wide tables and many formulas.
 
     oxidation_states : {"guess"}, default=None
-        What to do about a formula without oxidation states, for tables of species. "guess" takes
-        pymatgen's most likely ones, for formulas of up to 40 atoms, where a guess balances. A
-        formula that is left without is refused, or its gaps are filled: see `missing`.
+        What to do about a formula without oxidation states, for tables of species. "guess" uses
+        the most likely ones according to pymatgen, for formulas of up to 40 atoms and if a guess
+        balances the charges. A formula that still has none is refused or its gaps are filled,
+        depending on `missing`.
 
     Attributes
     ----------
@@ -128,9 +129,9 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    Statistics of element properties go back to Magpie [1]_. Those here are defined as in CBFV
-    [2]_, elementembeddings and matminer, as far as these have them, except that matminer's
-    ``std_dev`` divides the variance by :math:`1 - \sum_i f_i^2`, as for a sample.
+    Statistics of element properties go back to Magpie [1]_. The statistics here are defined as in
+    CBFV [2]_, elementembeddings and matminer, where these offer them. The exception is matminer's
+    ``std_dev``, which divides the variance by :math:`1 - \sum_i f_i^2`, as for a sample.
 
     Equal values have a "std", "variance" and "avg_dev" of exactly 0.
 
@@ -196,7 +197,7 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
             Formulas, alone or beside numeric columns; or amounts of elements, of shape
             (n_samples, n_elements).
         y : array-like, optional
-            Targets, which only serve to warn if they stand among the columns of X, too.
+            Targets. They only serve to warn if they are also among the columns of X.
 
         Returns
         -------
@@ -226,12 +227,12 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_features_out), float64
-            See `transform`, also for the errors.
+            As `transform` returns. The errors are also those of `transform`.
         """
         return self._transform(*self._fit(X, y))
 
     def transform(self, X: Any) -> np.ndarray:
-        """Work out the feature vectors.
+        """Compute the feature vectors.
 
         Parameters
         ----------
@@ -242,9 +243,9 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
         -------
         ndarray of shape (n_samples, n_features_out), float64
             For each table each statistic of each property, then "amount" and "fraction", then the
-            numeric columns beside the formulas as they are; a DataFrame after
+            numeric columns beside the formulas, unchanged. A DataFrame after
             ``set_output(transform="pandas")`` or ``"polars"``. A row of zeros in a matrix of
-            amounts, a composition of nothing, has 0 in all features.
+            amounts, an empty composition, has 0 in all features.
 
         Raises
         ------
@@ -262,16 +263,16 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Names of the columns of X, for those beside the formulas; by default
+            Names of the columns of X, used for those beside the formulas. By default
             `feature_names_in_`, or else ``x0``, ``x1``, ... by position.
 
         Returns
         -------
         ndarray of shape (n_features_out,), dtype object
-            ``<table>_<statistic>_<property>``; the element symbols for "amount" or "fraction",
-            or ``amount_<symbol>`` and ``fraction_<symbol>`` if both are asked for; then the
-            names of the columns beside the formulas, as they are. The names of features made from
-            a table leave out the characters ``[ ] < { } " , :``, which XGBoost or LightGBM refuses.
+            ``<table>_<statistic>_<property>``; then the element symbols for "amount" or "fraction",
+            or ``amount_<symbol>`` and ``fraction_<symbol>`` if `stats` has both; then the names of
+            the columns beside the formulas, unchanged. The names of features made from a table
+            leave out the characters ``[ ] < { } " , :``, which XGBoost or LightGBM refuses.
 
         Raises
         ------
@@ -316,7 +317,7 @@ class CompositionTransformer(TransformerMixin, BaseEstimator):
         refuse_repeated(
             self.get_feature_names_out(),
             "name each statistic and each embedding once, join your own tables into one, rename "
-            "columns beside the formulas that are called like a feature, and rename features that "
+            "columns beside the formulas that have the name of a feature, and rename features that "
             f"differ only in the characters {' '.join(_REFUSED_IN_NAMES)}",
         )
         return table, species

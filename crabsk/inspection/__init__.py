@@ -1,7 +1,7 @@
 """Looking into fitted networks: attention, contributions of elements, uncertainties, training.
 
-Functions return numbers; Displays draw them, as those of `sklearn.inspection` do, and need
-matplotlib (the extra ``[plot]``) for nothing else.
+Functions return numbers. Displays draw them, like those of `sklearn.inspection`. Only drawing needs
+matplotlib (the extra ``[plot]``).
 
 Names that are imported `as` themselves are for other parts of crabsk, not for users.
 """

@@ -1,4 +1,4 @@
-"""Attention of CrabNets: which elements of a formula look at which."""
+"""Attention of CrabNets: which elements of a formula attend to which."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from ._reading import compute_by_length, crabnets, formula_texts
 
 _NO_ATTENTION = (
     "has no attention among the elements of a formula (the weights of Roost's messages are "
-    "another thing)"
+    "something else)"
 )
 
 
@@ -26,7 +26,7 @@ class FormulaAttention(NamedTuple):
     row : int
         Position in X.
     formula : str
-        The formula as it is written in X, or the reduced one where X holds mappings or element
+        The formula as it is written in X, or the reduced formula if X holds mappings or element
         amounts.
     symbols : tuple of str
         The elements, in order of atomic number.
@@ -57,9 +57,9 @@ def attention_weights(estimator: Any, X: Any, *, member: int = 0) -> list[Formul
     estimator : CrabNetRegressor or CrabNetClassifier
         A fitted estimator.
     X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
-        Samples, in the form that `fit` was given.
+        Samples, in the same form as the X of `fit`.
     member : int, default=0
-        Which network of the ensemble. The heads of two have nothing to do with each other.
+        Which network of the ensemble. Heads of different networks do not correspond to each other.
 
     Returns
     -------
@@ -70,21 +70,21 @@ def attention_weights(estimator: Any, X: Any, *, member: int = 0) -> list[Formul
     Raises
     ------
     TypeError
-        If `estimator` is no CrabNet: Roost and ElemNet have no such attention.
+        If `estimator` is not a CrabNet: Roost and ElemNet have no such attention.
     ValueError
-        If X cannot be read, or the networks have no encoder layer.
+        If X cannot be read, or if the networks have no encoder layer.
     IndexError
         If there is no such member.
 
     See Also
     --------
-    attention_importance : The mean over a data set, by pairs of elements.
-    AttentionDisplay : Heat maps of one formula.
+    attention_importance : The mean over a data set, for each pair of elements.
+    AttentionDisplay : Heat maps for one formula.
 
     Notes
     -----
-    Attention says where a layer looks, not what it makes of it: a weight is no measure of cause.
-    For what an element does to a prediction, see `element_contributions`.
+    Attention shows which elements a layer reads, not what it computes from them: a weight does not
+    measure a cause. For the effect of an element on a prediction, see `element_contributions`.
 
     Examples
     --------
@@ -140,27 +140,27 @@ def attention_importance(
     estimator : CrabNetRegressor or CrabNetClassifier
         A fitted estimator.
     X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
-        Samples, in the form that `fit` was given.
+        Samples, in the same form as the X of `fit`.
     layer, head, member : int, sequence of int or None, default=None
-        Which to average over; None for all.
+        Which of them to average over; None for all.
 
     Returns
     -------
     DataFrame
-        One row for each ordered pair of elements that meet in a formula, in order of atomic
-        numbers:
+        One row for each ordered pair of elements that occur together in a formula, in order of
+        atomic number:
 
         - ``source``: the element that gives attention;
-        - ``target``: the element that gets it, which may be the same;
+        - ``target``: the element that receives it, which may be the same;
         - ``weight``: the mean attention weight over the rows of X that hold both;
         - ``count``: the number of these rows.
 
     Raises
     ------
     TypeError
-        If `estimator` is no CrabNet: Roost and ElemNet have no such attention.
+        If `estimator` is not a CrabNet: Roost and ElemNet have no such attention.
     ValueError
-        If X cannot be read, or the networks have no encoder layer.
+        If X cannot be read, or if the networks have no encoder layer.
     IndexError
         If there is no such layer, head or member.
 
@@ -170,8 +170,8 @@ def attention_importance(
 
     Notes
     -----
-    The weights that an element gives in a formula of n elements add up to 1, so that they are
-    1/n on average: compare pairs that occur in formulas of like length.
+    The weights that an element gives in a formula of n elements add up to 1, so they are 1/n on
+    average. Compare only pairs that occur in formulas with similar numbers of elements.
 
     Examples
     --------
@@ -232,7 +232,7 @@ def _n_heads(network: CrabNet) -> int:
 
 def _with_attention(networks: list[CrabNet]) -> list[CrabNet]:
     if not len(networks[0].encoder):
-        raise ValueError("the networks have no encoder layer (n_layers=0), and so no attention")
+        raise ValueError("the networks have no encoder layer (n_layers=0), hence no attention")
     return networks
 
 

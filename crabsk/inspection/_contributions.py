@@ -23,21 +23,21 @@ def element_contributions(
 
     The mean of the contributions over the elements of a formula is the prediction. A contribution
     is the mean of the training labels plus n w o. Here n is the number of elements, w is the weight
-    of the element, which follows from its fraction, and o is what the network reads off it. The
-    weights of a formula add up to 1; in the paper's architecture they are equal.
+    of the element, which follows from its fraction, and o is the network's output for the element.
+    The weights of a formula add up to 1; in the paper's architecture they are equal.
 
     Parameters
     ----------
     estimator : CrabNetRegressor or CrabNetClassifier
         A fitted estimator.
     X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
-        Samples, in the form that `fit` was given.
+        Samples, in the same form as the X of `fit`.
     transformed : bool, default=False
-        For regressors with a `target_transform`, whose contributions add up before it is undone,
-        and not after: whether to return them in the transformed space. They are refused
-        otherwise.
+        For regressors with a `target_transform`: whether to return the contributions in the
+        transformed space. Their mean is the prediction only there, before the transform is undone.
+        If False, such regressors are refused.
     mc_dropout : int, default=0
-        For regressors: number of networks that dropout draws from each member, as in
+        For regressors: number of networks drawn by dropout from each member, as in
         `CrabNetRegressor.predict`.
 
     Returns
@@ -46,46 +46,46 @@ def element_contributions(
         One row for each element of each row of X (and target or class), in the order of X:
 
         - ``row``: position in X;
-        - ``formula``: as it is written in X, or the reduced one where X holds mappings or
+        - ``formula``: as it is written in X, or the reduced formula if X holds mappings or
           amounts;
         - ``element``: its symbol;
         - ``fraction``: its atomic fraction;
         - ``target`` (only for several targets): position in y;
         - ``class`` (only for more than two classes, or for several labels): as in `classes_`;
-        - ``contribution``: the mean over the members, in the unit of the target; of a classifier,
-          to the logit;
+        - ``contribution``: the mean over the members, in the unit of the target; for a classifier,
+          the contribution to the logit;
         - ``std``: its standard deviation, see the notes.
 
     Raises
     ------
     TypeError
-        If `estimator` is no CrabNet: Roost and ElemNet know no contributions.
+        If `estimator` is not a CrabNet: Roost and ElemNet have no such contributions.
     ValueError
         If X cannot be read, or if the estimator has a `target_transform` and `transformed` is
         False.
 
     See Also
     --------
-    ElementContributionDisplay : Pictures of it.
+    ElementContributionDisplay : Plots of the contributions.
 
     Notes
     -----
-    *Standard deviation.* As that of a prediction, but element by element: with :math:`c_k` the
-    contribution and :math:`\sigma_k` the standard deviation that member :math:`k` gives the
-    element, it is
+    *Standard deviation.* It is computed as for a prediction, but element by element. With
+    :math:`c_k` the contribution and :math:`\sigma_k` the standard deviation that member :math:`k`
+    gives the element, it is
 
     .. math:: \sqrt{\tfrac1K \sum_k \sigma_k^2 + \operatorname{Var}_k c_k}
 
-    in the unit of the target. With `mc_dropout` the variance is that over the networks which
-    dropout draws. For a pure element it is the standard deviation of the prediction; in a compound,
-    errors of the elements are correlated, and that of the prediction does not follow from theirs.
-    A classifier's members give no :math:`\sigma_k`: it is the standard deviation over the members
-    alone.
+    in the unit of the target. With `mc_dropout` the variance is taken over the networks drawn by
+    dropout. For a pure element, the result equals the standard deviation of the prediction. In a
+    compound the errors of the elements are correlated, so the standard deviation of the prediction
+    cannot be computed from theirs. The members of a classifier give no :math:`\sigma_k`: the result
+    is the standard deviation over the members alone.
 
     *Classifiers.* The mean of the contributions over the elements is the mean of the members'
-    logits: for two classes the one logit of ``classes_[1]``, for more one for each class. Logits of
-    classes that exclude each other have no zero of their own: only the differences between
-    classes mean something.
+    logits. Two classes have one logit, that of ``classes_[1]``; more classes have one each. The
+    zero of the logits of mutually exclusive classes is arbitrary: only differences between classes
+    have a meaning.
 
     Examples
     --------
@@ -160,9 +160,9 @@ class _OutputSpace:
             return
         if estimator._scaler.transformer_ is not None and not transformed:
             raise ValueError(
-                f"with target_transform={estimator.target_transform!r}, contributions average to "
-                "the prediction before the transform is undone, and not after it: ask for those "
-                "in the transformed space with transformed=True"
+                f"with target_transform={estimator.target_transform!r}, the mean of the "
+                "contributions is the prediction only before the transform is undone: ask for "
+                "contributions in the transformed space with transformed=True"
             )
         if len(self.names) > 1:
             self.column = "target"

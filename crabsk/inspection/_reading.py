@@ -1,4 +1,4 @@
-"""What the inspections share: from X to what networks say of its elements, in bounded memory."""
+"""Shared by the inspections: from X to what networks compute for its elements, in little memory."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -40,8 +40,8 @@ def crabnets(estimator: Any, why_not: str) -> list[CrabNet]:
     if not isinstance(estimator, CrabNetRegressor | CrabNetClassifier):
         raise TypeError(
             f"{type(estimator).__name__} {why_not}. Pass a fitted CrabNetRegressor or "
-            "CrabNetClassifier itself, not what holds one (a search's best_estimator_, a "
-            "pipeline's last step)"
+            "CrabNetClassifier itself: the best_estimator_ of a search, the last step of a "
+            "pipeline"
         )
     check_is_fitted(estimator)
     networks = estimator._networks()

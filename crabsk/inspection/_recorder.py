@@ -19,27 +19,27 @@ _CURVES, _LOWEST = 3.0, 2.4
 
 
 class AttentionRecorder(Callback):
-    """Records what a CrabNet makes of some formulas after each epoch of its training.
+    """Records a CrabNet's attention and contributions for some formulas after each epoch.
 
-    For ``callbacks=`` of a CrabNet estimator, which hands a copy to each member and keeps it in
-    `callbacks_`. Recorded are the averaged weights, those that predict; the training is the same as
-    without a recorder, to the last bit.
+    Pass it in ``callbacks=`` to a CrabNet estimator. The estimator gives a copy to each member and
+    keeps the copies in `callbacks_`. The records are made with the averaged weights, which are also
+    used for predictions. The training is bit for bit the same as without a recorder.
 
     Parameters
     ----------
     formulas : sequence of str or mapping
-        What to watch. Where the estimator is fitted with extra features, these are held at their
-        mean over the training samples.
+        The formulas to record. If the estimator is fitted with extra features, these are held at
+        their mean over the training samples.
 
     Attributes
     ----------
     symbols_ : list of tuple of str
         The elements of each formula, in order of atomic number.
     attention_ : list of ndarray of shape (n_epochs, n_layers, n_heads, n_elements, n_elements)
-        For each formula the attention weights, as in `attention_weights`.
+        The attention weights for each formula, as in `attention_weights`.
     contributions_ : list of ndarray of shape (n_epochs, n_elements, n_outputs)
-        For each formula what its elements contribute, in units of the standardised target (of a
-        classifier, logits); their mean over the elements is the member's prediction.
+        The contributions of the elements of each formula, in units of the standardised target (for
+        a classifier, logits). Their mean over the elements is the member's prediction.
 
     See Also
     --------
@@ -47,8 +47,8 @@ class AttentionRecorder(Callback):
 
     Notes
     -----
-    A callback does not see the parameters of the estimator: an element that its embedding lacks is
-    read as ``missing="mean"`` would have it.
+    The recorder does not refuse formulas with an element that the embedding lacks. If the estimator
+    has ``missing="error"``, such an element is read as with ``missing="mean"``.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class AttentionRecorder(Callback):
         self.formulas = formulas
 
     def read_formulas(self, estimator: Any) -> None:
-        """Read the formulas as an estimator does. Its `fit` calls this when it knows its scales."""
+        """Read the formulas as an estimator does. `fit` calls this once its scales are known."""
         compositions = parse_formulas(self.formulas)
         bounds = compositions.offsets.tolist()
         self.symbols_ = [
@@ -83,7 +83,7 @@ class AttentionRecorder(Callback):
         self._packed: PackedCompositions = estimator._pack(table)
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
-        """Begin the records."""
+        """Start recording."""
         network = net.module_
         if not isinstance(network, CrabNet):
             raise TypeError(
@@ -91,7 +91,7 @@ class AttentionRecorder(Callback):
                 "attention among the elements of a formula"
             )
         if not len(network.encoder):
-            raise ValueError("the network has no encoder layer (n_layers=0), and so no attention")
+            raise ValueError("the network has no encoder layer (n_layers=0), hence no attention")
         packed = self._packed
         self._batches: list[PackedBatch] = [
             batch.to(net.device)
@@ -102,7 +102,7 @@ class AttentionRecorder(Callback):
         self._contributions: list[list[np.ndarray]] = [[] for _ in self._batches]
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        """Record the formulas."""
+        """Record attention and contributions for each formula."""
         network = net.module_
         training = network.training
         network.eval()
@@ -114,7 +114,7 @@ class AttentionRecorder(Callback):
         network.train(training)
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
-        """Drop what only recording needs."""
+        """Drop everything that only recording needs."""
         self._batches = []
 
     @property
@@ -130,12 +130,12 @@ class AttentionRecorder(Callback):
     def _recorded(self, what: str) -> list[np.ndarray]:
         if not hasattr(self, what):
             raise AttributeError(
-                "this recorder was in no training: estimators train with copies of their "
-                "callbacks, and a fitted one has them in callbacks_[member]"
+                "this recorder was not used in training: estimators train with copies of their "
+                "callbacks, which a fitted estimator has in callbacks_[member]"
             )
         formulas: list[list[np.ndarray]] = getattr(self, what)
         if not all(formulas):
-            raise ValueError("nothing was recorded: the checkpoint of a finished fit was taken up")
+            raise ValueError("nothing was recorded: resumed from the checkpoint of a finished fit")
         return [np.stack(epochs) for epochs in formulas]
 
     def animate(
@@ -147,7 +147,7 @@ class AttentionRecorder(Callback):
         interval: int = 120,
         cmap: str = "viridis",
     ) -> Any:
-        """Show one formula epoch by epoch.
+        """Animate the records of one formula, epoch by epoch.
 
         Parameters
         ----------
@@ -156,7 +156,7 @@ class AttentionRecorder(Callback):
         layer : int or None, default=0
             Which encoder layer; None for all.
         target : int, default=0
-            Which of several targets or classes the contributions are to.
+            Which of several targets or classes the contributions refer to.
         interval : int, default=120
             Milliseconds from one epoch to the next.
         cmap : str, default="viridis"
@@ -165,8 +165,8 @@ class AttentionRecorder(Callback):
         Returns
         -------
         matplotlib.animation.FuncAnimation
-            One frame an epoch: heat maps of the attention, and the contributions so far. Keep a
-            reference to it until it is shown or saved.
+            One frame for each epoch: heat maps of the attention, and the contributions so far. Keep
+            a reference to the animation until it is shown or saved.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""How a prediction changes when an element is added to a composition, or exchanged in it."""
+"""How a prediction changes as an element is added to a composition or replaces another."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,35 +22,37 @@ def composition_response(
     n_points: int = 51,
     context: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
-    """Return predictions while an element is added to a composition, or exchanged in it.
+    """Return predictions as an element is added to a composition or replaces another element.
 
-    This answers "what does more chromium do to this steel?", as the model sees it. All else in the
-    composition keeps its proportions. It is the partial dependence on one element, at a base.
+    This answers "what does more chromium do to this steel?", according to the model. All other
+    elements keep their proportions. The result is the partial dependence on one element, for a
+    single base composition.
 
     Parameters
     ----------
     estimator : regressor
-        A fitted one that takes formulas: a network, a pipeline, `CalibratedRegressorCV`,
+        A fitted regressor that takes formulas: a network, a pipeline, `CalibratedRegressorCV` or
         `AutoRegressor`.
     base : str
-        Formula of the composition to begin with.
+        Formula of the composition to start from.
     element : str
         Symbol of the element to add.
     replacing : str, default=None
-        Symbol of an element of `base` that makes room, atom for atom. By default all elements do,
-        in proportion.
+        Symbol of the element of `base` that is replaced, atom for atom. By default all elements of
+        `base` are, in proportion to their amounts.
     max_fraction : float, default=None
-        Atomic fraction of added atoms to end at. By default 0.2, or all atoms of `replacing`.
+        Largest atomic fraction of added atoms. By default 0.2 or, with `replacing`, the fraction of
+        that element in `base`.
     n_points : int, default=51
-        Number of compositions, 2 or more, the first of them `base`.
+        Number of compositions, 2 or more; the first is `base`.
     context : mapping of str to float, default=None
         Values of the columns beside the formula, such as ``{"temperature": 600}``, for an estimator
-        that was fitted to a DataFrame with them.
+        that was fitted to a DataFrame with these columns.
 
     Returns
     -------
     DataFrame of shape (n_points, 3 or 4)
-        - ``added``: atomic fraction of atoms that were added;
+        - ``added``: atomic fraction of the added atoms;
         - ``formula``: the composition, as atomic fractions;
         - ``mean``: the prediction, in the unit of the target;
         - ``std``: its standard deviation, if the estimator predicts one.
@@ -58,10 +60,11 @@ def composition_response(
     Raises
     ------
     TypeError
-        If `estimator` is no regressor.
+        If `estimator` is not a regressor.
     ValueError
-        If `base` cannot be read, `element` is none, `base` lacks `replacing`, or `max_fraction` is
-        not above 0 or more than there is room for. If the estimator predicts several targets.
+        If `base` cannot be read, if `element` is not an element symbol, if `replacing` is not
+        another element of `base`, if `max_fraction` is not above 0 or is larger than the available
+        fraction, if `n_points` is below 2, or if the estimator predicts several targets.
 
     Warns
     -----
@@ -70,7 +73,7 @@ def composition_response(
 
     See Also
     --------
-    CompositionResponseDisplay : A picture of it.
+    CompositionResponseDisplay : A plot of these predictions.
     element_contributions : What each element adds to one prediction.
 
     Examples
@@ -87,7 +90,7 @@ def composition_response(
     2  0.250       Fe0.75Cr0.25
     """
     if not is_regressor(estimator):
-        raise TypeError(f"{type(estimator).__name__} is no regressor")
+        raise TypeError(f"{type(estimator).__name__} is not a regressor")
     start = atomic_fractions(base)
     end, room = _end(start, element, replacing, base)
     last = (0.2 if replacing is None else room) if max_fraction is None else max_fraction
@@ -114,9 +117,9 @@ def composition_response(
 def _end(
     start: dict[str, float], element: str, replacing: str | None, base: str
 ) -> tuple[dict[str, float], float]:
-    """Return the composition with as much of the element as there is room for, and how much."""
+    """Return the composition with the largest possible amount of the element, and that amount."""
     if element not in ATOMIC_NUMBERS:
-        raise ValueError(f"element={element!r} is the symbol of no element")
+        raise ValueError(f"element={element!r} is not an element symbol")
     if replacing is None:
         return {element: 1.0}, 1.0
     if replacing not in start or replacing == element:

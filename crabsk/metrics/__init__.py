@@ -1,8 +1,8 @@
-"""Metrics that scikit-learn lacks: of predicted uncertainties, and of targets with missing labels.
+"""Metrics that scikit-learn lacks: for predicted uncertainties and for missing labels.
 
-They are called as those of `sklearn.metrics` are. ``y_true`` and its predictions have shape
-(n_samples,) or (n_samples, n_outputs), in any unit; a NaN in ``y_true`` is a missing label, which
-counts for nothing. The scorers are for ``scoring=`` in `GridSearchCV` and its like:
+They are called like those of `sklearn.metrics`. ``y_true`` and its predictions have shape
+(n_samples,) or (n_samples, n_outputs), in any unit. A NaN in ``y_true`` is a missing label and is
+ignored. Pass the scorers as ``scoring=`` to `GridSearchCV` and similar tools:
 
 * `masked_neg_mean_absolute_error_scorer`: minus `masked_mean_absolute_error`
 * `masked_neg_root_mean_squared_error_scorer`: minus `masked_root_mean_squared_error`

@@ -1,7 +1,7 @@
-"""Metrics that compare the spread of the errors with the standard deviations that were predicted.
+"""Metrics that compare the spread of the errors with the predicted standard deviations.
 
 A prediction and its standard deviation are read as a normal distribution. A standard deviation of
-0 is read as its limit, a point: right wherever the label is met exactly, wrong elsewhere.
+0 is read as its limit, a point: right if the prediction equals the label, otherwise wrong.
 """
 
 from functools import partial
@@ -33,20 +33,20 @@ def coverage(
     y_pred : array-like of the same shape
         Predictions, in the unit of `y_true`.
     y_std : array-like of the same shape
-        Standard deviations of the predictions, in the unit of `y_true`. With 0, the interval is
-        the prediction alone.
+        Standard deviations of the predictions, in the unit of `y_true`. With 0, the interval
+        contains only the prediction.
     level : float, default=0.9
-        Probability of the interval, between 0 and 1, both excluded. Its borders belong to it.
+        Probability of the interval, between 0 and 1, both excluded. The interval includes its ends.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights; a row of weight 0 is as good as unlabelled.
+        Weights; a row of weight 0 counts as unlabelled.
     multioutput : {"uniform_average", "raw_values"}, default="uniform_average"
-        The mean over the targets, or the figure of each.
+        The mean over the targets, or one value for each target.
 
     Returns
     -------
     float or ndarray of shape (n_outputs,)
-        Between 0 and 1; best where it equals `level`: below, the predictions are overconfident.
-        NaN for a target without a label, which the average leaves out.
+        Between 0 and 1; best if equal to `level`. Below it, the predictions are overconfident.
+        NaN for a target without a label; the average ignores it.
 
     Raises
     ------
@@ -61,16 +61,16 @@ def coverage(
 
     See Also
     --------
-    coverage_curve : The same at every level.
+    coverage_curve : The coverage at every level.
 
     Notes
     -----
-    For intervals that come as two borders, from quantile regression or conformal prediction, see
+    For intervals given by two ends, from quantile regression or conformal prediction, see
     `mapie.metrics.regression.regression_coverage_score`.
 
     Examples
     --------
-    One error of one standard deviation, one of three:
+    One error is one standard deviation, the other is three:
 
     >>> from crabsk.metrics import coverage
     >>> coverage([1.0, 3.0], [0.0, 0.0], [1.0, 1.0], level=0.9)
@@ -92,7 +92,7 @@ def coverage_curve(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Share of the labels inside the central intervals, for intervals of every probability.
 
-    The curve of calibrated predictions is the diagonal; that of overconfident ones lies below it.
+    For calibrated predictions the curve is the diagonal. For overconfident ones it lies below.
 
     Parameters
     ----------
@@ -102,19 +102,19 @@ def coverage_curve(
         Predictions, in the unit of `y_true`.
     y_std : array-like of the same shape
         Standard deviations of the predictions, in the unit of `y_true`. With 0, every interval
-        below level 1 is the prediction alone.
+        below level 1 contains only the prediction.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights; a row of weight 0 is as good as unlabelled.
+        Weights; a row of weight 0 counts as unlabelled.
     n_points : int, default=101
         Number of points of the curve, 2 or more.
 
     Returns
     -------
     expected : ndarray of shape (n_points,)
-        Probabilities of the intervals, evenly from 0 to 1.
+        Probabilities of the intervals, evenly spaced from 0 to 1.
     observed : ndarray of shape (n_points,) or (n_points, n_outputs)
-        Shares of the labels, a column for each target if `y_true` has columns; NaN for a target
-        without a label.
+        Shares of the labels inside, with a column for each target if `y_true` has columns; NaN for
+        a target without a label.
 
     Raises
     ------
@@ -129,13 +129,13 @@ def coverage_curve(
 
     See Also
     --------
-    miscalibration_area : What lies between the curve and the diagonal.
+    miscalibration_area : The area between the curve and the diagonal.
 
     Notes
     -----
-    The intervals are central, as is the default of Uncertainty Toolbox [1]_. The calibration plot
-    of [2]_ (figure 3) is of one-sided intervals, from minus infinity to a quantile: it also shows
-    whether the predictions are too high or too low.
+    The intervals are central, which is the default of Uncertainty Toolbox [1]_. The calibration
+    plot of [2]_ (figure 3) uses one-sided intervals, from minus infinity to a quantile. It
+    therefore also shows whether the predictions are too high or too low.
 
     References
     ----------
@@ -188,17 +188,17 @@ def miscalibration_area(
         Predictions, in the unit of `y_true`.
     y_std : array-like of the same shape
         Standard deviations of the predictions, in the unit of `y_true`. With 0, every interval
-        below level 1 is the prediction alone.
+        below level 1 contains only the prediction.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights; a row of weight 0 is as good as unlabelled.
+        Weights; a row of weight 0 counts as unlabelled.
     multioutput : {"uniform_average", "raw_values"}, default="uniform_average"
-        The mean over the targets, or the figure of each.
+        The mean over the targets, or one value for each target.
 
     Returns
     -------
     float or ndarray of shape (n_outputs,)
-        Between 0 (calibrated) and 0.5 (every label hit exactly, or none within any interval).
-        NaN for a target without a label, which the average leaves out.
+        Between 0 (calibrated) and 0.5 (every label predicted exactly, or none within any interval).
+        NaN for a target without a label; the average ignores it.
 
     Raises
     ------
@@ -217,12 +217,12 @@ def miscalibration_area(
 
     Notes
     -----
-    The name and the area are of Tran et al. [1]_, after the calibration plots of Kuleshov et
-    al. [2]_; both take one-sided intervals, up to a quantile. Central intervals are the default
-    of Uncertainty Toolbox [3]_, which joins 100 points of the curve by lines. Here the curve is
-    the step function that it is, and the integral exact.
+    The name and the area come from Tran et al. [1]_, based on the calibration plots of Kuleshov et
+    al. [2]_. Both use one-sided intervals, up to a quantile. Central intervals are the default of
+    Uncertainty Toolbox [3]_, which joins 100 points of the curve by lines. Here the curve remains a
+    step function, and the integral is exact.
 
-    Even of calibrated predictions the area is not 0: with n labels it is about
+    The area is not 0 even for calibrated predictions: with n labels it is about
     :math:`0.31 / \sqrt n`.
 
     References
@@ -237,7 +237,7 @@ def miscalibration_area(
 
     Examples
     --------
-    Standard deviations that are right, and the same halved:
+    Correct standard deviations, and the same ones halved:
 
     >>> import numpy as np
     >>> from crabsk.metrics import miscalibration_area

@@ -1,4 +1,4 @@
-"""scikit-learn's metrics of regression for targets with missing labels, and their scorers."""
+"""scikit-learn's regression metrics for targets with missing labels, and their scorers."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,10 +14,10 @@ def masked_mean_absolute_error(
     sample_weight: ArrayLike | None = None,
     multioutput: MultiOutput = "uniform_average",
 ) -> float | np.ndarray:
-    """Mean absolute error over the labels that there are.
+    """Mean absolute error over the labels that are present.
 
-    `sklearn.metrics.mean_absolute_error` of each target on its labelled rows. Targets count
-    alike in the average, however many labels they have.
+    `sklearn.metrics.mean_absolute_error` of each target on its labelled rows. All targets have the
+    same weight in the average, however many labels they have.
 
     Parameters
     ----------
@@ -26,15 +26,15 @@ def masked_mean_absolute_error(
     y_pred : array-like of the same shape
         Predictions, in the unit of `y_true`.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights; a row of weight 0 is as good as unlabelled.
+        Weights; a row of weight 0 counts as unlabelled.
     multioutput : {"uniform_average", "raw_values"}, default="uniform_average"
-        The mean over the targets, or the figure of each.
+        The mean over the targets, or one value for each target.
 
     Returns
     -------
     float or ndarray of shape (n_outputs,)
-        In the unit of `y_true`; 0 is best. NaN for a target without a label, which the average
-        leaves out.
+        In the unit of `y_true`; 0 is best. NaN for a target without a label; the average ignores
+        it.
 
     Raises
     ------
@@ -73,10 +73,10 @@ def masked_root_mean_squared_error(
     sample_weight: ArrayLike | None = None,
     multioutput: MultiOutput = "uniform_average",
 ) -> float | np.ndarray:
-    """Root mean squared error over the labels that there are.
+    """Root mean squared error over the labels that are present.
 
-    `sklearn.metrics.root_mean_squared_error` of each target on its labelled rows. Targets count
-    alike in the average, however many labels they have.
+    `sklearn.metrics.root_mean_squared_error` of each target on its labelled rows. All targets have
+    the same weight in the average, however many labels they have.
 
     Parameters
     ----------
@@ -85,15 +85,15 @@ def masked_root_mean_squared_error(
     y_pred : array-like of the same shape
         Predictions, in the unit of `y_true`.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights; a row of weight 0 is as good as unlabelled.
+        Weights; a row of weight 0 counts as unlabelled.
     multioutput : {"uniform_average", "raw_values"}, default="uniform_average"
-        The mean over the targets, or the figure of each.
+        The mean over the targets, or one value for each target.
 
     Returns
     -------
     float or ndarray of shape (n_outputs,)
-        In the unit of `y_true`; 0 is best. NaN for a target without a label, which the average
-        leaves out.
+        In the unit of `y_true`; 0 is best. NaN for a target without a label; the average ignores
+        it.
 
     Raises
     ------
@@ -130,10 +130,10 @@ def masked_r2_score(
     sample_weight: ArrayLike | None = None,
     multioutput: MultiOutput = "uniform_average",
 ) -> float | np.ndarray:
-    """Coefficient of determination over the labels that there are.
+    """Coefficient of determination over the labels that are present.
 
-    `sklearn.metrics.r2_score` of each target on its labelled rows. Targets count alike in the
-    average, however many labels they have.
+    `sklearn.metrics.r2_score` of each target on its labelled rows. All targets have the same weight
+    in the average, however many labels they have.
 
     Parameters
     ----------
@@ -142,15 +142,15 @@ def masked_r2_score(
     y_pred : array-like of the same shape
         Predictions, in the unit of `y_true`.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights; a row of weight 0 is as good as unlabelled.
+        Weights; a row of weight 0 counts as unlabelled.
     multioutput : {"uniform_average", "raw_values"}, default="uniform_average"
-        The mean over the targets, or the figure of each.
+        The mean over the targets, or one value for each target.
 
     Returns
     -------
     float or ndarray of shape (n_outputs,)
-        Without unit; 1 is best. NaN for a target with fewer than two labels, which the average
-        leaves out.
+        Without unit; 1 is best. NaN for a target with fewer than two labels; the average ignores
+        it.
 
     Raises
     ------
@@ -169,8 +169,8 @@ def masked_r2_score(
 
     Notes
     -----
-    scikit-learn counts rows of weight 0 among the two that it asks for: where a single row has a
-    weight above 0, it returns 0 or 1, and this function NaN.
+    scikit-learn needs two rows, but also counts rows of weight 0. If only one row has a weight
+    above 0, scikit-learn returns 0 or 1, and this function returns NaN.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""One figure for each target from its labelled rows, and their average."""
+"""One value for each target from its labelled rows, and their average."""
 
 import warnings
 from collections.abc import Callable
@@ -29,18 +29,18 @@ def per_target(
     ----------
     metric : callable
         Takes 1-D arrays of labels, predictions and, if given, standard deviations, and a 1-D
-        `sample_weight` above 0; returns a scalar, or an array as long for every target.
+        `sample_weight` above 0; returns a scalar, or an array of the same length for every target.
     y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
         Labels, NaN where missing.
     y_pred, y_std : array-like of the same shape
         Predictions.
     sample_weight : array-like of shape (n_samples,) or None
-        Weights. A row of weight 0 is as good as unlabelled.
+        Weights. A row of weight 0 counts as unlabelled.
 
     Returns
     -------
     ndarray of shape (..., n_outputs)
-        What `metric` returned, one target beside the other, NaN for those without a label.
+        The results of `metric`, target by target; NaN for targets without a label.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def per_target(
 
 
 def average_targets(raw: np.ndarray, multioutput: MultiOutput) -> float | np.ndarray:
-    """Return the figures of the targets, or the mean of those that are not NaN."""
+    """Return the values of the targets, or the mean of those that are not NaN."""
     if not (isinstance(multioutput, str) and multioutput in get_args(MultiOutput)):
         raise ValueError(f"multioutput must be one of {get_args(MultiOutput)}, got {multioutput!r}")
     if multioutput == "raw_values":
@@ -114,7 +114,7 @@ def _complain_of_unlabelled(labelled: np.ndarray) -> None:
     if unlabelled:
         warnings.warn(
             f"target(s) {unlabelled} of y_true have no label with a weight above 0: their metric "
-            "is NaN, and no part of an average",
+            "is NaN, and an average ignores them",
             UndefinedMetricWarning,
             stacklevel=4,
         )

@@ -1,4 +1,4 @@
-"""Metrics that ask how much predicted standard deviations say, and of which predictions."""
+"""Metrics of how informative predicted standard deviations are."""
 
 from functools import partial
 from numbers import Integral
@@ -26,12 +26,12 @@ def gaussian_nll(
     sample_weight: ArrayLike | None = None,
     multioutput: MultiOutput = "uniform_average",
 ) -> float | np.ndarray:
-    r"""Mean negative logarithm of the normal densities that were predicted.
+    r"""Mean negative logarithm of the predicted normal densities.
 
     .. math:: \tfrac12 \log(2 \pi \sigma^2) + \frac{(y - \mu)^2}{2 \sigma^2}
 
-    averaged over the labels; equation 2.34 of [1]_. A proper score: the true distribution has the
-    lowest on average. A few confident mistakes can decide it.
+    averaged over the labels; equation 2.34 of [1]_. It is a proper score: on average, the true
+    distribution has the lowest value. A few confident mistakes can dominate it.
 
     Parameters
     ----------
@@ -42,23 +42,24 @@ def gaussian_nll(
     y_std : array-like of the same shape
         Standard deviations of the predictions, in the unit of `y_true`; above 0 for every label.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights; a row of weight 0 is as good as unlabelled.
+        Weights; a row of weight 0 counts as unlabelled.
     multioutput : {"uniform_average", "raw_values"}, default="uniform_average"
-        The mean over the targets, or the figure of each.
+        The mean over the targets, or one value for each target.
 
     Returns
     -------
     float or ndarray of shape (n_outputs,)
-        In nats; lower is better, without bound. Another unit of `y_true` shifts it by the
-        logarithm of their ratio. NaN for a target without a label, which the average leaves out.
+        In nats; lower is better, without a lower bound. Another unit of `y_true` shifts the value
+        by the logarithm of the ratio of the units. NaN for a target without a label; the average
+        ignores it.
 
     Raises
     ------
     ValueError
         If the shapes differ, something is infinite, a prediction is NaN, a weight or standard
-        deviation is negative, there is no label at all, or the standard deviation of a label
-        is 0: a point has no density. Give such predictions a least standard deviation, for
-        instance the precision of the labels.
+        deviation is negative, there is no label at all, or the standard deviation for a label
+        is 0, because a point has no density. Give such predictions a minimum standard deviation,
+        for instance the precision of the labels.
 
     Warns
     -----
@@ -89,8 +90,8 @@ def sharpness(
     """Root mean predicted variance.
 
     The sharpness of Tran et al. [1]_, in the unit of the target; Kuleshov et al. [2]_ leave out
-    the root. It knows no labels: of two models that are equally well calibrated, the sharper says
-    more.
+    the root. It does not use labels. Of two equally well calibrated models, the sharper one is more
+    informative.
 
     Parameters
     ----------
@@ -99,7 +100,7 @@ def sharpness(
     sample_weight : array-like of shape (n_samples,), default=None
         Weights.
     multioutput : {"uniform_average", "raw_values"}, default="uniform_average"
-        The mean over the targets, or the figure of each.
+        The mean over the targets, or one value for each target.
 
     Returns
     -------
@@ -138,10 +139,11 @@ def confidence_curve(
     sample_weight: ArrayLike | None = None,
     n_points: int = 100,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean absolute error of what is left when the most uncertain rows are removed.
+    """Mean absolute error of the remaining rows when the most uncertain ones are removed.
 
-    It falls where large standard deviations go with large errors. Only their order counts, so
-    that it says nothing of calibration. Also known as a sparsification plot [1]_.
+    The curve falls if large standard deviations go with large errors. It depends only on the order
+    of the standard deviations and therefore does not measure calibration. It is also known as a
+    sparsification plot [1]_.
 
     Parameters
     ----------
@@ -150,20 +152,20 @@ def confidence_curve(
     y_pred : array-like of the same shape
         Predictions, in the unit of `y_true`.
     y_std : array-like of the same shape
-        What to remove by, largest first: standard deviations, or any other measure of uncertainty
-        that is not negative. Each target has an order of its own.
+        Standard deviations, or any other measure of uncertainty that is not negative. Rows are
+        removed in this order, largest first; each target has its own order.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights; a row of weight 0 is as good as unlabelled.
+        Weights; a row of weight 0 counts as unlabelled.
     n_points : int, default=100
         Number of points of the curve, 2 or more.
 
     Returns
     -------
     removed : ndarray of shape (n_points,)
-        Shares of the labels (of their weight) that are removed, evenly from 0 to below 1.
+        Shares of the labels (of their weight) that are removed, evenly spaced from 0 to below 1.
     error : ndarray of shape (n_points,) or (n_points, n_outputs)
-        Mean absolute errors of the rest, in the unit of `y_true`, a column for each target if
-        `y_true` has columns; NaN for a target without a label.
+        Mean absolute errors of the remaining labels, in the unit of `y_true`, with a column for
+        each target if `y_true` has columns; NaN for a target without a label.
 
     Raises
     ------
@@ -178,15 +180,15 @@ def confidence_curve(
 
     Notes
     -----
-    Rows that are equally uncertain are removed together, each in part, so that the order of the
-    rows does not matter; where a share ends within a row, that row is removed in part.
+    Equally uncertain rows are removed together, each in part, so the order of the rows does not
+    matter. If a share ends within a row, that row is removed in part.
 
     The curve of an oracle, which knows the errors, is
-    ``confidence_curve(y_true, y_pred, abs(y_true - y_pred))``; [2]_ argues for a reference that
-    normal errors of the predicted standard deviations could reach.
+    ``confidence_curve(y_true, y_pred, abs(y_true - y_pred))``. [2]_ argues for another reference,
+    which normal errors with the predicted standard deviations could reach.
 
-    The rank correlation of errors and standard deviations, often reported as well, is
-    ``scipy.stats.spearmanr(abs(y_true - y_pred), y_std)``. How large it can get depends on the
+    The rank correlation of errors and standard deviations is often reported as well:
+    ``scipy.stats.spearmanr(abs(y_true - y_pred), y_std)``. How large it can be depends on the
     spread of the standard deviations in the test set [3]_.
 
     References
@@ -232,7 +234,7 @@ def _gaussian_nll(
     if n_zero:
         raise ValueError(
             f"y_std is 0 for {n_zero} label(s): a point has no density. Give such predictions a "
-            "least standard deviation, for instance the precision of the labels"
+            "minimum standard deviation, for instance the precision of the labels"
         )
     return np.average(-norm.logpdf(true, pred, std), weights=sample_weight)
 

@@ -1,7 +1,7 @@
 """The networks, in torch alone: layers on packed tokens, CrabNet, Roost, ElemNet, losses.
 
-Nothing here knows formulas, scikit-learn or skorch. Names that are imported `as` themselves are for
-other parts of crabsk, not for users.
+Nothing here depends on formulas, scikit-learn or skorch. Names that are imported `as` themselves
+are for other parts of crabsk, not for users.
 """
 
 from ._crabnet import CrabNet

@@ -15,13 +15,13 @@ from ._packing import PackedBatch, mean_over_elements, spread_to_tokens
 class CrabNet(CompositionNetwork):
     """A transformer over the elements of a composition [1]_.
 
-    Element vectors and fractional encodings are added up, pass an encoder, and a residual network
-    says for every element its contribution to the property, the logarithm of its uncertainty and
-    a gate; the property is the mean of the gated contributions over the elements.
+    The sum of element vectors and fractional encodings passes through an encoder. For each element,
+    a residual network then predicts its contribution to the property, the logarithm of its
+    uncertainty and a gate. The property is the mean of the gated contributions over the elements.
 
-    The defaults are the paper's network. In it every element counts alike, however little there is
-    of it. With `weigh_fractions`, elements count by learnt weights of their fractions, and a trace
-    of an element changes next to nothing.
+    The defaults are the paper's network. All its elements have the same weight, whatever their
+    fraction. With `weigh_fractions`, elements have learnt weights that depend on their fractions,
+    and a trace of an element changes almost nothing.
 
     Parameters
     ----------
@@ -33,31 +33,33 @@ class CrabNet(CompositionNetwork):
         Number of extra features E (temperature, pressure, ...). They are embedded and added to
         every element before the encoder, so that they interact with the composition everywhere.
     fraction_statistics : FractionStatistics, optional
-        Adds an encoding of fractions relative to what their elements have in the training
-        compositions, if there are elements whose fractions vary little there.
+        If the fractions of some elements vary little in the training compositions, these statistics
+        add an encoding of fractions relative to their usual values.
     fraction_noise : float, default=0.0
-        Standard deviation of the relative noise that atomic fractions have in training, finer than
-        which they are not encoded in predictions; 0 for the paper's encoding.
+        Standard deviation of the relative noise on atomic fractions in training. In predictions,
+        fractions are not encoded more finely than this noise. 0 for the paper's encoding.
     d_model : int, default=512
-        Model width. Any number will do; multiples of 2 and of `n_heads` waste no multiplication.
+        Model width. Any number works. Multiples of 2 and of `n_heads` waste no multiplications.
     n_layers, n_heads, dim_feedforward : int, default=3, 4, 2048
-        Encoder layers, attention heads, hidden width of the feed-forward blocks.
+        Number of encoder layers, number of attention heads, and hidden width of the feed-forward
+        blocks.
     dropout : float, default=0.1
         Dropout rate in the encoder.
     norm_first : bool, default=False
-        Whether the encoder normalises before its blocks (pre-norm, trains faster) or after.
+        Whether the encoder normalises before its blocks (pre-norm, which trains faster) or after.
     head_widths : tuple of int, default=(1024, 512, 256, 128)
         Widths of the residual network that reads off the contributions.
     weigh_fractions : bool, default=False
-        Whether elements count by learnt weights of their fractions (`FractionWeights`): in each
-        head's attention, and in the mean of the contributions (each contribution holds the number
-        of elements times the element's share of the weights).
+        Whether elements have learnt weights that depend on their fractions (`FractionWeights`). The
+        weights apply in the attention of each head and in the mean of the contributions. Each
+        contribution includes its weight: the number of elements times the element's share of the
+        weights.
     n_experts : int, default=1
-        Number of such networks. With 1, all targets share it. With more, each target mixes their
-        outputs with weights of its own.
+        Number of residual networks that read off the contributions. With 1, all targets share the
+        network. With more, each target mixes their outputs with its own weights.
     detach_uncertainty : bool, default=False
-        Whether the uncertainty is read off the last hidden layer without sending gradients into
-        it, so that learning it cannot change the mean.
+        Whether to read the uncertainty off the last hidden layer without sending gradients into it.
+        Learning the uncertainty then cannot change the mean.
 
     References
     ----------
@@ -147,8 +149,8 @@ class CrabNet(CompositionNetwork):
     ) -> Tensor:
         """Return the encoded tokens. **Shape**: (T, d).
 
-        Where a list is given as `weights`, each layer appends its list of attention weights, one
-        tensor (n_compositions, h, n_elements, n_elements) a group.
+        If a list is given as `weights`, each layer appends a list of its attention weights to it:
+        one tensor (n_compositions, h, n_elements, n_elements) for each group.
         """
         # Elements are far fewer than tokens: project each element once.
         vectors = self.embed(self.element_vectors)
@@ -173,9 +175,9 @@ class CrabNet(CompositionNetwork):
         return self.encoder_norm(x)
 
     def contributions(self, batch: PackedBatch) -> tuple[Tensor, Tensor]:
-        """Return what each element contributes to each target, and its log standard deviation.
+        """Return the contribution of each element to each target, and its log standard deviation.
 
-        The mean of the contributions over a composition's elements is its prediction.
+        The prediction for a composition is the mean of the contributions of its elements.
 
         Shape
         -----
@@ -205,7 +207,7 @@ class CrabNet(CompositionNetwork):
         Shape
         -----
         returns : for each layer and each group (n_compositions, h, n_elements, n_elements); the
-            weights that an element (row) gives to the others (columns) add up to 1
+            weights that an element (row) gives to all elements (columns) add up to 1
         """
         weights: list[list[Tensor]] = []
         self.encode_elements(batch, weights)

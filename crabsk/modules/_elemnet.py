@@ -13,13 +13,13 @@ from ._packing import PackedBatch, count_elements
 class ElemNet(CompositionNetwork):
     """A deep fully connected network on atomic fractions [1]_.
 
-    It sees the mean of the vectors of a composition's elements, weighted with their fractions.
-    With one-hot vectors those are the fractions themselves.
+    It sees the mean of the element vectors of a composition, weighted by fractions. With one-hot
+    vectors, this mean is the fractions themselves.
 
-    The defaults are the paper's 17 layers, which have their 86 inputs where the vectors are
-    those of the table "elemnet" (`crabsk.embeddings.load_embedding`). The logarithm of the
-    uncertainty, which the paper's network has not, is a second linear map of the last hidden
-    layer. Weights start as in the public code: Glorot's uniform distribution, biases zero.
+    The defaults are the paper's 17 layers. With the vectors of the table "elemnet"
+    (`crabsk.embeddings.load_embedding`), they have the paper's 86 inputs. A second linear map of
+    the last hidden layer predicts the logarithm of the uncertainty, which the paper's network does
+    not have. Weights start as in the public code: Glorot's uniform distribution, biases zero.
 
     Parameters
     ----------
@@ -29,14 +29,14 @@ class ElemNet(CompositionNetwork):
         Number of targets K.
     n_extra : int, default=0
         Number of extra features E (temperature, pressure, ...). They enter the first layer beside
-        the composition, so that they interact with it in all others.
+        the composition, and interact with it in all later layers.
     widths : tuple of tuple of int
         Widths of the hidden layers, block by block.
     dropout : tuple of float, default=(0.2, 0.1, 0.3, 0.2)
-        Dropout rates after the first blocks; no more than there are blocks.
+        Dropout rates, one after each of the first blocks. At most as many as there are blocks.
     detach_uncertainty : bool, default=False
-        Whether the uncertainty is read off the last hidden layer without sending gradients into
-        it, so that learning it cannot change the mean.
+        Whether to read the uncertainty off the last hidden layer without sending gradients into it.
+        Learning the uncertainty then cannot change the mean.
 
     References
     ----------

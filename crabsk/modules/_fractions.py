@@ -9,11 +9,12 @@ from torch import Tensor, nn
 
 from ._layers import PreciseLinear
 
-# The spread of an element seen in few compositions leans on that of all elements, as if this share
-# of a token had it. Small, because the spread must be free to be small. The mean leans on five.
+# The spread of an element is drawn towards that of all elements with the weight of this share of a
+# token. The weight is low, because the spread must be free to be small. For the mean, the weight
+# is that of five tokens.
 SPREAD_PRIOR = 0.3
 MEAN_PRIOR = 5.0
-# Differences within so many standard deviations of the training noise are not told apart.
+# Differences below this number of standard deviations of the training noise are not resolved.
 NOISE_FLOOR = 3.0
 # Mean over tokens below which a data set has too few narrow elements to be worth an encoding.
 LEAST_NARROW = 0.01
@@ -22,15 +23,15 @@ SOFT_LIMIT = 3.0
 
 
 class FractionStatistics(NamedTuple):
-    """How much there usually is of each element.
+    """The usual fraction of each element in the data, and how much it varies.
 
     Shape
     -----
     mean, std : (118, 2), of the atomic fraction and of its natural logarithm, over the
         compositions that hold the element
-    narrowness : (118,), from 0 for an element whose fraction varies at least half as much as
-        fractions do throughout the data, or less than the noise, to 1 for one that varies little;
-        all 0 where hardly any element is narrow
+    narrowness : (118,), from 0 to 1. An element has 1 if its fraction varies little. It has 0 if
+        its fraction varies at least half as much as all fractions in the data do, or less than
+        the noise. All elements have 0 if hardly any of them is narrow.
 
     Examples
     --------
@@ -49,14 +50,14 @@ class FractionStatistics(NamedTuple):
 def fraction_statistics(
     atomic_numbers: Tensor, fractions: Tensor, noise: float = 0.0
 ) -> FractionStatistics:
-    """Take the statistics of tokens.
+    """Compute the statistics of the fractions in training compositions.
 
     Parameters
     ----------
     atomic_numbers, fractions : Tensor of shape (T,)
         Tokens of the training compositions.
     noise : float, default=0.0
-        Standard deviation of the relative noise that fractions will have in training.
+        Standard deviation of the relative noise that fractions will have during training.
 
     Returns
     -------
@@ -64,7 +65,7 @@ def fraction_statistics(
 
     Examples
     --------
-    Ninety steels: carbon and iron vary little, and differ much from each other.
+    Ninety steels. The fractions of carbon and iron vary little, but differ much from each other.
 
     >>> import torch
     >>> from crabsk.modules import fraction_statistics
@@ -103,13 +104,13 @@ def _scales(fractions: Tensor) -> Tensor:
 
 
 class StandardizedFractions(nn.Module):
-    """Encodes how far an element's fraction lies from what it usually is in the data.
+    """Encodes how far the fraction of an element lies from its usual value in the data.
 
-    In a set of steels the fraction of iron runs from 0.6 to 0.8 and that of carbon from 0.0001 to
-    0.02; a table over the range from 0 to 1 makes those differences tiny or erratic. Here the
-    fraction and its logarithm are standardised element by element, and each moves the token along
-    a direction of its element, the further the narrower the range of the element is. Elements
-    that take all fractions, as in a set of compounds, are left alone.
+    In a set of steels, the fraction of iron runs from 0.6 to 0.8 and that of carbon from 0.0001 to
+    0.02. An encoding of the range from 0 to 1 makes these differences tiny or erratic. This one
+    standardises the fraction and its logarithm element by element. Each of the two moves the token
+    along a direction of its element. The narrower the range of the element, the further the token
+    moves. Elements that take all fractions, as in a set of compounds, are not encoded.
 
     Parameters
     ----------
@@ -142,9 +143,10 @@ class StandardizedFractions(nn.Module):
         self.directions = PreciseLinear(n_features, 2 * dim, bias=False)
 
     def in_usual_amounts(self, atomic_numbers: Tensor, fractions: Tensor) -> Tensor:
-        """Return fractions in units of what is usual, the more so the narrower an element is.
+        """Return fractions divided by the usual fraction to the power of the narrowness.
 
-        **Shape**: (T,), (T,) -> (T,). That of an element that is not narrow stays as it is.
+        **Shape**: (T,), (T,) -> (T,). The fraction of an element that is not narrow does not
+        change.
         """
         usual = self.mean[:, 0] ** self.narrowness
         return fractions / usual[atomic_numbers - 1]
@@ -165,25 +167,25 @@ class StandardizedFractions(nn.Module):
 class FractionalEncoding(nn.Module):
     """Sinusoidal encoding of atomic fractions, linear or logarithmic.
 
-    CrabNet's counterpart of a positional encoding [1]_. The paper has a table of `resolution` rows
-    and looks it up at the rounded fraction; here the same functions are computed at the fraction
-    itself, so that a prediction has no steps. Both are equal where rounding changes nothing.
+    CrabNet's counterpart of a positional encoding [1]_. The paper looks up the rounded fraction in
+    a table of `resolution` rows. Here, the same functions are computed at the fraction itself, so
+    that a prediction has no steps. Both are equal if rounding does not change the fraction.
 
-    With a `noise`, the encoding outside of training is the mean over fractions with that much
-    relative noise, as training has it: waves that are shorter than the noise fade out, as in an
-    integrated positional encoding [2]_. They taught the network nothing, and would only ripple its
-    predictions.
+    With `noise`, the encoding outside of training is the mean over fractions with the relative
+    noise of the training. Waves that are shorter than the noise fade out, as in an integrated
+    positional encoding [2]_. The network learns nothing from such waves, and they would only add
+    ripples to its predictions.
 
     Parameters
     ----------
     dim : int
         Length of the encoding.
     resolution : int, default=5000
-        Number of distinct fractions in the paper's table; the shortest wave is 2 pi of these.
+        Number of distinct fractions in the paper's table. The shortest wave is 2 pi rows long.
     log : bool, default=False
-        Whether to encode ``min(1, 0.0025 log2(fraction)^2)``, which tells small fractions apart.
+        Whether to encode ``min(1, 0.0025 log2(fraction)^2)``, in which small fractions differ more.
     noise : float, default=0.0
-        Standard deviation of the relative noise that fractions have in training.
+        Standard deviation of the relative noise on fractions in training.
 
     References
     ----------

@@ -9,7 +9,7 @@ from ._layers import PreciseLinear, ResidualNetwork
 
 
 class ReadOff(NamedTuple):
-    """What a head says of each vector and target.
+    """The outputs of a head for each vector and target.
 
     Shape
     -----
@@ -22,7 +22,7 @@ class ReadOff(NamedTuple):
 
 
 class SharedHead(nn.Module):
-    """A residual network whose last layer is shared out among the targets.
+    """A residual network that all targets share, with a linear layer that reads them off.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class SharedHead(nn.Module):
     n_outputs : int
         Number of targets K.
     detach_uncertainty : bool
-        Whether the uncertainty is read off without moving the layers below.
+        Whether learning the uncertainty leaves the layers below unchanged.
 
     Examples
     --------
@@ -57,8 +57,8 @@ class SharedHead(nn.Module):
         hidden = self.residual(x)
         k = self.out.out_features // 3
         if not (self.detach_uncertainty and torch.is_grad_enabled()):
-            # At once, too, where nothing learns: a product with one column sums up otherwise at the
-            # end of a batch, and a prediction would depend on the rows before it.
+            # One product, even where nothing is learnt: a product with one column is summed in
+            # another order at the end of a batch, and a prediction would depend on other rows.
             return ReadOff(*self.out(hidden).split(k, dim=1))
         return ReadOff(
             self.out(hidden, slice(0, k)),
@@ -70,8 +70,8 @@ class SharedHead(nn.Module):
 class MixtureOfExpertsHead(nn.Module):
     """Multi-gate mixture of experts: each target mixes shared experts in its own way [1]_.
 
-    Every expert is a residual network. A gate for each target weighs the experts, vector by
-    vector, and a linear tower of the target reads off their mixture.
+    Every expert is a residual network. Each target has a gate and a linear tower. The gate weights
+    the experts for each vector. The tower reads the target off the mixture of the experts.
 
     Parameters
     ----------

@@ -13,11 +13,12 @@ from ._packing import Group
 
 
 class Dropout(nn.Module):
-    """Inverted dropout that draws from a generator of its own.
+    """Inverted dropout with its own random generator.
 
-    The global random state is never touched, so that members of an ensemble train in parallel
-    threads with reproducible results. One random byte decides for one value: the rate is rounded
-    to a multiple of 1/256 and the scale corrected to match, for an eighth of the random numbers.
+    The global random state does not change. Members of an ensemble can therefore train in parallel
+    threads with reproducible results. One random byte decides about one value, which takes an
+    eighth of the random numbers. The rate is rounded to a multiple of 1/256, and the scale is
+    corrected to match.
 
     Parameters
     ----------
@@ -46,11 +47,11 @@ class Dropout(nn.Module):
         self._mask: Tensor | None = None
 
     def forward(self, x: Tensor, before_relu: bool = False) -> Tensor:
-        """Drop values while training, or those of a sampled mask. **Shape**: (T, d), kept.
+        """Drop values in training, or those of a sampled mask. **Shape**: (T, d), kept.
 
-        Where a ReLU is all that follows, `before_relu` saves gradients the mask: they end where
-        the ReLU's result is zero, dropped or negative. Of a hidden layer, the largest thing that a
-        step of training keeps, one copy is kept then. Without a ReLU, gradients would be wrong.
+        With `before_relu`, a ReLU must follow, or gradients are wrong. The backward pass then needs
+        no mask: the ReLU stops all gradients where its result is zero, dropped or negative. A
+        training step keeps one copy of the hidden layer, its largest tensor, instead of two.
         """
         if self.sampled:
             if self._mask is None:
@@ -74,10 +75,10 @@ class Dropout(nn.Module):
 
 
 class PreciseLinear(nn.Linear):
-    """A linear layer that computes in the precision of its weights, whatever `torch.autocast` says.
+    """A linear layer that ignores `torch.autocast` and computes in the precision of its weights.
 
-    For the ends of a network: what goes in and comes out has more digits than half precision, and
-    an element's gradient is a sum over thousands of tokens.
+    It is used at both ends of a network. Inputs and outputs have more digits than half precision,
+    and the gradient of an element is a sum over thousands of tokens.
 
     Examples
     --------
@@ -92,25 +93,24 @@ class PreciseLinear(nn.Linear):
     """
 
     def forward(self, x: Tensor, outputs: slice = slice(None)) -> Tensor:
-        """Transform features, some outputs only. **Shape**: (N, in_features) -> (N, n)."""
+        """Return n of the outputs, or all. **Shape**: (N, in_features) -> (N, n)."""
         bias = None if self.bias is None else self.bias[outputs]
         with torch.autocast(x.device.type, enabled=False):
             return F.linear(x.to(self.weight.dtype), self.weight[outputs], bias)
 
 
 class FractionWeights(nn.Module):
-    """Learnt weights by which elements count: a / (a + a0) of an amount a.
+    """Learnt weights of elements: a / (a + a0) for an amount a.
 
-    The amount is the atomic fraction, or, of an element whose fraction varies little in the data,
-    the fraction in units of what is usual (`StandardizedFractions.in_usual_amounts`). An element of
-    which there is much more than a0 counts in full, and one of which there is less counts by its
-    amount, so that next to nothing of an element counts for next to nothing. Before the training a0
-    is 1.
+    The amount is the atomic fraction. For an element whose fraction varies little in the data, it
+    is the fraction relative to its usual value (`StandardizedFractions.in_usual_amounts`). If the
+    amount is far above a0, the weight is close to 1. If it is far below a0, the weight is
+    proportional to the amount, so that a trace has almost no weight. Before training, a0 is 1.
 
     Parameters
     ----------
     n_weights : int
-        How many there are, each with an a0 of its own. None falls below 1e-4.
+        Number of weights, each with its own a0. No a0 falls below 1e-4.
 
     Examples
     --------
@@ -128,7 +128,7 @@ class FractionWeights(nn.Module):
         self.raw = nn.Parameter(torch.full((n_weights,), math.log(1 - self.least)))
 
     def half_counted(self) -> Tensor:
-        """Return a0, the amount that counts half. **Shape**: (n_weights,)."""
+        """Return a0, the amount with weight one half. **Shape**: (n_weights,)."""
         return self.least + self.raw.exp()
 
     def forward(self, amounts: Tensor) -> Tensor:
@@ -143,8 +143,8 @@ Network = TypeVar("Network", bound=nn.Module)
 def sample_subnetwork(network: Network, seed: int) -> Network:
     """Return a copy of a network in which each dropout layer drops the same features of all rows.
 
-    A draw from the distribution of networks that dropout stands for [1]_, with masks that are
-    shared by all inputs [2]_: what it says of a row does not depend on the rows beside it.
+    The copy is a sample from the distribution of networks that dropout represents [1]_. All inputs
+    share the masks [2]_, so that the prediction for a row does not depend on other rows.
 
     References
     ----------
@@ -186,12 +186,12 @@ class PackedSelfAttention(nn.Module):
     n_heads : int
         Number of heads. Each has the width ``d_model / n_heads``, rounded up.
     weigh_fractions : bool, default=False
-        Whether each head multiplies the attention that an element gets by a learnt weight of its
-        fraction, `FractionWeights`.
+        Whether each head multiplies the attention that an element gets by a learnt weight, which
+        depends on the element's fraction (`FractionWeights`).
 
     Examples
     --------
-    Two compositions of one element and one of three, five tokens together:
+    Two compositions of one element and one of three, with five tokens in total:
 
     >>> import torch
     >>> from crabsk.modules import Group, PackedSelfAttention
@@ -227,9 +227,9 @@ class PackedSelfAttention(nn.Module):
     ) -> Tensor:
         """Attend within each composition. **Shape**: (T, d) and (T,) -> (T, d).
 
-        Where a list is given as `weights`, the attention weights of each group are appended to
-        it, (n_compositions, h, n_elements, n_elements). The amounts are needed with
-        `weigh_fractions` only.
+        If a list is given as `weights`, the attention weights of each group are appended to it:
+        one tensor (n_compositions, h, n_elements, n_elements). `amounts` are needed only with
+        `weigh_fractions`.
         """
         h, width = self.n_heads, self.head_width
         packed = self.query_key_value(x)
@@ -268,7 +268,7 @@ class PackedSelfAttention(nn.Module):
 class EncoderLayer(nn.Module):
     """A transformer encoder layer on packed tokens.
 
-    As `torch.nn.TransformerEncoderLayer` with ReLU, except that attention weights are not dropped.
+    Like `torch.nn.TransformerEncoderLayer` with ReLU, but without dropout of attention weights.
 
     Parameters
     ----------
@@ -277,7 +277,7 @@ class EncoderLayer(nn.Module):
     dropout : float
         Dropout rate of both blocks.
     norm_first : bool
-        Whether layer normalisation stands before each block (pre-norm) or after the sum.
+        Whether to apply layer normalisation before each block (pre-norm) or after the sum.
     weigh_fractions : bool, default=False
         As in `PackedSelfAttention`.
 
@@ -334,15 +334,16 @@ class EncoderLayer(nn.Module):
     def _feedforward(self, x: Tensor) -> Tensor:
         wide = self.widen(x)
         dropped = self.hidden_dropout(wide, before_relu=True)
-        # Over what dropout made, but not over what a hook on `widen` may have kept.
+        # In place of the output of dropout, but not of `widen`, which a hook may have kept.
         hidden = F.relu(dropped, inplace=dropped is not wide)
         return self.feedforward_dropout(self.narrow(hidden))
 
 
 class ResidualNetwork(nn.Module):
-    """Fully connected layers, each beside a linear skip without bias.
+    """Fully connected layers, each with a linear skip connection without bias.
 
-    The output network of Roost [1]_ (with ReLU) and of CrabNet, without its last linear layer.
+    This is the output network of Roost [1]_ (with ReLU) and of CrabNet, without the last linear
+    layer.
 
     Parameters
     ----------
@@ -351,7 +352,7 @@ class ResidualNetwork(nn.Module):
     widths : sequence of int
         Width of each layer.
     activation : callable, default=leaky_relu
-        What each layer, but not its skip, goes through.
+        Applied to the output of each layer, but not to its skip connection.
 
     References
     ----------

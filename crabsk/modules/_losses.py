@@ -1,6 +1,6 @@
 """Losses of what networks predict. Shape letters as in `_packing`.
 
-The robust ones are negative logarithms of a density, up to a constant: they learn an uncertainty.
+The robust losses are negative log densities, up to a constant. They train an uncertainty as well.
 """
 
 from collections.abc import Callable
@@ -46,15 +46,15 @@ LOSSES: dict[str, Loss] = {
     "robust_l1": robust_l1,
     "robust_l2": robust_l2,
 }
-# Which likelihood teaches the uncertainty beside a loss that knows none.
+# The likelihood that trains the uncertainty if the loss itself has none.
 BESIDE: dict[str, Loss] = {"absolute_error": robust_l1, "squared_error": robust_l2}
 
 
 class WeightedLoss(nn.Module):
-    """Mean of a loss over compositions and targets, each value with its weight.
+    """Mean of a loss over compositions and targets, each value times its weight.
 
-    While training, a loss that knows no uncertainty is joined by a likelihood of the detached
-    error, which moves the uncertainty and not the mean. In evaluation it stands alone.
+    In training, a negative log likelihood of the detached error is added to a loss that has no
+    uncertainty. It trains the uncertainty, but not the mean. In evaluation, it is left out.
 
     Parameters
     ----------
@@ -90,19 +90,19 @@ class WeightedLoss(nn.Module):
 
 
 class LogLoss(nn.Module):
-    """Mean negative log likelihood of classes, each sample with its weight.
+    """Mean negative log likelihood of classes, each sample times its weight.
 
-    The mean of a prediction holds logits: of classes that exclude each other (softmax), or of
-    labels that are each there or not (sigmoid).
+    The mean of a prediction holds logits, either of classes that exclude each other (softmax) or of
+    independent labels (sigmoid).
 
     Parameters
     ----------
     exclusive : bool
-        Whether a sample is of one class only.
+        Whether the classes exclude each other.
 
     Examples
     --------
-    Three classes that look alike:
+    Three classes with equal logits:
 
     >>> import torch
     >>> from crabsk.modules import LogLoss, Prediction
@@ -119,7 +119,7 @@ class LogLoss(nn.Module):
     def forward(self, prediction: Prediction, target: tuple[Tensor, Tensor]) -> Tensor:
         """Return the loss.
 
-        **Shape**: prediction and indicator of the classes (B, K), weight (B, K), or (B, 1) of
+        **Shape**: prediction and indicator of the classes (B, K), weight (B, K), or (B, 1) for
         exclusive classes -> ().
         """
         indicator, weight = target

@@ -1,4 +1,4 @@
-"""What every network on compositions is and says. Shape letters as in `_packing`."""
+"""The base of all networks, and their predictions. Shape letters as in `_packing`."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, NamedTuple
@@ -13,11 +13,11 @@ LOG_SIGMA_BOUND = 10.0
 
 
 class Prediction(NamedTuple):
-    """What a network says of each composition, in units of the scaled target.
+    """The prediction of a network for each composition, in units of the scaled target.
 
     Shape
     -----
-    mean : (B, K); of a classifier, logits
+    mean : (B, K); logits for a classifier
     log_sigma : (B, K), logarithm of the standard deviation
 
     Examples
@@ -50,10 +50,10 @@ class CompositionNetwork(nn.Module, ABC):
     heads : tuple of str
         Names of the submodules that read off the targets; all others are the encoder.
     readers : tuple of str
-        Prefixes of the weights in the heads that belong to the targets; what lies before them a
-        network can take over from another with other targets.
+        Prefixes of the weights in the heads that belong to the targets. A network can take over all
+        weights before them from a network with other targets.
     settings : dict
-        What an estimator made the network from, beside the element vectors. Set by estimators.
+        What an estimator made the network from, apart from the element vectors. Set by estimators.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Packed batches: the elements of all compositions end to end, no padding.
+"""Packed batches: the elements of all compositions end to end, without padding.
 
 Letters in shapes: T tokens (elements of all compositions of a batch), B compositions,
 K targets, E extra features, d the model width.
@@ -28,10 +28,10 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PackedBatch:
-    """Compositions ordered by their number of elements, their tokens end to end.
+    """Compositions ordered by their number of elements, with their tokens end to end.
 
-    With the tokens of equal lengths side by side, attention and pooling are plain reshapes of
-    slices, and no multiplication is spent on padding.
+    Compositions of equal length are side by side. Attention and pooling work on reshaped slices of
+    them, and no multiplication is spent on padding.
 
     Shape
     -----
@@ -42,7 +42,7 @@ class PackedBatch:
 
     Examples
     --------
-    Rock salt and haematite, which can be cut apart:
+    A batch of rock salt and haematite, split into two parts:
 
     >>> import torch
     >>> from crabsk.modules import Group, PackedBatch
@@ -74,13 +74,13 @@ class PackedBatch:
         )
 
     def split(self, n_parts: int) -> list[tuple[Tensor, "PackedBatch"]]:
-        """Deal the compositions out, one to each part in turn, to parts of like cost.
+        """Split the batch into parts of similar cost: each part gets a composition in turn.
 
         Returns
         -------
         list of (Tensor, PackedBatch)
-            For each part, which compositions of this batch it holds, and the part. No more parts
-            than there are compositions.
+            For each part, the numbers of its compositions in this batch, and the part itself. There
+            are at most as many parts as compositions.
         """
         lengths = count_elements(self.groups)
         starts = lengths.cumsum(0) - lengths
@@ -109,7 +109,7 @@ class PackedCompositions:
     atomic_numbers : Tensor of shape (T,), int64
         Atomic number of each token.
     fractions : Tensor of shape (T,), float
-        Atomic fraction of each token; adds up to 1 in each composition.
+        Atomic fraction of each token. The fractions of a composition add up to 1.
     offsets : Tensor of shape (B + 1,), int64
         Tokens ``offsets[i]:offsets[i + 1]`` belong to composition ``i``.
     extra : Tensor of shape (B, E), float, optional
@@ -154,24 +154,24 @@ class PackedCompositions:
         """Cut the compositions at `order` into batches of nearly equal size.
 
         The work that does not depend on the network (gathering, noise, ordering by length) is
-        done once for the whole epoch; a batch is a set of views.
+        done once for the whole epoch. A batch is a set of views.
 
         Parameters
         ----------
         order : Tensor of shape (n,), int64
             Rows to visit, in order.
         batch_size : int
-            Most compositions in a batch.
+            Largest number of compositions in a batch.
         fraction_noise : float, default=0.0
-            Standard deviation of the noise that multiplies each fraction (1 + noise), after which
-            the fractions are normalised again; an augmentation of the training data.
+            Standard deviation of the noise by which each fraction is multiplied (1 + noise). The
+            fractions are then normalised again. This augments the training data.
         generator : torch.Generator, optional
             Source of the noise.
 
         Yields
         ------
         rows : Tensor of shape (B,), int64
-            Which rows the batch holds, in the batch's own order.
+            The rows that the batch holds, in the order of the batch.
         batch : PackedBatch
         """
         n_rows = len(order)
@@ -218,7 +218,7 @@ class PackedCompositions:
 def mean_over_elements(values: Tensor, groups: tuple[Group, ...]) -> Tensor:
     """Average token values over the elements of each composition.
 
-    An empty composition, which has no elements, gives zeros.
+    A composition without elements gives zeros.
 
     Shape
     -----

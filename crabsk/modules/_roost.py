@@ -21,9 +21,9 @@ MOST_PAIRS = 1024
 class WeightedAttention(nn.Module):
     """What the two attention layers of Roost share.
 
-    Two networks with one hidden layer each say for every sender a gate and a message. The weights
-    of the messages are a softmax of ``gate + power * log(fraction)``, with a learnt power for each
-    head, and the heads are averaged.
+    For every sender, two networks with one hidden layer each compute a gate and a message. The
+    weights of the messages are a softmax of ``gate + power * log(fraction)``, with a learnt power
+    for each head. The heads are averaged.
 
     Parameters
     ----------
@@ -145,14 +145,14 @@ def _pairs(receivers: Tensor, senders: Tensor, n: int, m: int) -> Tensor:
 class Roost(CompositionNetwork):
     """Message passing on the complete graph of a composition's elements [1]_.
 
-    The vector of an element, embedded, with its fraction as last entry, goes through layers in
-    which every element gets messages from all elements of its composition. Attention pooling then
-    makes one vector of each composition, from which residual networks read the property and the
-    logarithm of its uncertainty.
+    Each element has a vector: its embedding, with its fraction as the last entry. In each layer,
+    every element gets messages from all elements of its composition. Attention pooling then makes
+    one vector of each composition. Residual networks read the property and the logarithm of its
+    uncertainty off this vector.
 
-    The defaults are the paper's network, as in the public code, but for two things of no effect:
-    attention weights are a plain softmax, without the 1e-10 that keeps that code from dividing
-    by zero, and the gates have no last bias, which a softmax cancels.
+    The defaults are the paper's network as in the public code, with two differences that have no
+    effect. Attention weights are a plain softmax, without the 1e-10 with which that code avoids a
+    division by zero. The gates have no last bias, because a softmax cancels it.
 
     Parameters
     ----------
@@ -167,16 +167,17 @@ class Roost(CompositionNetwork):
     element_width : int, default=64
         Width w of an element's vector; the fraction is one of its entries.
     n_layers, n_heads : int, default=3, 3
-        Message layers; heads of each of them and of the pooling.
+        Number of message layers, and number of heads in each of them and in the pooling.
     gate_width, message_width : int, default=256, 256
-        Hidden width of the networks that make gates and messages, for each head.
+        Hidden widths of the networks that compute gates and messages, for each head.
     trunk_widths : tuple of int, default=(1024, 512, 256)
-        Widths of the network that follows the pooling, at least two. The last layer has no skip.
+        Widths of the network that follows the pooling. At least two. The last layer has no skip
+        connection.
     head_widths : tuple of int, default=(128, 64)
-        Widths of the residual network after it.
+        Widths of the residual network that follows.
     detach_uncertainty : bool, default=False
-        Whether the uncertainty is read off the last hidden layer without sending gradients into
-        it, so that learning it cannot change the mean.
+        Whether to read the uncertainty off the last hidden layer without sending gradients into it.
+        Learning the uncertainty then cannot change the mean.
 
     References
     ----------
@@ -215,7 +216,7 @@ class Roost(CompositionNetwork):
     ) -> None:
         super().__init__(element_vectors, n_outputs, element_width)
         if len(trunk_widths) < 2:
-            raise ValueError(f"trunk_widths={trunk_widths} must be at least two")
+            raise ValueError(f"trunk_widths={trunk_widths} must be at least two widths")
         self.detach_uncertainty = detach_uncertainty
         self.embed = PreciseLinear(element_vectors.shape[1], element_width - 1)
         self.embed_extra = (

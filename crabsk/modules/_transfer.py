@@ -1,4 +1,4 @@
-"""What one network takes over from another that was trained on other targets."""
+"""Copies weights from a network that was trained on other targets."""
 
 from itertools import zip_longest
 
@@ -15,17 +15,17 @@ OPTIONAL = {
 
 
 def copy_encoder(source: CompositionNetwork, network: CompositionNetwork) -> list[str]:
-    """Give a network the weights of another, up to the layers that read off the targets.
+    """Copy the weights of one network to another, except the layers that read off the targets.
 
-    These stay as they are; so does the whole head if it has other widths or experts. An encoding of
-    what the source's data lacked (extra features, fractions of narrow range) stays as it is, too.
-    What the source knows of the usual range of fractions is copied with its weights. Of a network
-    with more extra features, the first are the source's.
+    If the heads differ in widths or experts, the whole head is left as it is. Encodings that the
+    source lacks (extra features, fractions of narrow range) are left as they are, too. The source's
+    statistics of fractions are copied with its weights. If the network has more extra features than
+    the source, the first of them are those of the source.
 
     Parameters
     ----------
     source, network : CompositionNetwork
-        Networks of one class. Its `readers` are what reads off the targets.
+        Networks of one class. Its `readers` name the weights that read off the targets.
 
     Returns
     -------
@@ -35,8 +35,8 @@ def copy_encoder(source: CompositionNetwork, network: CompositionNetwork) -> lis
     Raises
     ------
     ValueError
-        If the networks differ in kind, in their elements' vectors or in a weight's shape, or if
-        the source encodes what the network does not.
+        If the networks differ in class, in their element vectors or in the shape of a weight, or if
+        the source has an encoding that the network lacks.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def copy_encoder(source: CompositionNetwork, network: CompositionNetwork) -> lis
     True
     """
     if type(source) is not type(network):
-        raise ValueError(f"{type(source).__name__} gives nothing to {type(network).__name__}")
+        raise ValueError(f"weights of {type(source).__name__} do not fit {type(network).__name__}")
     if not torch.equal(source.element_vectors.to(network.element_vectors), network.element_vectors):
         raise ValueError("the vectors of the elements differ")
     lacking = {name for name in OPTIONAL if getattr(source, name, None) is None}
@@ -75,7 +75,7 @@ def copy_encoder(source: CompositionNetwork, network: CompositionNetwork) -> lis
             if part in lacking or name == "element_vectors":
                 continue
             if part == "embed_extra" and _is_narrower(given[name], value):
-                # Not among those that may be frozen: its other columns are fresh.
+                # Not among those that may be frozen, because its other columns are new.
                 value[:, : given[name].shape[1]] = given[name]
                 continue
             # A weight of its own shows in no module's text, and one of length 1 would be spread.

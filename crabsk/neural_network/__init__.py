@@ -6,11 +6,13 @@ Names that are imported `as` themselves are for other parts of crabsk, not for u
 from ._base import BaseCompositionNetwork as BaseCompositionNetwork
 from ._checkpoint import hash_of as hash_of
 from ._conflicts import ConflictingTargetsWarning
+from ._conflicts import warn_of_conflicts as warn_of_conflicts
 from ._crabnet_classification import CrabNetClassifier
 from ._crabnet_regression import CrabNetRegressor
 from ._devices import resolve_device as resolve_device
 from ._elemnet_classification import ElemNetClassifier
 from ._elemnet_regression import ElemNetRegressor
+from ._nested import nested as nested
 from ._prediction import MemberOutputs as MemberOutputs
 from ._progress import bar_of as bar_of
 from ._regression import total_std as total_std

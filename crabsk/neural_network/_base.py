@@ -35,9 +35,9 @@ _HISTORY = ("epoch", "train_loss", "valid_loss", "learning_rate", "dur")
 class BaseCompositionNetwork(CallbackSupport, MemberPlanning, ABC):
     """Base of the estimators that train an ensemble of networks on compositions.
 
-    A concrete class spells out its hyper-parameters in `__init__`, and joins two bases. That of the
-    network says in `_network_class` and `_network_settings` which network they make. That of the
-    kind of target has `_validate_targets`, `_encode_targets`, `_criterion` and `predict`.
+    A concrete class lists its hyperparameters in `__init__` and has two bases. The base of the
+    network defines in `_network_class` and `_network_settings` which network is made. The base of
+    the kind of target has `_validate_targets`, `_encode_targets`, `_criterion` and `predict`.
     """
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
@@ -146,7 +146,7 @@ class BaseCompositionNetwork(CallbackSupport, MemberPlanning, ABC):
         Returns
         -------
         estimator
-            An unfitted estimator; its parameters are plain ones and can be searched over.
+            An unfitted estimator. Its parameters can be tuned as usual.
 
         Raises
         ------
@@ -160,7 +160,7 @@ class BaseCompositionNetwork(CallbackSupport, MemberPlanning, ABC):
         return cls(**{**copy.deepcopy(cls.presets[name]), **overrides})
 
     def _detaches_uncertainty(self) -> bool:
-        """Whether the uncertainty is learnt beside the mean, and not together with it."""
+        """Whether learning the uncertainty leaves the mean alone."""
         return True
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -180,15 +180,17 @@ class BaseCompositionNetwork(CallbackSupport, MemberPlanning, ABC):
         ----------
         X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
             Compositions. Numeric columns beside formulas are extra features. Columns named by
-            symbols hold amounts; a matrix without names has those of H, He, Li, ... in order.
+            symbols hold amounts. A matrix without names holds the amounts of H, He, Li, ... in this
+            order.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets. In the 2-D `y` of a regressor, NaN is a missing label.
+            Targets. In a 2-D `y` of a regressor, NaN marks a missing label.
         sample_weight, sample_weight_val : array-like of shape (n_samples,), optional
             Weights of the samples, and of those in X_val, in the loss.
         X_val, y_val : as X and y, optional
-            Samples that are never trained on. `history_` records their loss after each epoch, and
-            `n_iter_no_change` stops by it, in place of that of a share of the training samples.
-            In a pipeline, ``Pipeline(..., transform_input=["X_val"])`` transforms X_val as X.
+            Validation samples, which are never trained on. `history_` records their loss after each
+            epoch. With `n_iter_no_change`, this loss determines when to stop, and no training
+            samples are held out. In a pipeline, ``Pipeline(..., transform_input=["X_val"])``
+            transforms X_val like X.
 
         Returns
         -------
@@ -198,12 +200,12 @@ class BaseCompositionNetwork(CallbackSupport, MemberPlanning, ABC):
         Raises
         ------
         ValueError
-            If X cannot be read, the embedding lacks an element, or y does not fit X.
+            If X cannot be read, the embedding lacks an element, or y does not match X.
 
         Warns
         -----
         TableWarning
-            If X may not mean what it is taken for; see `crabsk.composition.TableWarning`.
+            If X may have been misread; see `crabsk.composition.TableWarning`.
         ConflictingTargetsWarning
             If equal samples have different targets.
         """
@@ -245,22 +247,22 @@ class BaseCompositionNetwork(CallbackSupport, MemberPlanning, ABC):
     ) -> list[CompositionNet]:
         """Return the members that a warm start goes on with; drop those of an earlier fit."""
         if (X_val is None) != (y_val is None) or (X_val is None and sample_weight_val is not None):
-            raise ValueError("X_val and y_val belong together, and sample_weight_val to them")
+            raise ValueError("X_val and y_val belong together; sample_weight_val needs them")
         if self.time_limit is not None and self.checkpoint is not None:
             raise ValueError(
-                "time_limit does not go with checkpoint: a run that is killed and goes on has no "
-                "one time. Set max_epochs and n_estimators instead"
+                "time_limit does not go with checkpoint: a run that is killed and continued has no "
+                "single duration. Set max_epochs and n_estimators instead"
             )
         previous = getattr(self, "nets_", []) if self.warm_start else []
         if previous and X_val is None and self.n_iter_no_change is not None:
             raise ValueError(
-                "warm_start=True with n_iter_no_change would hold out samples that the fit before "
-                "was trained on: give X_val and y_val"
+                "warm_start=True with n_iter_no_change would hold out samples that the previous "
+                "fit was trained on: give X_val and y_val"
             )
         if len(previous) > self.n_estimators:
             raise ValueError(
-                f"warm_start=True goes on with {len(previous)} members: n_estimators="
-                f"{self.n_estimators} must not be below"
+                f"warm_start=True continues with {len(previous)} members: n_estimators="
+                f"{self.n_estimators} must not be below this number"
             )
         if not previous and hasattr(self, "nets_"):
             # If this fit fails, no old network may answer under the new scaling.
@@ -305,13 +307,13 @@ class BaseCompositionNetwork(CallbackSupport, MemberPlanning, ABC):
 
     @property
     def n_iter_(self) -> int:
-        """Number of passes over the training samples: that of the member with most."""
+        """Number of passes over the training samples, by the member with the most passes."""
         return max(map(len, self.history_))
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters, and with `deep` those of estimators among them.
+        """Return the parameters, and with `deep` those of nested estimators.
 
-        Those of `init_from` are not among these: what it is made of is not to be set here.
+        The parameters of `init_from` are left out, because they are not to be set here.
         """
         parameters = super().get_params(deep=False)
         for name, value in list(parameters.items()) if deep else []:
@@ -321,7 +323,7 @@ class BaseCompositionNetwork(CallbackSupport, MemberPlanning, ABC):
         return parameters
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters by name; those of nested estimators as ``name__parameter``."""
+        """Set parameters by name, and those of nested estimators as ``name__parameter``."""
         known = self._get_param_names()
         if unknown := [name for name in params if name.partition("__")[0] not in known]:
             raise ValueError(unknown_names(type(self), unknown))
@@ -336,8 +338,8 @@ class BaseCompositionNetwork(CallbackSupport, MemberPlanning, ABC):
         return replaced
 
     def __sklearn_clone__(self) -> Self:
-        # A clone of a fitted estimator has no weights to give, and copies of callbacks no longer
-        # reach what the user made them with.
+        # A clone of the fitted `init_from` would have no weights. Copies of callbacks would no
+        # longer reach the objects that the user made them with.
         bare = object.__new__(type(self))
         bare.__dict__ = {**vars(self), "init_from": None, "callbacks": None}
         twin = super(BaseCompositionNetwork, bare).__sklearn_clone__()

@@ -34,13 +34,13 @@ def hash_of(facts: dict[str, Any]) -> str:
     Raises
     ------
     ValueError
-        If something in it cannot be told from another of its kind, as a lambda.
+        If something in it cannot be told from others of its kind, such as a lambda.
     """
     try:
         return joblib.hash(facts, hash_name="sha1")
     except (PicklingError, AttributeError, TypeError) as error:
         raise ValueError(
-            "checkpoint= cannot tell this fit from others, because a parameter (of a callback?) "
+            "checkpoint= cannot tell this fit from others, because a parameter (or a callback) "
             f"has no lasting description: {error.args[0]}"
         ) from None  # joblib's own message shows all that was to be hashed
 

@@ -33,8 +33,8 @@ from ._targets import relative_weights
 class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
     """Base of the classifiers; see `BaseCompositionNetwork`.
 
-    Two classes are one logit, more are one each with a softmax over them. Several labels a sample
-    are one logit each.
+    Two classes share one logit. More classes have one logit each, with a softmax over them. The
+    labels of multilabel targets have one logit each.
     """
 
     classes_: np.ndarray
@@ -57,12 +57,13 @@ class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
         Parameters
         ----------
         X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
-            Samples, in the form that `fit` was given.
+            Samples, in the same form as in `fit`.
 
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_labels)
-            The most probable class; of several labels, 1 for those more probable than not.
+            The most probable class. For multilabel targets, 1 for each label that is more probable
+            than not.
 
         Raises
         ------
@@ -82,12 +83,12 @@ class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
         Parameters
         ----------
         X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
-            Samples, in the form that `fit` was given.
+            Samples, in the same form as in `fit`.
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`; of several labels, the probability of each.
+            In the order of `classes_`. For multilabel targets, the probability of each label.
 
         Raises
         ------
@@ -102,12 +103,12 @@ class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
         Parameters
         ----------
         X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
-            Samples, in the form that `fit` was given.
+            Samples, in the same form as in `fit`.
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`; finite where the probability itself is rounded to 0.
+            In the order of `classes_`. Finite even where the probability itself is rounded to 0.
 
         Raises
         ------
@@ -120,18 +121,18 @@ class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
         return np.hstack([absent, present])
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """Return how far the members, taken together, tend to each class.
+        """Return the confidence score of each class, from the mean over the members.
 
         Parameters
         ----------
         X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
-            Samples, in the form that `fit` was given.
+            Samples, in the same form as in `fit`.
 
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Of two classes the log odds of the second, of more the logarithm of each one's
-            probability, and of several labels the log odds of each.
+            For two classes, the log odds of the second. For more classes, the logarithm of the
+            probability of each. For multilabel targets, the log odds of each label.
 
         Raises
         ------
@@ -145,9 +146,9 @@ class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
         return odds if self._multilabel else odds[:, 0]
 
     def _log_probabilities(self, X: Any) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return log p of each logit's class, and of its absence where classes are not exclusive.
+        """Return log p of the class of each logit, and log(1 - p) unless classes are exclusive.
 
-        Each is the logarithm of the members' mean probability.
+        Here p is the members' mean probability.
         """
         check_is_fitted(self)
         present, absent = [], []
@@ -202,7 +203,7 @@ class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
         elif multilabel != self._multilabel:
             kinds = ["one class", "several labels"]
             raise ValueError(
-                f"y has {kinds[multilabel]} a sample, but {name} was fitted to "
+                f"y has {kinds[multilabel]} per sample, but {name} was fitted to "
                 f"{kinds[self._multilabel]}"
             )
         if multilabel:
@@ -229,7 +230,7 @@ class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
                 f"{self.classes_.tolist()}, but y holds {classes.tolist()}"
             )
         if multilabel and self.class_weight is not None:
-            raise ValueError("class_weight is for one label a sample; y has several")
+            raise ValueError("class_weight cannot be used with multilabel y")
         self._multilabel, self.classes_ = multilabel, classes
 
     def _learn_class_weights(self, y: np.ndarray, weights: np.ndarray) -> None:
@@ -270,7 +271,7 @@ class CompositionClassifier(ClassifierMixin, BaseCompositionNetwork):
 
 
 def _refuse_missing(y: Any) -> None:
-    """Refuse a class that is missing; numpy would make it a text or something without an order."""
+    """Refuse missing classes; numpy would turn them into text or values without an order."""
     if hasattr(y, "toarray"):
         return
     labels = y if hasattr(y, "dtype") or hasattr(y, "columns") else np.array(y, dtype=object)
@@ -280,7 +281,7 @@ def _refuse_missing(y: Any) -> None:
     rows = np.flatnonzero(missing.reshape(len(missing), -1).any(axis=1))
     if len(rows):
         raise ValueError(
-            f"Input y contains NaN in row {rows[0]} (of {len(rows)} in all): drop the samples "
+            f"Input y contains NaN in row {rows[0]} (of {len(rows)} such rows): drop the samples "
             "without a class"
         )
 

@@ -1,15 +1,14 @@
 """Samples that no model can fit: equal compositions with different targets."""
 
-import warnings
-
 import numpy as np
 
 from .._validation import CompositionTable
-from ..composition import reduced_formula
+from ..composition import reduced_formula, warn_of_table
+from ._nested import is_nested
 
 
 class ConflictingTargetsWarning(UserWarning):
-    """Equal compositions (with equal extra features) carry different targets.
+    """Samples with equal compositions (and equal extra features) have different targets.
 
     Examples
     --------
@@ -25,24 +24,24 @@ class ConflictingTargetsWarning(UserWarning):
 
 def warn_of_conflicts(table: CompositionTable, y: np.ndarray) -> None:
     """Warn where equal samples carry different targets; no model can fit both."""
+    if is_nested():
+        return
     _, same = table.compositions.unique(table.extra)
     known: dict[int, tuple[int, np.ndarray]] = {}
     conflicts: list[tuple[int, int]] = []
     for row, (labels, key) in enumerate(zip(y, same.tolist(), strict=True)):
         first, earlier = known.get(key, (row, labels))
-        # A label that either lacks is no conflict.
+        # If either lacks a label, there is no conflict.
         if (np.abs(earlier - labels) > 0).any():
             conflicts.append((first, row))
         known[key] = first, np.where(np.isnan(earlier), labels, earlier)
     if conflicts:
         first, row = conflicts[0]
         formula = reduced_formula(table.compositions.take(np.array([row])))[0]
-        warnings.warn(
+        warn_of_table(
             f"{len(conflicts)} of {len(y)} samples have the composition (and extra features) of "
             f"an earlier sample but another target, such as {formula} in rows {first} and {row}: "
-            "aggregate them, or add the feature that tells them apart. Between training and test "
-            "set a grouped split keeps them together (crabsk.composition.reduced_formula gives "
-            "groups)",
+            "aggregate them, or add a feature in which they differ. A grouped split keeps them in "
+            "the same set, training or test (crabsk.composition.reduced_formula gives the groups)",
             ConflictingTargetsWarning,
-            stacklevel=5,
         )

@@ -18,14 +18,14 @@ from ._plan import batch_near
 # Statistics of a composition-based feature vector that a network sees.
 CBFV_STATS = ["mean", "std"]
 
-# Peak of the schedule of networks that train from nothing.
+# Peak of the schedule of networks that start from random weights.
 LEARNING_RATE = 2e-3
-# That of networks that start from others, with so many samples or more. With fewer it falls with
-# the cube root of their number, down to so few samples.
+# Peak for networks that start from others, with TRANSFER_LENGTH samples or more. With fewer, it
+# falls with the cube root of their number, down to FEWEST_SAMPLES.
 TRANSFER_LEARNING_RATE = 4e-3
 TRANSFER_LENGTH, FEWEST_SAMPLES = 4000, 100
-# They take this share of the usual passes. With fewer samples it rises with the cube root, up to
-# the larger share.
+# These networks take TRANSFER_SHARE of the usual passes. With fewer samples, the share rises with
+# the cube root, up to LARGEST_SHARE.
 TRANSFER_SHARE, LARGEST_SHARE = 0.27, 0.67
 
 PAPER: dict[str, Any] = {
@@ -96,8 +96,8 @@ class BaseCrabNet(BaseCompositionNetwork):
     def _batch_size(self, n_rows: int) -> int:
         if self.architecture == "paper" or not isinstance(self.batch_size, str):
             return super()._batch_size(n_rows)
-        # Muon's steps bear twice the rows that AdamW's do. Small sets still get some eight steps a
-        # pass, and large ones as many as precise labels need.
+        # Muon can take twice as many rows per step as AdamW. Small sets still get about eight steps
+        # per pass, and large sets as many as precise labels need.
         least = min(64, batch_near(n_rows / 8, least=4))
         return batch_near(n_rows / 16, least=least, most=256)
 
@@ -142,7 +142,7 @@ class BaseCrabNet(BaseCompositionNetwork):
         widths = (2 * d, d, d // 2, d // 4) if of_paper else (2 * d, d)
         return {
             "standardize_fractions": not of_paper,
-            # Without, the fractions are encoded as the paper's.
+            # Without noise, the fractions are encoded as in the paper.
             "fraction_noise": 0.0 if of_paper else self.fraction_noise,
             "d_model": d,
             "n_layers": self.n_layers,

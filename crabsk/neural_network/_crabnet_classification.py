@@ -12,17 +12,16 @@ from ._saving import saveable
 class CrabNetClassifier(CompositionClassifier, BaseCrabNet):
     """CrabNet for classes: an ensemble of transformers over chemical formulas.
 
-    The network of `CrabNetRegressor` [1]_; what its elements contribute are logits. Members vote
-    with their mean probability. A sample may be of one of two or more classes, or carry several
-    labels.
+    The network is that of `CrabNetRegressor` [1]_, but the elements contribute to logits. The
+    predicted probability is the mean over the members. A sample has one of two or more classes, or
+    several labels.
 
     Parameters
     ----------
     embedding : str, DataFrame, mapping or elementembeddings Embedding, default="mat2vec"
         Table of element vectors: a name (`crabsk.embeddings.embedding_names`), a DataFrame indexed
-        by symbol, or a mapping from symbol to vector. Features are standardised over the table's
-        elements.
-        "onehot" makes the paper's HotCrab.
+        by symbol, or a mapping from symbol to vector. Each feature is standardised over the
+        elements of the table. "onehot" gives the HotCrab of the paper.
 
     d_model : int, default=128
         Width of the encoder, from 2 to 8192.
@@ -31,148 +30,153 @@ class CrabNetClassifier(CompositionClassifier, BaseCrabNet):
         Number of encoder layers.
 
     architecture : {"crabsk", "paper"}, default="crabsk"
-        What the network is like beside its width and depth. Both have four attention heads.
+        Design of the network, apart from its width and depth. Both have four attention heads.
 
         - "crabsk" normalises before the blocks of each layer, which trains faster. Feed-forward
-          blocks are twice as wide as the encoder. A residual network with one layer of twice and
-          one of once that width reads off each element's contribution. The network also sees atomic
-          fractions relative to what their elements usually have in the training samples, where
-          those vary little: the steels of a set, which differ by a percent, would look alike
-          without it. Elements count by learnt weights of their fractions, so that a trace changes
-          next to nothing. Matrices are trained by Muon, all else by AdamW [2]_.
+          blocks are twice as wide as the encoder. A residual network reads off the contribution of
+          each element. Its two layers have twice and once the width of the encoder. If the fraction
+          of an element varies little in the training samples, the network also sees this fraction
+          relative to its usual value. Without this, steels that differ by a percent would look
+          alike. Elements have learnt weights that depend on their fractions, so that a trace
+          changes almost nothing. Muon trains the matrices inside the network, and AdamW trains all
+          other weights [2]_.
         - "paper" is the network of [1]_. It normalises after the blocks. Feed-forward blocks are
-          four times as wide as the encoder, and its residual network has 2, 1, 1/2 and 1/4 of the
-          encoder's width. Every element counts alike, however little there is of it. AdamW trains
-          it.
+          four times as wide as the encoder. The layers of the residual network have 2, 1, 1/2 and
+          1/4 of the encoder's width. All elements have the same weight, whatever their fraction.
+          AdamW trains the network.
 
-        `crabsk.modules.CrabNet` takes any widths and heads.
+        `crabsk.modules.CrabNet` takes any widths and any number of heads.
 
     n_experts : int, default=1
-        Number of residual networks that read off the contributions. With 1, all targets share it.
-        With more, each target mixes their outputs with weights of its own (multi-gate mixture of
-        experts).
+        Number of residual networks that read off the contributions. With 1, all targets share the
+        network. With more, each target mixes their outputs with its own weights (multi-gate mixture
+        of experts).
 
     cbfv : str or None, default="magpie"
-        Name of an element table, of which the network sees a composition-based feature vector
-        beside the elements: mean and standard deviation of each property over the formula, as in
-        `CompositionTransformer`. An element without a property in the table has the mean over the
-        table's elements. None for no such vector.
+        Name of an element table. The network then sees a composition-based feature vector as well
+        as the elements: the mean and standard deviation of each property over the formula, as in
+        `CompositionTransformer`. If the table lacks a property of an element, the mean over the
+        elements of the table is used. None for no such vector.
 
     dropout : float, default=0.1
         Dropout rate in the encoder, rounded to a multiple of 1/256.
 
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes in the loss, which multiply those of the samples. "balanced" weighs
-        each class inversely to how often it occurs in the samples to train on. Not for several
-        labels a sample.
+        Weights of the classes in the loss. They multiply the sample weights. "balanced" weights
+        each class inversely to its frequency in the training samples. Not for multilabel targets.
 
     max_epochs : int or "auto", default="auto"
         Number of passes over the training samples. "auto" takes 60 for up to 10,000 samples, and
-        ``60 * sqrt(10_000 / n_samples)`` beyond. With `init_from` it takes fewer: 27 % of that
-        from 4000 samples on, two thirds up to 250, and a share that falls with the cube root of
-        n_samples in between.
+        ``60 * sqrt(10_000 / n_samples)`` for more. With `init_from`, it takes a share of this
+        number: 27 % for 4000 samples or more, and two thirds for up to 250. In between, the share
+        falls with the cube root of n_samples.
 
     batch_size : int or "auto", default="auto"
-        Compositions in a batch. "auto" takes the power of two nearest to n_samples / 16, from 64
-        to 256; below 512 samples, that nearest to n_samples / 8. In the paper's architecture it is
-        n_samples / 32, from 32 to 512.
+        Number of samples in a batch. "auto" takes the power of two nearest to n_samples / 16, from
+        64 to 256. Below 512 samples, it takes the power of two nearest to n_samples / 8. In the
+        paper's architecture, it takes the one nearest to n_samples / 32, from 32 to 512.
 
     learning_rate : float or "auto", default=0.002
-        Peak of the one-cycle schedule. "auto" takes 0.002 for networks that train from nothing.
-        With `init_from` it takes ``0.004 * (n / 4000) ** (1/3)``, where n is the number of samples,
-        clipped to 100 and 4000.
+        Peak of the one-cycle schedule. "auto" takes 0.002 for networks that start from random
+        weights. With `init_from`, it takes ``0.004 * (n / 4000) ** (1/3)``, where n is the number
+        of samples, clipped to the range from 100 to 4000.
 
     weight_decay : float, default=0.01
         Decoupled weight decay.
 
     fraction_noise : float, default=0.02
-        Standard deviation of the relative noise put on atomic fractions in training.
+        Standard deviation of the relative noise on atomic fractions during training.
 
     n_estimators : int, default=6
         Number of networks in the ensemble. They train side by side, as many at a time as torch has
-        threads. A large network (the paper's) shares out each batch to up to four threads.
+        threads. On a CPU, a large network divides large batches among up to four threads.
 
     validation_fraction : float, default=0.1
-        Share of the compositions that early stopping holds out, each with all of its samples,
-        unless `fit` is given `X_val` and `y_val`.
+        Share of the compositions that early stopping holds out, each with all of its samples. Not
+        used if `X_val` and `y_val` are passed to `fit`.
 
     n_iter_no_change : int or None, default=None
-        Early stopping: the number of epochs without improvement of the validation loss after which
-        the training stops. The weights of the best epoch are kept. None trains to the end and holds
-        out nothing.
+        Early stopping: the training stops after this number of epochs without improvement of the
+        validation loss, and keeps the weights of the best epoch. With None, the training runs to
+        the end and holds out no samples.
 
     init_from : estimator, path or "pretrained", default=None
         A fitted estimator of the same network, for regression or classification, or the path of one
-        that `crabsk.save_model` wrote. "pretrained" are the latest weights that ship with the
-        package (`crabsk.pretrained`); a name with a version, such as "pretrained-1", means the same
-        in later versions of crabsk. The members start from its networks; only the layers that
-        read off the target start afresh. Extra features must be those of the source, and keep its
-        scale, unless it has none. In a warm start, this applies only to the members that are added.
-        Clones of the estimator keep it.
+        that `crabsk.save_model` wrote. "pretrained" selects the latest weights that ship with the
+        package (`crabsk.pretrained`). A name with a version, such as "pretrained-1", selects the
+        same weights in later versions of crabsk. The members start from the networks of this
+        source; only the layers that read off the target start afresh. Extra features (numeric
+        columns, `cbfv`) must be the same as in the source, and keep its scale. If the source has
+        none, any are allowed. In a warm start, `init_from` applies only to the members that are
+        added. Clones of the estimator keep the fitted source.
 
     freeze : int, default=0
-        Number of first epochs in which only what `init_from` did not give is trained.
+        Number of epochs at the start in which `fit` trains only the new layers, and not those taken
+        over from `init_from`.
 
     checkpoint : path, default=None
-        Folder in which `fit` notes the state of each member after every epoch. A fit that was
-        killed and is called again, with the same parameters and samples, goes on from there and
-        ends in the same networks as one that was not; a finished one is returned. Different fits,
-        as those of a search, share the folder. With ``random_state=None`` the seed drawn first is
-        kept. States of `callbacks` are not noted.
+        Folder in which `fit` saves the state of each member after every epoch. If a fit was killed,
+        call it again with the same parameters and samples. It then continues from the saved state,
+        and ends with the same networks as an uninterrupted fit. If the fit had finished, its
+        networks are loaded. Different fits, such as those of a search, can share the folder. With
+        ``random_state=None``, the first fit draws seeds and later ones reuse them. The states of
+        `callbacks` are not saved.
 
     time_limit : float, default=None
         Seconds that `fit` may take. A few steps are timed before the training starts. If time is
-        short, passes are saved, down to half, then members, then passes again; what is left is
-        trained to the end of its schedule. How much that is depends on the machine: see `n_iter_`
-        and `nets_`. Not with `checkpoint`.
+        short, `fit` first makes fewer passes over the samples, but at least half as many. Then it
+        trains fewer members, and only then even fewer passes. The learning rate still runs through
+        its whole schedule. The result depends on the speed of the machine: see `n_iter_` and
+        `nets_`. Cannot be combined with `checkpoint`.
 
     missing : {"error", "mean", "zero"}, default="error"
-        What to do about elements that the table of `embedding` lacks: refuse them, or give them the
-        mean vector of the table, or zeros.
+        How to treat elements that the table of `embedding` lacks. "error" refuses them, "mean"
+        gives them the mean vector of the table, and "zero" gives them zeros.
 
     device : str, default="auto"
-        torch device to compute on. "auto" takes a CUDA GPU if there is one.
+        torch device to compute on. "auto" takes a CUDA GPU if one is available.
 
     precision : {"float32", "bfloat16"}, default="float32"
-        What matrices are multiplied in while training. "bfloat16" is faster for wide networks, such
-        as the paper's, on processors and GPUs that have instructions for it, and slower elsewhere.
-        Weights, their averages and predictions have single precision in either case.
+        Precision of matrix products during training. "bfloat16" is faster for wide networks, such
+        as the paper's, on CPUs and GPUs that have instructions for it, and slower elsewhere.
+        Weights, averaged weights and predictions have single precision in either case.
 
     progress : bool, default=False
-        Whether to show progress bars on standard error: of the epochs in `fit`, and of the rows
-        where `predict` takes seconds. Silent in the worker processes of a parallel search.
+        Whether to show progress bars on standard error. `fit` counts epochs. A prediction counts
+        rows, if it takes more than a few seconds. The worker processes of a parallel search show
+        nothing.
 
     callbacks : list of skorch callbacks or (name, callback) pairs, default=None
-        The net of each member gets shallow copies of them, which are kept in `callbacks_`. What
-        they were made with (a list, an open file, a trial of Optuna) is shared. skorch's
-        ``Checkpoint`` writes to a folder for each member, ``member0`` and so on, if there are
-        several.
+        Each member gets shallow copies of the callbacks, which are kept in `callbacks_`. The copies
+        share the objects that a callback was made with (a list, an open file, a trial of Optuna).
+        If there are several members, skorch's ``Checkpoint`` writes to one subfolder for each:
+        ``member0`` and so on.
 
     warm_start : bool, default=False
-        Whether a further `fit` starts from the weights of the one before. If `n_estimators` was
-        raised in between, the members that are there stay as they are, and new ones are added.
+        Whether `fit` starts from the weights of the previous `fit`. If `n_estimators` was raised in
+        between, the existing members do not change, and new ones are added.
 
     random_state : int, RandomState instance or None, default=None
-        Decides initial weights, shuffling, noise, dropout and validation samples: the same seed
-        gives the same model on the same machine. Global random states are left alone (None draws
-        a seed from numpy's).
+        Determines initial weights, shuffling, noise, dropout and validation samples. The same seed
+        gives the same model on the same machine. Global random states do not change, except that
+        None draws seeds from numpy's.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The classes, sorted; with several labels a sample the columns of y.
+        The sorted classes. For multilabel targets, the numbers of the columns of y.
 
     nets_ : list of skorch.NeuralNet
         The fitted members; ``nets_[k].module_`` is the torch network.
 
     history_ : list of list of dict
-        For each member and epoch "train_loss", "valid_loss" (where there is validation data), the
-        "learning_rate" at the end of the epoch and its duration in seconds, "dur". A regressor's
-        losses are those of the standardised target; to the training loss, the plain ones have the
-        likelihood added that teaches the uncertainty.
+        For each member and epoch: "train_loss", "valid_loss" (if there is validation data), the
+        "learning_rate" at the end of the epoch, and "dur", the duration of the epoch in seconds.
+        The losses of a regressor are those of the standardised target. With "absolute_error" or
+        "squared_error", the training loss includes a likelihood that trains the uncertainty.
 
     n_iter_ : int
-        Number of passes over the training samples, that of the member with most.
+        Number of passes over the training samples, by the member with the most passes.
 
     callbacks_ : list of list of skorch callbacks
         The copies of `callbacks` that each member was trained with.
@@ -192,9 +196,9 @@ class CrabNetClassifier(CompositionClassifier, BaseCrabNet):
 
     Notes
     -----
-    `from_preset` names five settings: "fast", "default", "accurate", "pretrained" (starts from
-    weights that ship with the package) and "paper", with the architecture and length of
-    training of [1]_. Each is plain parameters.
+    `from_preset` takes "fast", "default", "accurate", "pretrained" (starts from weights that ship
+    with the package) or "paper" (the architecture and length of training of [1]_). A preset only
+    sets parameters.
 
     References
     ----------

@@ -45,7 +45,7 @@ class BaseElemNet(BaseCompositionNetwork):
     def _network_settings(self) -> dict[str, Any]:
         rates = tuple(self.dropout)
         if not all(isinstance(rate, Real) and 0 <= float(rate) < 1 for rate in rates):
-            raise ValueError(f"dropout={rates!r} must be rates from 0 up to, not with, 1")
+            raise ValueError(f"dropout={rates!r} must be rates of at least 0 and below 1")
         if not len(self.widths):
             raise ValueError("widths=() must be one or more blocks of widths")
         return {

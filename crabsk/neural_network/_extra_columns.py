@@ -1,23 +1,23 @@
 """Numeric columns beside the composition, cut into ranges.
 
-A network bends slowly where a tree cuts: between a load of 0.5 N and one of 1 N, say, when others
-are 50 N. Each column is therefore given to the networks by its value, and range by range as well.
+A tree separates loads of 0.5 N and 1 N even if other loads are 50 N. A network hardly does. The
+networks therefore get each column both as a value and range by range.
 """
 
 import numpy as np
 
 # Ranges of a column.
 N_RANGES = 8
-# Columns beyond which none is given range by range. Many columns are mostly descriptors, whose
-# ranges say little more than they do, and drown what matters.
+# With more columns than this, none is given range by range. Many columns are mostly descriptors.
+# Their ranges add little information, and hide the columns that matter.
 MOST_COLUMNS = 16
 
 
 def range_edges(columns: np.ndarray) -> np.ndarray:
-    """Return the edges of ranges that hold like shares of the distinct values.
+    """Return the edges of ranges that hold equal shares of the distinct values.
 
-    Values, not samples: where most samples are at room temperature, the other temperatures would
-    share a range or two.
+    Distinct values are counted, not samples: if most samples are at room temperature, the other
+    temperatures would share a range or two.
 
     Parameters
     ----------

@@ -22,12 +22,12 @@ class MuonAdamW(torch.optim.AdamW):
     """AdamW, but for the groups of matrices that are marked with ``{"orthogonal": True}``.
 
     Their averaged gradient is replaced by the nearest orthogonal matrix, approximately, as in
-    Muon [1]_. A matrix then moves by as much in directions in which gradients are small, where
-    AdamW needs many more steps; on tables of some hundred rows these decide. The updates have the
-    size of AdamW's [2]_.
+    Muon [1]_. A matrix then moves by as much in directions in which gradients are small. AdamW
+    needs many more steps for these directions, which are decisive on tables of a few hundred rows.
+    The updates have the size of AdamW's [2]_.
 
-    Unlike `torch.optim.Muon`, it takes all matrices of a shape at once, in single precision: small
-    networks wait for the processor to be told what to do, rather than for what it does.
+    Unlike `torch.optim.Muon`, it takes all matrices of a shape at once, in single precision: in
+    small networks, launching an operation takes longer than the operation itself.
 
     Parameters
     ----------

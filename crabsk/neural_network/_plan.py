@@ -204,7 +204,7 @@ class MemberPlanning(SamplePreparation):
         length = recipe.max_epochs, recipe.batch_size, recipe.learning_rate
         for name in ("checkpoint", "progress", "init_from", "embedding", "random_state"):
             del parameters[name]
-        # What it learnt stands in the targets.
+        # Its effect is contained in the targets.
         parameters.pop("target_transform", None)
         for name, value in parameters.items():
             if name.endswith("widths"):
@@ -258,8 +258,8 @@ def member_callbacks(callbacks: Any, member: int, n_members: int) -> list[Any]:
         name, callback = item if isinstance(item, tuple) else (None, item)
         if isinstance(callback, EpochScoring | BatchScoring):
             raise ValueError(
-                f"{type(callback).__name__} cannot score the outputs of these networks, which hold "
-                "an uncertainty: give X_val and y_val, and read valid_loss in history_"
+                f"{type(callback).__name__} cannot score these networks, because their outputs "
+                "hold an uncertainty: give X_val and y_val, and read valid_loss in history_"
             )
         own = copy.copy(callback)
         if isinstance(own, SkorchCheckpoint | TrainEndCheckpoint) and n_members > 1:

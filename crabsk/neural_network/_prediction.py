@@ -63,24 +63,25 @@ class FittedNetworks(BaseEstimator):
     _extra_scale: np.ndarray
 
     def encode(self, X: Any, member: int = 0) -> np.ndarray:
-        """Return each sample as a vector: what a network makes of it before its head.
+        """Return each sample as a vector: its encoding in one network, before the head.
 
-        For search, clustering, or as features for another estimator, for example through
-        ``FunctionTransformer(model.encode)``. Near in this space is what is alike for the target
-        that was learnt.
+        Use these vectors for search, for clustering, or as features for another estimator, for
+        example through ``FunctionTransformer(model.encode)``. Samples that are alike for the learnt
+        target are close to each other.
 
         Parameters
         ----------
         X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
-            Samples, in the form that `fit` was given.
+            Samples, in the same form as in `fit`.
         member : int, default=0
-            Which network of the ensemble; the spaces of two have nothing to do with each other.
+            Which network of the ensemble. Vectors of different networks cannot be compared.
 
         Returns
         -------
         ndarray of shape (n_samples, n_features), float32
-            The mean over a sample's encoded elements (CrabNet, with n_features `d_model`), weighted
-            as in its prediction; its pooled vector (Roost); or its last hidden layer (ElemNet).
+            For CrabNet, the mean over the encoded elements of the sample, weighted as in its
+            prediction; n_features is `d_model`. For Roost, the pooled vector. For ElemNet, the last
+            hidden layer.
 
         Raises
         ------
@@ -183,7 +184,7 @@ class FittedNetworks(BaseEstimator):
         if finite.all():
             return
         row = int(finite.argmin())
-        problem = f"row {rows[row]}: a network has no finite answer. "
+        problem = f"row {rows[row]}: a network has no finite output. "
         names = self._extra_names()
         if names:
             own, mean, scale = (
@@ -194,12 +195,12 @@ class FittedNetworks(BaseEstimator):
             column = int(far.argmax())
             if far[column] > 1000:
                 raise ValueError(
-                    f"{problem}Its column {names[column]!r} holds {own[column]:g}; the training "
+                    f"{problem}The column {names[column]!r} holds {own[column]:g}; the training "
                     f"samples had {mean[column]:g} with a standard deviation of {scale[column]:g}"
                 )
         rates = [epoch.get("learning_rate", 0.0) for member in self.history_ for epoch in member]
         raise ValueError(
-            f"{problem}Its weights are too large: the training diverged; fit again with a "
+            f"{problem}The weights are too large because the training diverged: fit again with a "
             f"learning_rate below {max(rates) or self.learning_rate}"
         )
 

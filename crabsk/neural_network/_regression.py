@@ -55,33 +55,33 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
         Parameters
         ----------
         X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
-            Samples, in the form that `fit` was given.
+            Samples, in the same form as in `fit`.
         return_std : bool, default=False
             Whether to return a standard deviation for each prediction.
         mc_dropout : int, default=0
-            Number of networks, at most 1000, that dropout draws from each member [1]_. Their
-            scatter stands for that of the members in `y_std`. For single networks: the members
-            of an ensemble scatter by themselves.
+            Number of networks that dropout draws from each member [1]_, at most 1000. In `y_std`,
+            the variance of their means replaces that of the members. Meant for single networks: the
+            members of an ensemble differ without dropout.
 
         Returns
         -------
         y_mean : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Mean of the members' predictions, in the units of the target; with a
-            `target_transform` the mean is taken before it is undone.
+            Mean of the members' predictions, in the units of the target. With a
+            `target_transform`, the mean of the transformed predictions is transformed back.
         y_std : ndarray of the same shape
             Only with ``return_std=True``. Standard deviation of the mixture of the members'
-            distributions, by the law of total variance: the mean of the members' own variances
-            (the scatter of the data) plus the variance of their means (what the ensemble does
-            not agree on).
+            distributions. By the law of total variance, its square is the mean of the members' own
+            variances (the scatter of the data) plus the variance of their means (the disagreement
+            of the ensemble).
 
         Raises
         ------
         ValueError
-            If X cannot be read as compositions (one error tells of all bad rows, though in a long
-            X only when the first of them has its turn), differs in form from the X of `fit`, holds
-            elements that the embedding lacks (see `missing`), or numbers so far from those of the
-            training samples that a network overflows; if `mc_dropout` is asked of networks without
-            dropout, or without `return_std`.
+            If X cannot be read as compositions, differs in form from the X of `fit`, or holds
+            elements that the embedding lacks (see `missing`). If numbers in X are so far from those
+            of the training samples that a network overflows. If `mc_dropout` is given without
+            `return_std`, or for networks without dropout. An error about rows that cannot be read
+            tells of all of them. In a long X, it is raised when the first of them is reached.
 
         References
         ----------
@@ -91,7 +91,7 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
         check_is_fitted(self)
         if mc_dropout and not return_std:
             raise ValueError(
-                f"mc_dropout={mc_dropout} changes standard deviations only: ask for them with "
+                f"mc_dropout={mc_dropout} only changes standard deviations: ask for them with "
                 "return_std=True"
             )
         networks = self._networks()
@@ -107,13 +107,12 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
         Parameters
         ----------
         X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
-            Samples, in the form that `fit` was given.
+            Samples, in the same form as in `fit`.
 
         Returns
         -------
         ndarray of shape (n_estimators, n_samples) or (n_estimators, n_samples, n_outputs)
-            In the units of the target. Without a `target_transform` their mean is what `predict`
-            returns.
+            In the units of the target. Without a `target_transform`, `predict` returns their mean.
 
         Raises
         ------
@@ -126,22 +125,22 @@ class CompositionRegressor(RegressorMixin, BaseCompositionNetwork):
         return means if self._y_shape else means[:, :, 0]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the coefficient of determination, R², of the predictions.
+        """Return R², the coefficient of determination, of the predictions.
 
         Parameters
         ----------
         X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
-            Samples, in the form that `fit` was given.
+            Samples, in the same form as in `fit`.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets. In a 2-D `y`, NaN is a missing label, as in `fit`.
+            Targets. In a 2-D `y`, NaN marks a missing label, as in `fit`.
         sample_weight : array-like of shape (n_samples,), optional
             Weights of the samples.
 
         Returns
         -------
         float
-            The mean over the targets, each on the samples that have its label; as
-            `sklearn.metrics.r2_score` where all have.
+            The mean over the targets. Each target is scored on the samples that have its label. If
+            no label is missing, this is `sklearn.metrics.r2_score`.
 
         Raises
         ------
@@ -271,11 +270,11 @@ def _refuse_text(y: Any, name: str) -> None:
         if isinstance(value, str)
     ]
     if texts:
-        # A column of text is often one of numbers, but for a cell.
+        # A column of text is often a column of numbers with one bad cell.
         row, text = next((pair for pair in texts if not _is_number(pair[1])), texts[0])
         raise ValueError(
-            f"y holds text, such as {str(text)!r} in row {row}: {name} learns numbers; for classes "
-            f"take {name.replace('Regressor', 'Classifier')}"
+            f"y holds text, such as {str(text)!r} in row {row}: {name} learns numbers; for "
+            f"classes, take {name.replace('Regressor', 'Classifier')}"
         )
 
 
@@ -283,7 +282,7 @@ def _refuse_infinite(y: Any) -> None:
     try:
         infinite = np.isinf(np.asarray(y, dtype=np.float64))
     except (TypeError, ValueError):
-        return  # it is not this that is wrong with y
+        return  # y has another fault
     if infinite.any():
         row = int(np.argwhere(infinite)[0][0])
         raise ValueError(
@@ -293,10 +292,10 @@ def _refuse_infinite(y: Any) -> None:
 
 
 def total_std(outputs: MemberOutputs, n_networks: int) -> np.ndarray:
-    """Return the standard deviation of what networks say, by the law of total variance.
+    """Return the standard deviation of the networks' predictions, by the law of total variance.
 
-    The first `n_networks` are the members; if more follow, drawn from them, it is these whose
-    means scatter.
+    The first `n_networks` outputs are those of the members. If outputs of networks drawn from them
+    follow, the variance of the means is taken over these.
     """
     scatter = outputs.mean[n_networks:] if len(outputs.mean) > n_networks else outputs.mean
     return np.sqrt((outputs.sigma[:n_networks] ** 2).mean(axis=0) + scatter.var(axis=0))

@@ -156,8 +156,8 @@ class SamplePreparation(ArraysAsState):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows to train on, and those of a random share of compositions held out.
 
-        It is compositions that are held out, with all of their rows: a network that has seen one
-        at 300 K knows much of it at 400 K. Compositions without any label are not held out.
+        Compositions are held out with all of their rows: a network that has seen a composition at
+        300 K knows much about it at 400 K. Compositions without any label are not held out.
         """
         if self.checkpoint is not None and self.random_state is None:
             # A run that goes on must hold out what it held out before.
@@ -198,8 +198,8 @@ class SamplePreparation(ArraysAsState):
     ) -> Tensor:
         """Load the element vectors, learn the scale of the extra features; return the vectors.
 
-        With a source of the same extra features its scale is taken over, under which its weights
-        were learnt.
+        If the source has the same extra features, their scale is taken over, because the source's
+        weights were learnt with it.
 
         Vectors are standardised over the elements of their table, feature by feature: the tables'
         own scales run from 1e-2 (word embeddings) to 1e4 (melting points).
@@ -214,8 +214,8 @@ class SamplePreparation(ArraysAsState):
         if previous:
             if not torch.equal(previous[0].module_.element_vectors.cpu(), vectors):
                 raise ValueError(
-                    "warm_start=True continues with the weights of the previous fit, but the "
-                    "embedding, or what `missing` makes of it, changed"
+                    "warm_start=True continues with the weights of the previous fit, but "
+                    "`embedding` or `missing` was changed"
                 )
         else:
             self._extra_mean, self._extra_scale = mean_and_scale(
@@ -235,7 +235,7 @@ class SamplePreparation(ArraysAsState):
             if previous and not np.array_equal(given, own):
                 raise ValueError(
                     "warm_start=True adds members, and these cannot start from init_from: its "
-                    "extra features are scaled otherwise than those of the fit before"
+                    "extra features are scaled otherwise than in the previous fit"
                 )
             own[0][:], own[1][:] = given
         self._element_table = element_table

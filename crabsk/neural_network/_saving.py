@@ -165,7 +165,7 @@ def _refuse_changed_parameters(estimator: Any) -> None:
     )
     if not same:
         raise ValueError(
-            "parameters were changed since the fit, and describe other networks than it made: "
+            "parameters were changed since the fit, and no longer describe the fitted networks: "
             "set them back, or fit again"
         )
 
@@ -300,7 +300,7 @@ def _restore_attributes(
         if name in tensors:
             setattr(estimator, name, _array(tensors, name, shape))
     if len(estimator._extra_edges) != len(estimator._extra_names()):
-        raise ValueError("it has not as many ranges as extra features")
+        raise ValueError("it does not have ranges for each extra feature")
     estimator._fraction_statistics = FractionStatistics(
         *(tensors[f"fraction_statistics.{name}"] for name in FractionStatistics._fields)
     )

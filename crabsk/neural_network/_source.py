@@ -37,9 +37,9 @@ def find_source(init_from: Any, freeze: int) -> ArraysAsState | None:
     if not isinstance(source, ArraysAsState) or not hasattr(source, "nets_"):
         raise ValueError(
             f"init_from, a {type(init_from).__name__}, must be a fitted estimator of the "
-            "same network, or the path of a saved one: of a search take best_estimator_, of a "
-            "pipeline its last step; in a grid of parameters, where estimators are cloned, wrap it "
-            "in FrozenEstimator"
+            "same network, or the path of a saved one. Take best_estimator_ of a search, and the "
+            "last step of a pipeline. Wrap the estimator in FrozenEstimator if it is in a grid of "
+            "parameters, because a search clones estimators"
         )
     return source
 
@@ -52,7 +52,7 @@ def refuse_other_features(estimator: ArraysAsState, source: ArraysAsState) -> No
     classes = source._network_class.__name__, estimator._network_class.__name__
     if len(set(classes)) > 1:
         raise ValueError(
-            f"init_from has another network: {classes[0]} gives nothing to {classes[1]}"
+            f"init_from has another network: weights of {classes[0]} do not fit {classes[1]}"
         )
     own, given = estimator._extra_names(), source._extra_names()
     # Columns of an array have numbers for names.
@@ -63,7 +63,7 @@ def refuse_other_features(estimator: ArraysAsState, source: ArraysAsState) -> No
         return
     raise ValueError(
         f"init_from was fitted with the extra features {given} and cbfv={given_cbfv!r}, and "
-        f"its encoder reads those; here they are {own} and cbfv={cbfv!r}"
+        f"its encoder needs them; here they are {own} and cbfv={cbfv!r}"
     )
 
 
@@ -81,7 +81,7 @@ def start_from(
     except ValueError as error:
         raise ValueError(
             f"init_from has another network: {error}; set the parameters of the architecture, "
-            "embedding and missing as they are there"
+            "embedding and missing as in init_from"
         ) from error
     if not freeze:
         return []

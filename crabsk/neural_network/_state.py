@@ -101,8 +101,8 @@ class ArraysAsState(FittedNetworks):
         if written != __version__:
             warnings.warn(
                 f"{type(self).__name__} was pickled by crabsk {written}, and this is "
-                f"{__version__}: it may fail or predict something else. crabsk.save_model writes "
-                "files for keeping",
+                f"{__version__}: it may fail or predict something else. To keep models, use "
+                "crabsk.save_model",
                 UserWarning,
                 stacklevel=2,
             )

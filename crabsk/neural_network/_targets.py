@@ -28,7 +28,7 @@ def mean_and_scale(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray,
     mean = (weights * (filled / largest)).sum(axis=0) / total
     deviation = np.where(weights > 0, filled / largest - mean, 0.0)
     widest = np.abs(deviation).max(axis=0, initial=0.0)
-    # What floats cannot tell from a constant is one.
+    # If floats cannot tell a column from a constant, it counts as a constant.
     constant = widest <= 8 * np.finfo(np.float64).eps * np.abs(mean)
     widest[constant] = 1.0
     scale = np.sqrt((weights * (deviation / widest) ** 2).sum(axis=0) / total) * widest * largest

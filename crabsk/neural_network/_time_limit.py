@@ -1,7 +1,7 @@
 """A limit of time: the schedule is shortened before the training starts, and then runs to its end.
 
-The learning rate rises and falls over the whole of a training, so that one that is broken off has
-not come down to the small rates that its accuracy comes from.
+The learning rate rises and falls over the whole training. A training that is cut off never reaches
+the small rates on which its accuracy depends.
 """
 
 import copy
@@ -69,8 +69,8 @@ def fit_into(
 ) -> tuple[int, int]:
     """Return how many members to train, and in how many passes.
 
-    First passes are saved, down to half, then members that would train after the others, and then
-    passes again.
+    Passes are reduced first, to no less than half of those wanted. Then members are left out that
+    would train after the others. Passes are reduced further only after that.
 
     Parameters
     ----------

@@ -3,16 +3,17 @@
 import numpy as np
 
 from ..composition import ELEMENTS, Compositions, warn_of_table
+from ._nested import is_quiet
 
 # Below this share of the least fraction in training, a fraction is far below it.
 FAR_BELOW = 0.1
 
 
 class TraceWarning(UserWarning):
-    """A composition holds far less of an element than any training composition did of any.
+    """The fraction of an element is far below all fractions in the training compositions.
 
-    Nothing has taught the networks what such a trace does. CrabNet's prediction lies near that for
-    the composition without the element.
+    The networks have not learnt what such a trace does. With ``architecture="crabsk"``, the
+    prediction of CrabNet is close to that for the composition without the element.
 
     Examples
     --------
@@ -56,10 +57,10 @@ class Traces:
 
     def warn(self) -> None:
         """Warn of what was found."""
-        if self.n_rows:
+        if self.n_rows and not is_quiet():
             warn_of_table(
-                f"{self.n_rows} composition(s) hold far less of an element than any that was "
-                f"trained on: {self.first}, and the least in training was {self.least:.2g}. "
-                "Nothing has taught the networks what such traces do",
+                f"{self.n_rows} composition(s) hold an element in a fraction far below all those "
+                f"in training: {self.first}, and the least in training was {self.least:.2g}. "
+                "The networks have not learnt what such traces do",
                 TraceWarning,
             )

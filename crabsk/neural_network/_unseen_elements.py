@@ -3,13 +3,14 @@
 import numpy as np
 
 from ..composition import ELEMENTS, N_ELEMENTS, Compositions, warn_of_table
+from ._nested import is_nested
 
 
 class UnseenElementsWarning(UserWarning):
     """A composition holds an element that no training composition held.
 
-    The prediction rests on the likeness of elements alone. Its standard deviation tells little of
-    its error; that of `CalibratedRegressorCV` is larger for such elements.
+    The prediction relies only on the similarity of elements. Its standard deviation says little
+    about its error. `CalibratedRegressorCV` gives larger standard deviations for such elements.
 
     Examples
     --------
@@ -53,7 +54,7 @@ class UnseenElements:
 
     def warn(self) -> None:
         """Warn of what was found."""
-        if self.n_rows:
+        if self.n_rows and not is_nested():
             symbols = ", ".join(ELEMENTS[z - 1] for z in sorted(self.found))
             warn_of_table(
                 f"{self.n_rows} composition(s), the first in row {self.first}, hold elements that "

@@ -1,6 +1,6 @@
-"""Weights that have learnt computed properties of 400,000 compositions, and what they have seen.
+"""Weights that have learnt computed properties of 400,000 compositions, and their training data.
 
-They ship with the package; nothing is downloaded.
+The weights ship with the package; nothing is downloaded.
 """
 
 from ._knowledge import Knowledge as Knowledge

@@ -1,6 +1,6 @@
 """Which properties of which compositions pretrained weights have seen, in a compact form.
 
-Of a composition it holds a hash; of its properties, ranks in eight steps. That is enough to tell
+Each composition is stored as a hash, each property as a rank from 1 to 8. That is enough to tell
 what was seen, and whether a target is a property that was learnt.
 """
 
@@ -16,13 +16,13 @@ from scipy.stats import rankdata
 from .._files import write_whole
 from ..composition import Compositions
 
-# Of a million compositions that were not seen, less than one is taken for one that was.
+# Of a million compositions that were not seen, fewer than one is mistaken for a seen one.
 HASH_BYTES = 5
 N_RANKS = 8
 # Fewer compositions may be in the same order by chance.
 ENOUGH_TO_RANK = 20
-# From this share of the largest rank correlation on that there can be, a target is taken for the
-# property, or for nearly the same.
+# If the rank correlation is at least this share of the largest possible one, a target is taken to
+# be the property, or nearly the same.
 SAME_RANKS = 0.95
 
 
@@ -35,9 +35,9 @@ class Knowledge:
     properties : list of str
         Names of the P properties.
     hashes : ndarray of shape (n_compositions,), uint64
-        Of the compositions, ascending.
+        Hashes of the compositions, ascending.
     ranks : ndarray of shape (n_compositions, P), uint8
-        From 1 to 8, where the value lies among all of the property; 0 where none was seen.
+        Rank of each value among all values of the property, from 1 to 8; 0 if none was seen.
     """
 
     properties: list[str]
@@ -46,7 +46,7 @@ class Knowledge:
 
     @classmethod
     def of(cls, properties: list[str], X: Compositions, values: np.ndarray) -> "Knowledge":
-        """Return what training on distinct compositions teaches.
+        """Return the knowledge of weights trained on distinct compositions.
 
         Parameters
         ----------
@@ -84,8 +84,8 @@ class Knowledge:
         return np.where(seen[:, None], self.ranks[where], 0)
 
     def known_targets(self, X: Compositions, y: np.ndarray) -> dict[int, str]:
-        """Return which columns of y (n_compositions, K) are in the order of which property."""
-        # A composition counts once: six compounds at four temperatures are in some order, too.
+        """Return which columns of y (n_compositions, K) have the ranking of which property."""
+        # A composition counts once: six compounds at four temperatures may rank alike by chance.
         first, _ = X.unique()
         ranks = self.ranks_of(X)[first]
         found = {}
@@ -111,7 +111,7 @@ class Knowledge:
 
     @classmethod
     def read(cls, path: Path) -> "Knowledge":
-        """Read what `write` wrote. Numbers and texts are all that such a file may hold."""
+        """Read what `write` wrote. Such a file may hold only numbers and text."""
         with np.load(path, allow_pickle=False) as arrays:
             hashes = np.cumsum(arrays["gaps"], dtype=np.uint64)
             return cls(arrays["properties"].tolist(), hashes, arrays["ranks"])
@@ -132,8 +132,8 @@ def hashes_of(X: Compositions) -> np.ndarray:
 def _correlation(known: np.ndarray, target: np.ndarray) -> tuple[float, float]:
     """Return the size of the rank correlation of a target with what is known, and its limit.
 
-    Eight ranks tell the order of a narrow range in part only. The limit is the correlation of a
-    target that is in the same order. Both are 0 if too few are known, or all are of one rank.
+    Eight ranks show the order within a narrow range only in part. The limit is the correlation of
+    a target with the same ranking. Both are 0 if too few values are known, or all have one rank.
     """
     both = (known > 0) & ~np.isnan(target)
     a, b = rankdata(known[both]), rankdata(target[both])

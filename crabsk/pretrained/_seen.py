@@ -1,4 +1,4 @@
-"""What pretrained weights were trained on, for the user's own compositions and targets."""
+"""What pretrained weights were trained on, among the user's compositions and targets."""
 
 import os
 from pathlib import Path
@@ -12,9 +12,9 @@ from ._weights import read_about, read_knowledge, resolve
 
 
 class KnownTargetWarning(UserWarning):
-    """The target is a property that the pretrained weights have learnt, of the same compositions.
+    """The target is a property that the pretrained weights have learnt for the same compositions.
 
-    A score on these compositions says nothing of new ones.
+    A score on these compositions does not show how good predictions for new ones are.
 
     Examples
     --------
@@ -26,9 +26,9 @@ class KnownTargetWarning(UserWarning):
 
 
 class UnlearntElementWarning(UserWarning):
-    """A composition holds an element that was in no composition of the pretraining.
+    """A composition holds an element that was in no composition of the pretraining data.
 
-    The networks know its vector in the element table, and nothing else.
+    The networks know only its vector in the element table.
 
     Examples
     --------
@@ -42,7 +42,7 @@ class UnlearntElementWarning(UserWarning):
 
 
 def seen(X: Any, weights: str | os.PathLike = "pretrained") -> pd.DataFrame:
-    """Say which properties of which compositions pretrained weights were trained on.
+    """Return which properties of which compositions the pretrained weights were trained on.
 
     Parameters
     ----------
@@ -54,15 +54,14 @@ def seen(X: Any, weights: str | os.PathLike = "pretrained") -> pd.DataFrame:
     Returns
     -------
     DataFrame of shape (n_samples, n_properties), bool
-        A column for each property, named as in `properties`; the index is that of X, if
-        pandas made it. Multiples of a formula are the same composition. The package holds hashes
-        of compositions: one that was not seen is taken for a seen one in less than one of a
-        million cases.
+        A column for each property, named as in `properties`. The index is that of X, if X is a
+        pandas object. Multiples of a formula are the same composition. The package stores only
+        hashes of compositions: fewer than one in a million unseen compositions is reported as seen.
 
     Raises
     ------
     ValueError
-        If X cannot be read, or there are no such weights.
+        If X cannot be read, or if there are no such weights.
 
     Examples
     --------
@@ -88,9 +87,10 @@ def properties(weights: str | os.PathLike = "pretrained") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row for each property, indexed by its name, in the order in which they are predicted;
-        columns "title", "unit", "n_compositions" (of training), "error" (mean absolute error on
-        compositions left out of a training of the same kind), "source" and "licence".
+        A row for each property, indexed by its name, in the order in which the properties are
+        predicted. The columns are "title", "unit", "n_compositions" (number of training
+        compositions), "error" (mean absolute error on held-out compositions, from networks trained
+        in the same way), "source" and "licence".
 
     Raises
     ------
@@ -110,11 +110,11 @@ def warn_of_known_targets(path: Path, X: Compositions, y: np.ndarray) -> None:
     """Warn of targets (n_samples, n_targets) that weights have learnt."""
     for k, name in read_knowledge(path).known_targets(X, y).items():
         target = "the target" if y.shape[1] == 1 else f"target or class {k}"
-        # No figures: a cross-validation, whose folds differ in them, is to warn once.
+        # No numbers: they differ between folds, and a cross-validation should warn once.
         warn_of_table(
-            f"{target} is, or is in the same order as, {name}, which the weights "
-            f"{path.stem!r} have learnt of compositions in X: scores on these say "
-            "nothing of new ones. crabsk.pretrained.seen says which they are",
+            f"{target} is, or has the same ranking as, {name}, which the weights "
+            f"{path.stem!r} have learnt for compositions in X: scores on these do not hold for "
+            "new compositions. crabsk.pretrained.seen shows which ones were learnt",
             KnownTargetWarning,
         )
 
@@ -127,7 +127,7 @@ def warn_of_unlearnt_elements(path: Path, X: Compositions) -> None:
     ]
     if unlearnt:
         warn_of_table(
-            f"X holds {', '.join(unlearnt)}, which the weights {path.stem!r} have learnt "
-            "nothing of: what they say of these compositions is a guess by the element's vector",
+            f"X holds {', '.join(unlearnt)}, about which the weights {path.stem!r} have learnt "
+            "nothing: predictions for these compositions are a guess from the element's vector",
             UnlearntElementWarning,
         )

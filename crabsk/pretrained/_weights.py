@@ -17,7 +17,7 @@ _FOLDER = Path(__file__).parent / "data"
 
 
 def names() -> list[str]:
-    """Return what weights that ship with the package are called."""
+    """Return the names of the weights that ship with the package."""
     return ["pretrained", *NAMES]
 
 
@@ -27,7 +27,7 @@ def is_name(value: Any) -> bool:
 
 
 def known_weights(value: Any) -> Path | None:
-    """Return the file of weights of which is known what they have seen; None of all else."""
+    """Return the file of weights whose training data are known; None for anything else."""
     if not is_name(value) and not isinstance(value, os.PathLike | str):
         return None
     path = resolve(value) if is_name(value) else Path(value)
@@ -55,13 +55,13 @@ def resolve(weights: str | os.PathLike) -> Path:
 
 @lru_cache
 def read_knowledge(path: Path) -> Knowledge:
-    """Return what weights have seen; it lies beside their model file."""
+    """Return what weights have seen, from the file beside their model file."""
     return Knowledge.read(path.with_suffix(".npz"))
 
 
 @lru_cache
 def read_about(path: Path) -> dict[str, Any]:
-    """Return what stands in a model file about the training.
+    """Return what a model file says about the training.
 
     "properties" is a list of facts about each property, "elements" the symbols that were learnt.
     """

@@ -7,10 +7,11 @@ import zlib
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.dummy import DummyRegressor
-from sklearn.linear_model import Ridge
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import make_scorer, mean_absolute_error
 from sklearn.model_selection import KFold, cross_val_score
 from sklearn.neighbors import KNeighborsRegressor
@@ -19,6 +20,7 @@ from threadpoolctl import threadpool_info
 from tiny import tiny_crabnet
 
 from crabsk import AutoClassifier, AutoRegressor, CompositionTransformer, load_model, save_model
+from crabsk._validation import validate_compositions
 from crabsk.automl import CandidateWarning
 from crabsk.automl._storage import dump, load
 from crabsk.metrics import coverage
@@ -40,6 +42,25 @@ class Failing(RegressorMixin, BaseEstimator):
 class Interrupted(Failing):
     def fit(self, X, y):
         raise KeyboardInterrupt
+
+
+class Answering(DummyRegressor):
+    """Says the same of all samples, in some shape."""
+
+    def __init__(self, shape=(1,), std=1.0, std_shape=(1,)):
+        super().__init__()
+        self.shape, self.std, self.std_shape = shape, std, std_shape
+
+    def predict(self, X, return_std=False):
+        mean = np.ones((len(X), *self.shape))
+        return (mean, np.full((len(X), *self.std_shape), self.std)) if return_std else mean
+
+
+class Pointing(Answering):
+    """The same, without standard deviations."""
+
+    def predict(self, X):
+        return super().predict(X)
 
 
 class Sleeping(DummyRegressor):
@@ -193,6 +214,48 @@ class TestCandidates:
 
         model = auto({"ridge": on_amounts(), "nan": Nothing()}).fit(X, y)
         assert "no finite number" in model.leaderboard_.loc["nan", "note"]
+
+    @pytest.mark.parametrize(
+        ("model", "message"),
+        [
+            (Answering(std=np.nan), "standard deviations that are no finite numbers"),
+            (Answering((2,)), r"the shape \(\d+, 2\) for \d+ samples"),
+            (Answering(std_shape=(2,)), r"the shape \(\d+, 2\) for \d+ samples"),
+            (Pointing((2,)), r"the shape \(\d+, 2\) for \d+ samples"),
+            (Pointing((1, 1)), r"the shape \(\d+, 1, 1\) for \d+ samples"),
+        ],
+    )
+    def test_answers_that_are_no_number_for_each_sample(self, model, message, some_formulas):
+        X, y = some_formulas
+        with pytest.warns(CandidateWarning, match=f"'bad' is left out: ValueError: .*{message}"):
+            fitted = auto({"ridge": on_amounts(), "bad": model}).fit(X, y)
+        assert np.isfinite(fitted.predict(X, return_std=True)).all()
+
+    @pytest.mark.parametrize("kind", [Answering, Pointing])
+    def test_columns_of_answers_are_taken(self, kind, some_formulas):
+        X, y = some_formulas
+        flat, column = (
+            auto({"own": kind(shape, std_shape=shape)}).fit(X, y).predict(X, return_std=True)
+            for shape in ((), (1,))
+        )
+        np.testing.assert_array_equal(flat, column)
+
+    @pytest.mark.filterwarnings("ignore:nothing but:crabsk.automl.CandidateWarning")
+    def test_one_that_the_scorer_refuses_is_left_out_and_named(self, some_formulas):
+        X, y = some_formulas
+        below = DummyRegressor(strategy="constant", constant=-1.0)
+        candidates = {"mean": DummyRegressor(), "bad": below}
+        model = auto(candidates, scoring="neg_mean_gamma_deviance")
+        with pytest.warns(CandidateWarning, match="'bad' is left out: ValueError: .*positive"):
+            model.fit(X, np.exp(y))
+        assert "positive" in model.leaderboard_.loc["bad", "note"]
+        assert list(model.weights_) == ["mean"]
+
+    def test_a_scorer_that_refuses_all_stops_the_search(self, some_formulas):
+        X, y = some_formulas
+        candidates = {"mean": DummyRegressor(), "late": Interrupted()}
+        with pytest.raises(ValueError, match="continuous is not supported"):
+            auto(candidates, scoring="accuracy").fit(X, y)
 
     @pytest.mark.filterwarnings("ignore::crabsk.automl.CandidateWarning")
     def test_all_fail(self, some_formulas):
@@ -398,11 +461,12 @@ class TestFiles:
         np.testing.assert_array_equal(again.predict(X), model.predict(X))
         assert model.cv == cv
 
-    def test_another_version_warns(self, some_formulas, tmp_path):
+    def test_another_version_warns(self, some_formulas, tmp_path, monkeypatch):
         X, y = some_formulas
         model = auto({"ridge": on_amounts()}).fit(X, y)
-        model.crabsk_version_ = "99.0"
-        save_model(model, tmp_path / "model")
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setattr("crabsk.automl._storage.__version__", "99.0")
+            save_model(model, tmp_path / "model")
         with pytest.warns(UserWarning, match=r"saved with crabsk 99\.0"):
             load_model(tmp_path / "model")
 
@@ -487,6 +551,27 @@ class TestClassifier:
         model = AutoClassifier(["prior", "extra_trees"], cv=KFold(3), random_state=0)
         assert model.fit(X, y).predict_proba(X).shape == (7, 3)
 
+    @pytest.mark.parametrize("kind", [int, float, str, bool])
+    def test_rare_classes_are_in_short_trials(self, kind):
+        """The trials that tell how long a fit takes draw few rows, here all of the other class."""
+        n = 300
+        X, y = [f"Na{k}Cl" for k in range(1, n + 1)], np.zeros(n, dtype=bool)
+        y[np.random.RandomState(0).permutation(n)[-4:]] = True
+        own = make_pipeline(CompositionTransformer(stats="amount"), LogisticRegression())
+        model = AutoClassifier({"own": own}, cv=3, random_state=0).fit(X, y.astype(kind))
+        assert model.leaderboard_.loc["own", "note"] == ""
+
+    @pytest.mark.filterwarnings("ignore:nothing but:crabsk.automl.CandidateWarning")
+    def test_probabilities_of_another_shape(self):
+        class Half(DummyClassifier):
+            def predict_proba(self, X):
+                return super().predict_proba(X)[:, :1]
+
+        X, y = ["NaCl", "KCl", "NaBr", "KBr"], ["a", "b", "a", "b"]
+        model = AutoClassifier({"prior": DummyClassifier(), "bad": Half()}, cv=2, random_state=0)
+        with pytest.warns(CandidateWarning, match=r"'bad' is left out: .*\(2, 1\) for 2 samples"):
+            model.fit(X, y)
+
     def test_one_class(self):
         with pytest.raises(ValueError, match="1 class"):
             AutoClassifier().fit(["NaCl", "KCl"], ["a", "a"])
@@ -499,6 +584,40 @@ def test_predictions_in_chunks(some_formulas, quick, monkeypatch):
     monkeypatch.setattr("crabsk.automl._base._CHUNK", 7)
     np.testing.assert_allclose(model.predict(X), mean, rtol=1e-5)
     np.testing.assert_allclose(model.predict(X, return_std=True)[1], std, rtol=1e-4)
+
+
+def test_chunks_of_a_table(some_formulas, monkeypatch):
+    X, y = some_formulas
+    frame = pd.DataFrame({"formula": X, "T": np.linspace(0, 1, len(X))}, index=range(7, 67))
+    model = auto(["extra_trees"]).fit(frame, y)
+    expected = model.predict(frame, return_std=True)
+    monkeypatch.setattr("crabsk.automl._base._CHUNK", 7)
+    np.testing.assert_allclose(model.predict(frame, return_std=True), expected, rtol=1e-5)
+    polars = pl.from_pandas(frame)
+    np.testing.assert_allclose(model.predict(polars, return_std=True), expected, rtol=1e-5)
+
+
+def test_formulas_are_not_computed_one_by_one(some_formulas, computed, monkeypatch):
+    X, y = computed(some_formulas[0]), some_formulas[1]
+    monkeypatch.setattr("crabsk.automl._base._CHUNK", 7)
+    model = auto({"ridge": on_amounts()}).fit(X, y)
+    np.testing.assert_array_equal(model.predict(X), model.predict(X.formulas))
+    assert X.n_asked < 10  # scikit-learn looks at the first
+
+
+def test_predictions_read_X_once(some_formulas, monkeypatch):
+    X, y = some_formulas
+    model = auto({"mean": DummyRegressor()}).fit(X, y)
+    reads = []
+
+    def counted(*args, **settings):
+        reads.append(args)
+        return validate_compositions(*args, **settings)
+
+    for module in ("_base", "_regressor"):
+        monkeypatch.setattr(f"crabsk.automl.{module}.validate_compositions", counted)
+    model.predict(X, return_std=True)
+    assert len(reads) == 1
 
 
 def test_threads_of_libraries_are_left_alone(some_formulas):

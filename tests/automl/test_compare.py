@@ -1,8 +1,10 @@
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.model_selection import RepeatedKFold
+from sklearn.model_selection import KFold, RepeatedKFold
 
+from crabsk import AutoClassifier
 from crabsk.automl import compare_models
 from crabsk.automl._compare import difference
 from crabsk.composition import reduced_formula
@@ -55,6 +57,28 @@ def test_classes(some_formulas):
     models = {name: DummyClassifier(strategy=name) for name in ("prior", "most_frequent")}
     table = compare_models(X, y > np.median(y), models, cv=3)
     assert table.index[0] == "prior"
+
+
+@pytest.mark.parametrize(
+    "y", [["a", "a", "a", "b", "b", "b", "c"], ["a", "a", "b", "b", "b", "b", "b"]]
+)
+def test_classes_that_a_fold_lacks(y):
+    """Some folds are tested without a class, and some are trained without one."""
+    X = ["NaCl", "KCl", "NaBr", "KBr", "MgO", "CaO", "Cu"]
+    models = {"prior": DummyClassifier()}
+    one, two = (
+        compare_models(X, y, models, cv=KFold(3), scoring=scoring).filter(like="fold")
+        for scoring in (None, "neg_log_loss")
+    )
+    pd.testing.assert_frame_equal(one, two)
+    auto = AutoClassifier(models, cv=KFold(3)).fit(X, y)
+    np.testing.assert_allclose(one.loc["prior"], auto.leaderboard_.filter(like="fold").loc["prior"])
+
+
+def test_formulas_are_not_computed_one_by_one(some_formulas, computed):
+    X, y = computed(some_formulas[0]), some_formulas[1]
+    compare_models(X, y, {"mean": DummyRegressor()}, cv=3)
+    assert X.n_asked < 10  # scikit-learn looks at the first
 
 
 def test_no_models(some_formulas):

@@ -3,8 +3,8 @@ import pytest
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit
 
-from crabsk._validation import validate_compositions
-from crabsk.automl._folds import cut, group_numbers
+from crabsk._validation import group_numbers, validate_compositions
+from crabsk.automl._folds import cut
 
 
 def table_of(X):
@@ -70,6 +70,12 @@ class TestCut:
         with pytest.raises(ValueError, match="ignores groups"):
             cut_of(6, KFold(3), has_groups=True)
         assert len(cut_of(6, GroupKFold(3), has_groups=True)) == 3
+
+    def test_messages_show_no_whole_splits(self):
+        splits = list(KFold(3).split(np.zeros(300)))
+        with pytest.raises(ValueError, match="ignores groups: take GroupKFold") as error:
+            cut_of(300, splits, has_groups=True)
+        assert len(str(error.value)) < 250
 
     def test_splitters_see_the_samples(self):
         class Halves(KFold):

@@ -164,9 +164,9 @@ def test_reads_mappings(mapping, amounts):
         ("Uue", ["unknown element 'Uue'"]),
         ("FEO", ["position 1", "unknown element 'E'"]),
         ("FeOx", ["unknown element 'Ox'", "'x' stands for an unknown amount"]),
-        ("fe2o3", ["position 0", "'f' starts no element symbol"]),
-        ("nan", ["'n' starts no element symbol"]),
-        ("AlₓGa₁₋ₓAs", ["position 2", "'ₓ' starts no element symbol"]),
+        ("fe2o3", ["position 0", "'f' cannot start an element symbol"]),
+        ("nan", ["'n' cannot start an element symbol"]),
+        ("AlₓGa₁₋ₓAs", ["position 2", "'ₓ' cannot start an element symbol"]),
         ("La1-xSrxMnO3", ["position 3", "'x' is a variable"]),
         # missing
         ("", ["'' is empty: expected a formula"]),
@@ -217,7 +217,7 @@ def test_reads_mappings(mapping, amounts):
         ("(H2O) 2", ["follows neither"]),
         ("2 2H2O", ["position 2", "follows neither"]),
         # dots
-        ("50Fe50Ni", ["position 0", "add up to 100", "behind their symbols"]),
+        ("50Fe50Ni", ["position 0", "add up to 100", "after their symbols"]),
         ("0.3Co0.3Cr0.4Ni", ["add up to 1:"]),
         ("CuSO4.5H2O", ["position 4", "'4.5' is ambiguous", "'4·5'"]),
         ("CuSO4.5 (H2O)", ["ambiguous"]),

@@ -196,11 +196,11 @@ def test_two_columns_of_formulas_are_an_error_that_names_them(make):
 @pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame])
 def test_a_column_of_other_text_is_an_error_that_names_it(make):
     X = make({"note": ["as grown", "B", "annealed"], "formula": FORMULAS})
-    with pytest.raises(ValueError, match=r"'note' holds text that is no formula .*'as grown'"):
+    with pytest.raises(ValueError, match=r"'note' holds text that is not a formula .*'as grown'"):
         find_formulas(X)
     X = make({"note": ["as grown", "B", "annealed"], "T": [1, 2, 3]})
     with pytest.raises(
-        ValueError, match=r"one column of text, and most .* no formula: 'note': 'as"
+        ValueError, match=r"one column of text, and most .* not formulas: 'note': 'as"
     ):
         find_formulas(X)
 
@@ -208,7 +208,7 @@ def test_a_column_of_other_text_is_an_error_that_names_it(make):
 @pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame])
 def test_two_columns_of_other_text_are_both_shown(make):
     X = make({"note": ["as grown", "B", "quenched"], "T": [1, 2, 3], "id": ["a1", "b2", "c3"]})
-    words = "2 columns of text, and most of it is no formula: 'note': 'as grown'.*; 'id': 'a1'"
+    words = "2 columns of text, and most of it is not formulas: 'note': 'as grown'.*; 'id': 'a1'"
     with pytest.raises(ValueError, match=words):
         find_formulas(X)
 

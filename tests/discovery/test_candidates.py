@@ -307,6 +307,20 @@ class TestEnumerateCompositions:
             ]
             assert both[0] == both[1]
 
+    @pytest.mark.parametrize("charge_neutral", [True, False])
+    def test_equally_electronegative_elements_are_in_one_order(self, charge_neutral):
+        """Of these, two or three each have the same electronegativity: order is not to decide."""
+        assert Element("Cu").pauling_eneg == Element("Si").pauling_eneg == 1.9
+        elements = ["Cu", "Si", "O", "P", "B", "H"]
+        how = {"max_amount": 3, "charge_neutral": charge_neutral}
+        expected = enumerate_compositions(elements, **how)
+        sample = random_compositions(elements, 20, random_state=0, **how)
+        for others in itertools.permutations(elements):
+            found = enumerate_compositions(others, **how)
+            assert repr(found) == repr(expected)
+            assert list(found[::7]) == list(expected[::7])
+        assert list(random_compositions(others, 20, random_state=0, **how)) == list(sample)
+
     def test_elements_without_charges_are_in_no_neutral_composition(self):
         found = parse_formulas(enumerate_compositions(ELEMENTS, n_elements=2))
         left_out = [s for z, s in enumerate(ELEMENTS[:98], 1) if z not in found.atomic_numbers]

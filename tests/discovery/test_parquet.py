@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 
 import dask
@@ -14,13 +15,21 @@ import pandas as pd
 import pytest
 from fake_regressors import Linear, NumberOfElements
 from pandas.testing import assert_frame_equal
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from tiny import tiny_crabnet
 
 from crabsk import CompositionTransformer
 from crabsk.composition import FormulaError
-from crabsk.discovery import enumerate_compositions, screen, screen_parquet
+from crabsk.discovery import (
+    alloy_grid,
+    enumerate_compositions,
+    random_compositions,
+    screen,
+    screen_parquet,
+    substitute,
+)
 from crabsk.neural_network import UnseenElementsWarning
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::ResourceWarning")
@@ -31,6 +40,8 @@ KNOWN = ["Fe2O3", "Li2O", "FeS2", "Fe"]
 MODEL = Linear().fit()
 # 142 candidates in 5 parts.
 HOW = {"best": 0.5, "top": 7, "part_size": 30}
+# Those of each part by which the models are known again.
+SOME = [formula for start in range(0, 142, 30) for formula in FORMULAS[start : start + 30][::2]]
 SCREEN = {"best": 0.5, "top": 7}
 
 
@@ -56,6 +67,31 @@ class Counting(Linear):
             raise MemoryError(f"at {self.fails_at}")
         self.asked_ += list(X)
         return super().predict(X, return_std)
+
+
+class OfNoTemperature(Linear):
+    """Was fitted to a temperature, too, which makes no difference to it."""
+
+    feature_names_in_ = ("T", "formula")
+
+    def predict(self, X, return_std=False):
+        return super().predict(X["formula"], return_std)
+
+
+# It says the same of all.
+CLASSIFIER = DummyClassifier().fit(["Fe", "O"], ["bad", "good"])
+
+
+def oxides(elements=("Li", "Fe", "O", "S"), max_amount=4, charge_neutral=False, **how):
+    return enumerate_compositions(
+        elements, max_amount=max_amount, charge_neutral=charge_neutral, **how
+    )
+
+
+def some_oxides(random_state):
+    return random_compositions(
+        ["Li", "Fe", "O"], 50, charge_neutral=False, random_state=random_state
+    )
 
 
 def parts_of(folder):
@@ -124,13 +160,12 @@ class TestResume:
             (tmp_path / f"part-00000{k}.parquet").unlink()
         model = Counting().fit()
         assert_frame_equal(screen_parquet(model, CANDIDATES, tmp_path, **HOW), expected)
-        # The first ten of the first and the last part, by which the screening is known again.
-        known_again = [*FORMULAS[:10], *FORMULAS[120:130]]
-        assert model.asked_[:20] == known_again
-        assert sorted(model.asked_[20:]) == sorted([*FORMULAS[30:60], *FORMULAS[90:120]])
+        assert model.asked_[: len(SOME)] == SOME
+        again = model.asked_[len(SOME) :]
+        assert sorted(again) == sorted([*FORMULAS[30:60], *FORMULAS[90:120]])
         model.fit()
         assert_frame_equal(screen_parquet(model, CANDIDATES, tmp_path, **HOW), expected)
-        assert model.asked_ == known_again
+        assert model.asked_ == SOME
 
     def test_after_an_error(self, tmp_path):
         expected = screen_parquet(MODEL, CANDIDATES, tmp_path, **HOW)
@@ -145,7 +180,7 @@ class TestResume:
         assert_frame_equal(screen_parquet(model, CANDIDATES, tmp_path, **HOW), expected)
         left = [k for k in range(5) if f"part-00000{k}.parquet" not in done]
         again = [formula for k in left for formula in FORMULAS[30 * k : 30 * (k + 1)]]
-        assert sorted(model.asked_[20:]) == sorted(again)
+        assert sorted(model.asked_[len(SOME) :]) == sorted(again)
 
     def test_another_processor_rounds_differently(self, tmp_path):
         class Rounding(Linear):
@@ -181,6 +216,133 @@ class TestResume:
         with pytest.raises(ValueError, match=r"holds the parts of another screening.*delete it"):
             screen_parquet(folder=tmp_path, **(first | changed))
 
+    @pytest.mark.parametrize(
+        ("what", "first", "second"),
+        [
+            ("goal", {"goal": (50.0, 50.2)}, {"goal": (60.0, 60.2)}),
+            ("goal", {"goal": (50.0, np.inf)}, {"goal": (60.0, np.inf)}),
+            ("best known values", {"best": 50.0}, {"best": 60.0}),
+            (
+                "best known values",
+                {"X_known": KNOWN, "y_known": [50.0] * 4},
+                {"X_known": KNOWN, "y_known": [50.0, 50.0, 60.0, 50.0]},
+            ),
+            (
+                "acquisition",
+                {"acquisition": lambda mean, std: (mean > 50) & (mean < 50.6)},
+                {"acquisition": lambda mean, std: (mean > 60) & (mean < 60.7)},
+            ),
+            ("acquisition", {"acquisition": "mean"}, {"acquisition": lambda mean, std: mean}),
+            (
+                "context",
+                {"model": OfNoTemperature().fit(), "best": 0.5, "context": {"T": 300}},
+                {"model": OfNoTemperature().fit(), "best": 0.5, "context": {"T": 1000}},
+            ),
+            (
+                "constraints",
+                {"best": 0.5, "constraints": [(MODEL, (50.0, 51.0))]},
+                {"best": 0.5, "constraints": [(MODEL, (60.0, 61.0))]},
+            ),
+            (
+                "answers of the models",
+                {"best": 0.5, "constraints": [(MODEL, (50.0, 51.0))]},
+                {"best": 0.5, "constraints": [(Linear(seed=1).fit(), (50.0, 51.0))]},
+            ),
+            (
+                "constraints",
+                {"best": 0.5, "constraints": [(CLASSIFIER, "good")]},
+                {"best": 0.5, "constraints": [(CLASSIFIER, "bad")]},
+            ),
+        ],
+    )
+    def test_questions_that_no_answer_tells_apart_are_refused(self, tmp_path, what, first, second):
+        """What is asked, too, and not only what was answered: here all scores are the same."""
+        how = {"candidates": CANDIDATES, "folder": tmp_path, "top": 7, "part_size": 30}
+        screen_parquet(**({"model": MODEL} | how | first))
+        with pytest.raises(ValueError, match=f"which differs in '{what}': choose another folder"):
+            screen_parquet(**({"model": MODEL} | how | second))
+
+    def test_a_function_is_known_again(self, tmp_path):
+        def score(threshold, mean, std):
+            return np.where(mean > threshold, np.exp(mean), std)
+
+        how = {"top": 7, "part_size": 30}
+        expected = screen_parquet(
+            MODEL, CANDIDATES, tmp_path, acquisition=partial(score, 50.0), **how
+        )
+        (tmp_path / "part-000001.parquet").unlink()
+        found = screen_parquet(
+            MODEL, CANDIDATES, tmp_path, acquisition=lambda *of: score(50.0, *of), **how
+        )
+        assert_frame_equal(found, expected)
+        with pytest.raises(ValueError, match="which differs in 'acquisition'"):
+            screen_parquet(MODEL, CANDIDATES, tmp_path, acquisition=partial(score, 51.0), **how)
+
+    def test_a_function_that_knows_some_numbers_only(self, tmp_path):
+        def score(mean, std):
+            if (mean < -100).any():
+                raise OverflowError("too low")
+            return mean
+
+        with pytest.raises(OverflowError) as caught:
+            screen_parquet(MODEL, CANDIDATES, tmp_path / "out", acquisition=score)
+        assert "asks it for means from -1e9 to 1e9" in caught.value.__notes__[0]
+        assert not (tmp_path / "out").exists()
+
+    @pytest.mark.parametrize(
+        ("make", "other"),
+        [
+            (partial(oxides, exclude=["LiFeO2"]), partial(oxides, exclude=["LiFeO3"])),
+            (
+                partial(oxides, charge_neutral=True, exclude=["LiFeO2"]),
+                partial(oxides, charge_neutral=True, exclude=["Li2O"]),
+            ),
+            (partial(oxides, elements={"O", "Fe", "Li", "S"}), partial(oxides, max_amount=3)),
+            (partial(some_oxides, 0), partial(some_oxides, 1)),
+            (lambda: oxides()[::2], lambda: oxides()[1::2]),
+            (
+                lambda: alloy_grid({"Fe": (0, 90), "Cr": (0, 100)}, step=1),
+                lambda: alloy_grid({"Cr": (0, 100), "Fe": (0, 90)}, step=1),
+            ),
+            (
+                lambda: alloy_grid({"Fe": (0, 100), "Cr": (0, 100)}, step=1, unit="wt%"),
+                lambda: alloy_grid({"Fe": (0, 100), "Cr": (0, 100)}, step=1),
+            ),
+            (
+                lambda: substitute(["NaCl", "Li2O"], exclude=["KCl"]),
+                lambda: substitute(["NaCl", "Li2O"], exclude=["RbCl"]),
+            ),
+        ],
+        ids=["excluded", "neutral", "set", "random", "part", "alloys", "weights", "substitutes"],
+    )
+    def test_other_candidates_are_refused(self, tmp_path, make, other):
+        """Even one among those of which none is looked at; the same, made anew, are not."""
+        how = {"best": 0.5, "top": 3, "part_size": 5}
+        expected = screen_parquet(MODEL, make(), tmp_path, **how)
+        (tmp_path / "part-000001.parquet").unlink()
+        again = make()
+        list(again)
+        assert_frame_equal(screen_parquet(MODEL, again, tmp_path, **how), expected)
+        with pytest.raises(ValueError, match="which differs in 'candidates'"):
+            screen_parquet(MODEL, other(), tmp_path, **how)
+
+    @pytest.mark.parametrize("goals", [["maximize", "minimize"], ["minimize", (-0.5, 0.5)]])
+    def test_several_targets(self, tmp_path, goals, two_targets):
+        y = two_targets.predict(KNOWN)
+        how = {"goal": goals, "X_known": KNOWN, "top": 7, "part_size": 30}
+        expected = screen_parquet(two_targets, CANDIDATES, tmp_path, y_known=y, **how)
+        (tmp_path / "part-000001.parquet").unlink()
+        found = screen_parquet(two_targets, CANDIDATES, tmp_path, y_known=y, **how)
+        assert_frame_equal(found, expected)
+        with pytest.raises(ValueError, match="which differs in 'best known values'"):
+            screen_parquet(two_targets, CANDIDATES, tmp_path, y_known=y - 1e-6, **how)
+
+    def test_a_screening_without_constraints(self, tmp_path):
+        """Constraints that all candidates meet were asked for all the same."""
+        screen_parquet(MODEL, CANDIDATES, tmp_path, **HOW)
+        with pytest.raises(ValueError, match="which differs in 'constraints'"):
+            screen_parquet(MODEL, CANDIDATES, tmp_path, constraints=[(MODEL, (-9.0, 9.0))], **HOW)
+
     def test_what_the_parts_do_not_depend_on_may_change(self, tmp_path):
         screen_parquet(MODEL, CANDIDATES, tmp_path, diversity=0.2, **HOW)
         model = Counting().fit()
@@ -191,7 +353,7 @@ class TestResume:
             MODEL, CANDIDATES, diversity=0.8, X_known=KNOWN, y_known=[0] * 4, **SCREEN
         )
         assert_frame_equal(found, expected)
-        assert len(model.asked_) == 20
+        assert model.asked_ == SOME
 
     def test_parts_of_nobody_knows_what_are_refused(self, tmp_path):
         screen_parquet(MODEL, CANDIDATES, tmp_path, **HOW)
@@ -212,7 +374,7 @@ from fake_regressors import Linear
 from crabsk.discovery import enumerate_compositions, screen_parquet
 class Slow(Linear):
     def predict(self, X, return_std=False):
-        time.sleep(0.05 if len(X) <= 10 else 0.3)
+        time.sleep(0.2)
         return super().predict(X, return_std)
 candidates = enumerate_compositions(["Li", "Fe", "O", "S"], max_amount=3, charge_neutral=False)
 with dask.config.set(scheduler="threads", num_workers=2):
@@ -241,7 +403,8 @@ def test_a_kill_loses_nothing_that_is_done(tmp_path):
     assert_frame_equal(found, screen(MODEL, CANDIDATES, **SCREEN))
     left = [k for k in range(12) if f"part-{k:06d}.parquet" not in done]
     again = [formula for k in left for formula in FORMULAS[12 * k : 12 * (k + 1)]]
-    assert sorted(model.asked_[20:]) == sorted(again)
+    # Of every other part all are asked, by which the model is known again.
+    assert sorted(model.asked_[72:]) == sorted(again)
 
 
 class TestFiles:
@@ -271,7 +434,7 @@ class TestFiles:
         model = Counting().fit()
         again = screen_parquet(model, form("in/0.parquet"), form("out"), **SCREEN)
         assert_frame_equal(again, expected)
-        assert len(model.asked_) == 20
+        assert model.asked_ == FORMULAS[:100]
 
     def test_files_without_candidates(self, tmp_path):
         source = written(tmp_path / "in", [], FORMULAS[:50], [], FORMULAS[50:])
@@ -292,9 +455,11 @@ class TestFiles:
     def test_changed_files_are_refused(self, tmp_path):
         source = written(tmp_path / "in", FORMULAS[:50], FORMULAS[50:])
         screen_parquet(MODEL, source, tmp_path / "out", **SCREEN)
-        pd.DataFrame({"formula": FORMULAS[50:-1]}).to_parquet(source / "1.parquet")
-        with pytest.raises(ValueError, match="of another screening"):
-            screen_parquet(MODEL, source, tmp_path / "out", **SCREEN)
+        replaced = [*FORMULAS[50:95], "PuO2", *FORMULAS[96:]]
+        for formulas in (FORMULAS[50:-1], replaced):
+            pd.DataFrame({"formula": formulas}).to_parquet(source / "1.parquet")
+            with pytest.raises(ValueError, match="which differs in 'candidates'"):
+                screen_parquet(MODEL, source, tmp_path / "out", **SCREEN)
 
     def test_no_column_of_that_name(self, tmp_path):
         source = written(
@@ -312,7 +477,7 @@ class TestFiles:
         assert pd.read_parquet(source / "0.parquet")["formula"].tolist() == FORMULAS
         assert [path.name for path in source.iterdir()] == ["0.parquet"]
 
-    @pytest.mark.parametrize("row", [5, 25])
+    @pytest.mark.parametrize("row", [5, 75])
     def test_a_formula_that_cannot_be_read(self, tmp_path, row):
         """At once, or when it has its turn: its row in its file is named, and the file."""
         formulas = [*FORMULAS[:row], "Xx2O3", None, *FORMULAS[row:]]
@@ -331,6 +496,10 @@ class TestErrors:
             ({"candidates": "nowhere"}, ValueError, "there is no file or folder 'nowhere'"),
             ({"part_size": 0}, ValueError, "part_size == 0, must be >= 1"),
             ({"top": 0}, ValueError, "top == 0, must be >= 1"),
+            ({"diversity": -1}, ValueError, "diversity == -1, must be >= 0"),
+            ({"diversity": 7.0}, ValueError, "diversity == 7.0, must be <= 1"),
+            ({"diversity": np.nan}, ValueError, "diversity must be finite"),
+            ({"context": {"T": [0.0] * 30}}, ValueError, "one finite number"),
             ({"goal": "most"}, ValueError, "goal='most' must be"),
             ({"space": "magpie"}, ValueError, "space='magpie' must be a transformer"),
             ({"X_known": ["Xx"], "y_known": [1.0]}, FormulaError, "row 0: 'Xx'"),

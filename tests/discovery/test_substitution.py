@@ -153,6 +153,16 @@ def test_elements_without_a_vector_are_never_suggested():
     assert {ELEMENTS[z - 1] for z in suggested} == {"K", "Fe", "Co", "O", "S", "F"}
 
 
+def test_allowed_elements_without_a_vector_are_never_suggested():
+    """As those of a slice of the periodic table, of which the table of vectors lacks some."""
+    for elements in (ELEMENTS[:83], {*ELEMENTS[:83]}):
+        found = list(substitute(["NaCl"], n_neighbors=3, elements=elements))
+        assert found == list(substitute(["NaCl"], n_neighbors=3))
+    with_some = substitute(["FeO"], n_neighbors=99, embedding=VECTORS, elements=["Na", "S", "Po"])
+    assert set(parse_formulas(with_some).atomic_numbers) <= {11, 16, 26, 8}
+    assert len(with_some) == 4
+
+
 def test_nothing_to_suggest():
     found = substitute(["FeO"], elements=["Fe", "O"])
     assert len(found) == 0
@@ -169,7 +179,7 @@ def test_nothing_to_suggest():
             {"X": ["FeO", "PoO2", "AmPo"]},
             r"'orb_v2' has no vector for Po, Am, in 2 of 3 rows \(row 1, 2\): remove these rows",
         ),
-        ({"elements": ["Fe", "Po"]}, "elements: embedding 'orb_v2' has no vector for 'Po'"),
+        ({"elements": ["Ne", "Po"]}, "'orb_v2' has a vector for none of 'Ne', 'Po', so that noth"),
         ({"elements": ["Fe", "Xx"]}, "elements: 'Xx' are not element symbols"),
         ({"elements": "Fe"}, "single text"),
         ({"embedding": "onehot"}, "'onehot' all elements are equally similar"),

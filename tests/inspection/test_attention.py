@@ -138,7 +138,7 @@ class TestRefused:
             function(tiny(cls).fit(X, y), X)
 
     def test_pipelines(self, function, model):
-        with pytest.raises(TypeError, match="pipeline's last step"):
+        with pytest.raises(TypeError, match="the last step of a pipeline"):
             function(make_pipeline(model), ["NaCl"])
 
     def test_unfitted(self, function):

@@ -95,7 +95,7 @@ class TestAttention:
         assert display.axes_[0, 0].get_ylabel() == "layer 1"
         display.plot(axes)
         assert display.axes_.tolist() == axes.tolist()
-        with pytest.raises(ValueError, match=r"ax holds 8 axes: one is needed.* 1 x 4"):
+        with pytest.raises(ValueError, match=r"ax holds 8 axes: pass one.* 1 x 4"):
             display.plot(axes, layer=0)
 
     def test_extra_features(self, learnt):
@@ -259,8 +259,8 @@ class TestContributions:
     @pytest.mark.parametrize(
         ("arguments", "complaint"),
         [
-            (("Si", "Si"), "must be two compositions"),
-            (("Fe2O3", "Fe4O6"), "must be two compositions"),
+            (("Si", "Si"), "must be two different compositions"),
+            (("Fe2O3", "Fe4O6"), "must be two different compositions"),
             (("Si", "Xx"), "Xx"),
             (("Si", "O", 1), "n_points=1"),
         ],
@@ -528,7 +528,7 @@ class TestEmbedding:
         [
             ({"method": "umap"}, "method='umap'"),
             ({"color_by": "mood"}, "color_by='mood'"),
-            ({"elements": ["Na", "Xx", "Cl"]}, "'Xx', which is no element"),
+            ({"elements": ["Na", "Xx", "Cl"]}, "'Xx', which is not an element"),
             ({"elements": ["Na", "Cl"]}, "three samples or more"),
         ],
     )

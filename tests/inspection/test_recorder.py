@@ -23,7 +23,7 @@ def watched(learnt):
 
 
 def test_one_that_no_estimator_has_copied():
-    with pytest.raises(AttributeError, match="a fitted one has them in callbacks_"):
+    with pytest.raises(AttributeError, match="which a fitted estimator has in callbacks_"):
         AttentionRecorder(WATCHED).animate()
 
 

@@ -63,7 +63,7 @@ class TestNumbers:
     @pytest.mark.parametrize(
         ("arguments", "complaint"),
         [
-            ({"element": "Xx"}, "element='Xx' is the symbol of no element"),
+            ({"element": "Xx"}, "element='Xx' is not an element symbol"),
             ({"replacing": "Mg"}, "replacing='Mg' must be another element of Al2O3"),
             ({"replacing": "O", "element": "O"}, "replacing='O' must be another"),
             ({"max_fraction": 0.0}, "max_fraction=0.0 must be above 0 and at most 1"),
@@ -76,7 +76,7 @@ class TestNumbers:
             composition_response(model, "Al2O3", **({"element": "Na"} | arguments))
 
     def test_classifiers(self, classifier):
-        with pytest.raises(TypeError, match="CrabNetClassifier is no regressor"):
+        with pytest.raises(TypeError, match="CrabNetClassifier is not a regressor"):
             composition_response(classifier, "Al2O3", "Na")
 
     def test_several_targets(self, learnt):

@@ -212,7 +212,7 @@ class TestInitFrom:
 
     def test_another_kind_of_network_is_refused(self, source, some_formulas):
         X, y = some_formulas
-        with pytest.raises(ValueError, match="CrabNet gives nothing to Roost"):
+        with pytest.raises(ValueError, match="weights of CrabNet do not fit Roost"):
             tiny(RoostRegressor, init_from=source).fit(X, y)
 
     def test_unfitted_source_is_refused(self, some_formulas):

@@ -1,7 +1,9 @@
 """Elements that no training composition held are named; what each member predicts."""
 
 import pickle
+import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -21,7 +23,12 @@ from crabsk import (
     load_model,
     save_model,
 )
-from crabsk.neural_network import TraceWarning, UnseenElementsWarning
+from crabsk.discovery import ApplicabilityDomain
+from crabsk.neural_network import (
+    ConflictingTargetsWarning,
+    TraceWarning,
+    UnseenElementsWarning,
+)
 from crabsk.pretrained import resolve
 
 KNOWN = ["NiAl", "Ni3Al", "Fe3Al", "FeAl", "Fe2O3", "Al2O3", "NiO", "FeNi3", "FeO", "NiAl3"]
@@ -192,6 +199,44 @@ class TestEnsembles:
 
 
 @pytest.mark.filterwarnings("ignore::crabsk.neural_network.UnseenElementsWarning")
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        CalibratedRegressorCV(tiny_crabnet(n_estimators=1, max_epochs=1), n_estimators=4),
+        CalibratedRegressorCV(Linear(), n_estimators=4),
+        AutoRegressor({"tiny": tiny_crabnet(max_epochs=1)}, cv=2, weights=None, random_state=0),
+        ApplicabilityDomain(tiny_crabnet(n_estimators=1, max_epochs=1)),
+    ],
+    ids=["networks", "others", "auto", "domain"],
+)
+def test_conflicting_targets_are_told_once_with_the_users_rows(estimator, formation_enthalpy):
+    X, y = formation_enthalpy
+    X, y = X[:60].copy(), y[:60].copy()
+    X[41], y[41] = X[17], y[17] + 1
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        estimator.fit(X, y)
+    told = [w for w in caught if w.category is ConflictingTargetsWarning]
+    assert len(told) == 1
+    assert "in rows 17 and 41" in str(told[0].message)
+    assert told[0].filename == __file__
+
+
+def test_threads_leave_the_filters_of_warnings_alone():
+    """`catch_warnings` in several threads at once leaves its filters on for good."""
+    model = CalibratedRegressorCV(Linear()).fit(np.asarray(KNOWN, dtype=object), Y)
+    before, interval = list(warnings.filters), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with warnings.catch_warnings(), ThreadPoolExecutor(4) as pool:
+            warnings.simplefilter("ignore", UnseenElementsWarning)
+            list(pool.map(lambda _: model.predict(["PuO2"], return_std=True), range(200)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert warnings.filters == before
+    assert len(texts_of(lambda: model.predict(["PuO2"]))) == 1
+
+
 class TestPredictMembers:
     @pytest.mark.parametrize("cls", REGRESSORS)
     @pytest.mark.parametrize("n_targets", [1, 2])

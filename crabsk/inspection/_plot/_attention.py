@@ -33,12 +33,12 @@ class AttentionDisplay:
     Attributes
     ----------
     axes_ : ndarray of Axes, shape (n_layers, n_heads)
-        One for each head that is shown, layers below each other. With ``average_heads=True``,
+        One for each head that is shown, one row for each layer. With ``average_heads=True``,
         `n_heads` is 1 here and below.
     im_ : ndarray of AxesImage, shape (n_layers, n_heads)
         The heat maps.
     text_ : ndarray of Text, shape (n_layers, n_heads, n_elements, n_elements), or None
-        The weights in figures; None for more than six elements, or where cells are too small.
+        The weights as numbers; None for more than six elements, or if the cells are too small.
     colorbar_ : Colorbar or None
         The scale, from 0 to 1.
     figure_ : Figure
@@ -85,8 +85,8 @@ class AttentionDisplay:
         estimator : CrabNetRegressor or CrabNetClassifier
             A fitted estimator.
         formula : str, mapping or X of one row
-            The formula. Where the estimator was fitted with extra features, a DataFrame or array
-            of one row.
+            The formula. If the estimator was fitted with extra features, a DataFrame or array of
+            one row.
         layer : int, default=None
             Which encoder layer to show; all by default.
         average_heads : bool, default=False
@@ -94,7 +94,8 @@ class AttentionDisplay:
         member : int, default=0
             Which network of the ensemble.
         ax : Axes or array of Axes, default=None
-            Where to draw: axes to divide, or one for each panel. A new figure by default.
+            Where to draw: one Axes, which is divided, or one for each panel. A new figure by
+            default.
         cmap : str, default="viridis"
             Name of a colour map.
         colorbar : bool, default=True
@@ -110,9 +111,9 @@ class AttentionDisplay:
         ImportError
             If matplotlib is not installed.
         TypeError
-            If `estimator` is no CrabNet.
+            If `estimator` is not a CrabNet.
         ValueError
-            If `formula` is not one row, or cannot be read; if there is no such layer.
+            If `formula` is not one row or cannot be read, or if there is no such layer.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         X = [formula] if isinstance(formula, str | Mapping) else formula
@@ -125,12 +126,12 @@ class AttentionDisplay:
 
     @classmethod
     def from_attention(cls, attention: FormulaAttention) -> Self:
-        """Make a display, not drawn yet, of what `attention_weights` found in one formula.
+        """Make a display, not yet drawn, from one result of `attention_weights`.
 
         Parameters
         ----------
         attention : FormulaAttention
-            Weights and elements.
+            The weights and elements of one formula.
 
         Returns
         -------
@@ -158,7 +159,8 @@ class AttentionDisplay:
         Parameters
         ----------
         ax : Axes or array of Axes, default=None
-            Where to draw: axes to divide, or one for each panel. A new figure by default.
+            Where to draw: one Axes, which is divided, or one for each panel. A new figure by
+            default.
         layer : int, default=None
             Which encoder layer to show; all by default.
         average_heads : bool, default=False

@@ -1,4 +1,4 @@
-"""What the displays share. matplotlib is imported in functions only."""
+"""Shared by the displays. matplotlib is imported only in functions."""
 
 import re
 from typing import Any
@@ -59,7 +59,7 @@ def panels(ax: Any, n_rows: int, n_columns: int, size: tuple[float, float], call
         return given.reshape(n_rows, n_columns)
     if given.size != 1:
         raise ValueError(
-            f"ax holds {given.size} axes: one is needed, to be divided, or {n_rows} x {n_columns}"
+            f"ax holds {given.size} axes: pass one, which is divided, or {n_rows} x {n_columns}"
         )
     outer = given.item()
     outer.set_axis_off()

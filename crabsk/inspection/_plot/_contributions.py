@@ -1,4 +1,4 @@
-"""Pictures of what elements contribute to predictions."""
+"""Plots of what elements contribute to predictions."""
 
 from collections.abc import Iterable
 from itertools import cycle
@@ -33,20 +33,20 @@ def binary_compositions(first: str, second: str, n_points: int = 101) -> list[di
     Parameters
     ----------
     first, second : str
-        Two elements, or formulas of any compositions, such as a base alloy. One atom of each is
-        mixed: a formula counts by its atomic fractions.
+        Two elements, or formulas of any compositions, such as a base alloy. Formulas are mixed by
+        atoms: only their atomic fractions count.
     n_points : int, default=101
         Number of compositions, 2 or more, at equal steps of the fraction.
 
     Returns
     -------
     list of dict
-        From pure `first` to pure `second`; for any estimator of crabsk.
+        Compositions from pure `first` to pure `second`, as X for any estimator of crabsk.
 
     Raises
     ------
     ValueError
-        If a formula cannot be read, both are one composition, or there are fewer than 2 points.
+        If a formula cannot be read, if both are the same composition, or if `n_points` is below 2.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def binary_compositions(first: str, second: str, n_points: int = 101) -> list[di
     """
     start, end = atomic_fractions(first), atomic_fractions(second)
     if start == end:
-        raise ValueError(f"{first!r} and {second!r} must be two compositions")
+        raise ValueError(f"{first!r} and {second!r} must be two different compositions")
     if n_points < 2:
         raise ValueError(f"n_points={n_points} must be 2 or more")
     return [mixed(start, end, x) for x in np.linspace(0, 1, n_points).tolist()]
@@ -77,25 +77,25 @@ class ElementContributionDisplay:
     Attributes
     ----------
     ax_ : Axes
-        Axes of the (first) picture.
+        Axes of the plot, or of the first one.
     axes_ : ndarray of Axes
-        All axes with a picture: one, or two periodic tables below each other.
+        All axes with a plot: one, or two with one periodic table above the other.
     figure_ : Figure
         The figure.
     patches_ : list of PatchCollection
-        Squares of the elements that occur, in each periodic table; only of "periodic_table".
+        Squares of the elements that occur, in each periodic table; only for "periodic_table".
     colorbar_ : list of Colorbar
-        Their scales; only of "periodic_table".
+        Their scales; only for "periodic_table".
     bars_ : BarContainer
-        Only of "histogram".
+        Bars of the histogram; only for "histogram".
     mean_line_ : Line2D
-        Mean of the histogram; only of "histogram".
+        Mean of the histogram; only for "histogram".
     lines_ : list of Line2D
-        Contributions of the elements, and the prediction; only of "binary".
+        Contributions of the elements, and the prediction; only for "binary".
     bands_ : list of artists
-        One standard deviation around the contributions; only of "binary".
+        One standard deviation around the contributions; only for "binary".
     mean_ : float
-        The mean prediction of the samples; only of "periodic_table".
+        The mean prediction of the samples; only for "periodic_table".
 
     See Also
     --------
@@ -143,7 +143,7 @@ class ElementContributionDisplay:
         estimator : CrabNetRegressor or CrabNetClassifier
             A fitted estimator.
         X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
-            Samples, in the form that `fit` was given.
+            Samples, in the same form as the X of `fit`.
         kind : {"periodic_table", "histogram", "binary"}, default="periodic_table"
             See `plot`.
         element : str, default=None
@@ -171,10 +171,10 @@ class ElementContributionDisplay:
         ImportError
             If matplotlib is not installed.
         TypeError
-            If `estimator` is no CrabNet.
+            If `estimator` is not a CrabNet.
         ValueError
-            As `element_contributions` and `plot`; if there are several targets or classes and
-            `target` is none of them.
+            As in `element_contributions` and `plot`. Also if there are several targets or classes
+            and `target` is none of them.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         check_kind(kind, _KINDS)
@@ -202,11 +202,12 @@ class ElementContributionDisplay:
             Where to draw; a new figure by default.
         kind : {"periodic_table", "histogram", "binary"}, default="periodic_table"
             - "periodic_table": the elements that occur, coloured by their mean contribution minus
-              the mean prediction of the samples. The number below a symbol is that of the rows
-              that hold the element: a contribution learnt from few rows says little;
+              the mean prediction of the samples. The number below a symbol is the number of rows
+              that hold the element. A contribution learnt from few rows is unreliable;
             - "histogram": all contributions of one element;
             - "binary": contributions of the elements and the prediction against stoichiometry, for
-              samples on the line between two compositions, as those of `binary_compositions`.
+              samples on the line between two compositions, such as those from
+              `binary_compositions`.
         element : str, default=None
             The element whose histogram is drawn.
         uncertainty : bool, default=False
@@ -296,8 +297,8 @@ class ElementContributionDisplay:
             self.bands_.append(
                 ax.fill_between(part["x"], mean - std, mean + std, color=color, alpha=0.2, lw=0)
             )
-        rows = self.contributions.groupby("row")["contribution"].mean()
-        rows = rows.to_frame().assign(x=line.x).sort_values("x")
+        predicted = self.contributions.groupby("row")["contribution"].mean()
+        rows = predicted.to_frame().assign(x=line.x).sort_values("x")
         self.lines_ += ax.plot(
             rows["x"], rows["contribution"], color="black", ls="--", label="mean: the prediction"
         )
@@ -335,8 +336,8 @@ def _line_of(contributions: pd.DataFrame) -> _Line:
     aside = values - start - x[:, None] * direction
     if not length or np.abs(aside).max() > 1e-6:
         raise ValueError(
-            "kind='binary' is for samples on the line between two compositions, these hold "
-            f"{len(symbols)} elements and lie elsewhere: binary_compositions makes some"
+            "kind='binary' is for samples on the line between two compositions. These samples hold "
+            f"{len(symbols)} elements and lie elsewhere: use binary_compositions"
         )
     names = contributions.groupby("row")["formula"].first()
     label = f"x from {typeset(names.iloc[0])} (0) to {typeset(names.iloc[-1])} (1)"

@@ -31,9 +31,9 @@ class EmbeddingDisplay:
     coordinates : ndarray of shape (n_samples, 2)
         Positions on the map.
     labels : sequence of str of length n_samples, default=None
-        Written in place of points.
+        Labels, written beside the points.
     values : ndarray of shape (n_samples,), default=None
-        Numbers (NaN is grey) or names that decide the colours.
+        Numbers (NaN is grey) or names that determine the colours.
     value_name : str, default=""
         What the values are.
     axis_names : tuple of two str, default=("", "")
@@ -48,9 +48,9 @@ class EmbeddingDisplay:
     scatter_ : list of PathCollection
         The points: one collection for each name among the values, or one for all.
     text_ : list of Text
-        The labels, moved so that they do not lie on each other.
+        The labels, moved so that they do not overlap.
     colorbar_ : Colorbar or None
-        The scale, where values are numbers.
+        The scale, if the values are numbers.
 
     Examples
     --------
@@ -88,21 +88,21 @@ class EmbeddingDisplay:
     ) -> Self:
         """Show the elements of a table of element vectors.
 
-        Features are standardised first, as the networks do.
+        Features are standardised first, as in the networks.
 
         Parameters
         ----------
         embedding : str, DataFrame, mapping or elementembeddings Embedding, default="mat2vec"
             The table, in any form that `crabsk.embeddings.load_embedding` takes.
         elements : sequence of str, default=None
-            Symbols of the elements to show; all that have no gap in the table by default.
+            Symbols of the elements to show. By default, all without a gap in the table.
         method : {"pca", "tsne"}, default="pca"
             Principal components keep distances; t-SNE keeps neighbours together.
         color_by : {"block", "group"}, default="block"
-            What decides the colours: the block of the periodic table or the group (the f block is
-            grey).
+            What determines the colours: the block of the periodic table, or the group (the f block
+            is grey).
         random_state : int, RandomState instance or None, default=0
-            Decides the result of t-SNE.
+            Random state of t-SNE.
         ax : Axes, default=None
             Where to draw; a new figure by default.
 
@@ -116,7 +116,7 @@ class EmbeddingDisplay:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If the table cannot be read or lacks an element that is asked for, or if `method` or
+            If the table cannot be read or lacks one of the requested elements, or if `method` or
             `color_by` is unknown.
         """
         check_matplotlib_support(f"{cls.__name__}.from_embedding")
@@ -159,17 +159,17 @@ class EmbeddingDisplay:
         estimator : CrabNet, Roost or ElemNet estimator
             A fitted estimator; its `encode` makes the vectors.
         X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
-            Samples, in the form that `fit` was given.
+            Samples, in the same form as the X of `fit`.
         y : array-like of shape (n_samples,), default=None
-            Numbers or names that decide the colours: the targets, say.
+            Numbers or names that determine the colours, for instance the targets.
         member : int, default=0
             Which network of the ensemble.
         method : {"pca", "tsne"}, default="pca"
             Principal components keep distances; t-SNE keeps neighbours together.
         value_name : str, default="target"
-            What `y` is, with its unit, for the scale.
+            Name of `y` with its unit, for the scale.
         random_state : int, RandomState instance or None, default=0
-            Decides the result of t-SNE.
+            Random state of t-SNE.
         ax : Axes, default=None
             Where to draw; a new figure by default.
 
@@ -183,7 +183,7 @@ class EmbeddingDisplay:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If X cannot be read, `y` does not fit it or `method` is unknown.
+            If X cannot be read, if `y` has another number of rows, or if `method` is unknown.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         vectors = estimator.encode(X, member=member)
@@ -283,7 +283,7 @@ def _numbers(elements: Sequence[str] | None, vectors: np.ndarray) -> np.ndarray:
         return np.flatnonzero(whole) + 1
     unknown = [symbol for symbol in elements if symbol not in ATOMIC_NUMBERS]
     if unknown:
-        raise ValueError(f"elements holds {unknown[0]!r}, which is no element")
+        raise ValueError(f"elements holds {unknown[0]!r}, which is not an element")
     numbers = np.array([ATOMIC_NUMBERS[symbol] for symbol in elements])
     lacking = numbers[~whole[numbers - 1]]
     if len(lacking):

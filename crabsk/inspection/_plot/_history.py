@@ -1,4 +1,4 @@
-"""Losses of a training, epoch by epoch."""
+"""Training and validation losses, epoch by epoch."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -25,7 +25,7 @@ class TrainingHistoryDisplay:
     valid_loss : list of ndarray of shape (n_epochs,), default=()
         Validation loss of each member, if there was validation data.
     learning_rate : ndarray of shape (n_epochs,), default=None
-        Learning rate at the end of each epoch, if it is known.
+        Learning rate at the end of each epoch, if known.
     train_name : str, default="training"
         What the training loss is called in the legend.
 
@@ -34,8 +34,8 @@ class TrainingHistoryDisplay:
     ax_ : Axes
         The axes of the training losses.
     valid_ax_ : Axes
-        The axes of the validation losses: the same, or a panel of their own where the training loss
-        holds a likelihood, which the validation loss does not.
+        The axes of the validation losses: the same, or a separate panel if the training loss
+        contains a likelihood, which the validation loss does not.
     figure_ : Figure
         The figure.
     lines_ : list of Line2D
@@ -80,8 +80,8 @@ class TrainingHistoryDisplay:
         estimator : CrabNet, Roost or ElemNet estimator
             A fitted estimator.
         ax : Axes or array of two Axes, default=None
-            Where to draw: axes, which are divided if there are two panels, or one for each. A new
-            figure by default.
+            Where to draw: one Axes, which is divided if there are two panels, or one for each
+            panel. A new figure by default.
 
         Returns
         -------
@@ -93,17 +93,17 @@ class TrainingHistoryDisplay:
         ImportError
             If matplotlib is not installed.
         TypeError
-            If `estimator` is none of crabsk's networks.
+            If `estimator` is not one of crabsk's networks.
 
         Notes
         -----
-        The losses are those of the standardised target, or log losses of classes. Validation is by
-        the averaged weights. With the losses "absolute_error" and "squared_error" the training loss
-        has a likelihood added that teaches the uncertainty. The validation loss has not, so that it
-        is drawn in a panel of its own.
+        The losses are those of the standardised target, or log losses for classes. Validation uses
+        the averaged weights. With the losses "absolute_error" and "squared_error", the training
+        loss contains an additional likelihood, which trains the uncertainty. The validation loss
+        does not contain it and is therefore drawn in a separate panel.
 
-        The learning rate is that of the member with most epochs. Saved models whose history has no
-        learning rates show none.
+        The learning rate is that of the member with the most epochs. It is not drawn for saved
+        models whose history has no learning rates.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         if not isinstance(estimator, BaseCompositionNetwork):
@@ -127,8 +127,8 @@ class TrainingHistoryDisplay:
         Parameters
         ----------
         ax : Axes or array of two Axes, default=None
-            Where to draw: axes, which are divided if there are two panels, or one for each. A new
-            figure by default.
+            Where to draw: one Axes, which is divided if there are two panels, or one for each
+            panel. A new figure by default.
 
         Returns
         -------

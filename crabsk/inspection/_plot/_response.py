@@ -1,4 +1,4 @@
-"""Pictures of how a prediction changes with the composition."""
+"""Plots of how a prediction changes with the composition."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -11,7 +11,7 @@ from ._common import COLORS, check_matplotlib_support, one_axes, typeset, with_u
 
 
 class CompositionResponseDisplay:
-    """Predictions while an element is added to a composition, or exchanged in it.
+    """Predictions as an element is added to a composition or replaces another element.
 
     Made by `from_estimator`; all parameters are stored as attributes.
 
@@ -20,11 +20,11 @@ class CompositionResponseDisplay:
     response : DataFrame
         What `composition_response` returns.
     base : str
-        The composition that it begins with.
+        The composition at which the curve starts.
     element : str
         The element that is added.
     replacing : str, default=None
-        The element that makes room.
+        The element that is replaced.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class CompositionResponseDisplay:
     line_ : Line2D
         The predictions.
     band_ : PolyCollection or None
-        Their intervals; None if there are no standard deviations.
+        The intervals of the predictions; None if there are no standard deviations.
 
     See Also
     --------
@@ -97,7 +97,7 @@ class CompositionResponseDisplay:
         unit : str, default=None
             Unit of the target, for the label.
         ax : Axes, default=None
-            Where to draw; a new figure by default. Several elements share the axes.
+            Where to draw; a new figure by default. Several elements can share the axes.
 
         Returns
         -------
@@ -109,7 +109,7 @@ class CompositionResponseDisplay:
         ImportError
             If matplotlib is not installed.
         TypeError, ValueError
-            As `composition_response` and `plot`.
+            As in `composition_response` and `plot`.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         response = composition_response(
@@ -130,7 +130,7 @@ class CompositionResponseDisplay:
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw; a new figure by default. Several elements share the axes.
+            Where to draw; a new figure by default. Several elements can share the axes.
         level : float, default=0.9
             Probability of the intervals, between 0 and 1.
         unit : str, default=None

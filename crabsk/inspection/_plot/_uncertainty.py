@@ -1,4 +1,4 @@
-"""Pictures that ask whether predicted standard deviations can be relied on."""
+"""Plots that show whether predicted standard deviations are reliable."""
 
 from typing import Any, Self
 
@@ -21,7 +21,7 @@ _REFERENCE, _CURVE = "crabsk reference", "crabsk curve"
 
 
 class UncertaintyDisplay:
-    """Whether predicted standard deviations tell how far off the predictions are.
+    """Plots that show whether predicted standard deviations match the errors.
 
     Made by `from_estimator` or `from_predictions`; all parameters are stored as attributes.
 
@@ -34,7 +34,7 @@ class UncertaintyDisplay:
     y_std : ndarray of shape (n_samples,)
         Their standard deviations.
     name : str, default="predicted"
-        The model, for the legend of "coverage" and "confidence".
+        Name of the model, for the legend of "coverage" and "confidence".
 
     Attributes
     ----------
@@ -43,18 +43,18 @@ class UncertaintyDisplay:
     figure_ : Figure
         The figure.
     line_ : Line2D
-        The curve; only of "coverage" and "confidence".
+        The curve; only for "coverage" and "confidence".
     reference_ : Line2D
-        What a perfect curve would be; only of "coverage", "confidence" and "parity".
+        The ideal curve; only for "coverage", "confidence" and "parity".
     band_ : PolyCollection or None
-        Where the curve of a calibrated model lies 95 times of 100, by chance alone; only of
-        "coverage", and None in axes that have one.
+        Where the curve of a calibrated model lies in 95 of 100 samples; only for "coverage". None
+        if the axes already have such a band.
     scatter_ : PathCollection
-        The errors, those beyond the axes at the border; only of "error".
+        The errors; those beyond the axes are at the border. Only for "error".
     bands_ : list of artists
-        Where 95 % and 68 % of the errors should lie; only of "error".
+        Where 95 % and 68 % of the errors should lie; only for "error".
     errorbar_ : ErrorbarContainer
-        Predictions with one standard deviation; only of "parity".
+        Predictions with one standard deviation; only for "parity".
 
     See Also
     --------
@@ -115,8 +115,8 @@ class UncertaintyDisplay:
         Parameters
         ----------
         estimator : regressor
-            A fitted one whose `predict` takes ``return_std=True``: crabsk's, or scikit-learn's
-            Gaussian process.
+            A fitted regressor whose `predict` takes ``return_std=True``: one of crabsk's, or
+            scikit-learn's Gaussian process.
         X : sequence of formulas, column of formulas, DataFrame or matrix of element amounts
             Samples that the estimator was not fitted to.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
@@ -128,7 +128,7 @@ class UncertaintyDisplay:
         unit : str, default=None
             Unit of the target, for the labels.
         name : str, default=None
-            The model, for the legend; the name of its class by default.
+            Name of the model, for the legend; the name of its class by default.
         ax : Axes, default=None
             Where to draw; a new figure by default.
 
@@ -142,7 +142,7 @@ class UncertaintyDisplay:
         ImportError
             If matplotlib is not installed.
         ValueError
-            As `from_predictions`.
+            As in `from_predictions`.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         y_pred, y_std = estimator.predict(X, return_std=True)
@@ -179,7 +179,7 @@ class UncertaintyDisplay:
         unit : str, default=None
             Unit of the target, for the labels.
         name : str, default=None
-            The model, for the legend; "predicted" by default.
+            Name of the model, for the legend; "predicted" by default.
         ax : Axes, default=None
             Where to draw; a new figure by default.
 
@@ -194,7 +194,7 @@ class UncertaintyDisplay:
             If matplotlib is not installed.
         ValueError
             If the shapes differ, there is no label at all, or there are several targets and
-            `target` chooses none.
+            `target` does not select one.
         """
         check_matplotlib_support(f"{cls.__name__}.from_predictions")
         columns = [
@@ -208,22 +208,23 @@ class UncertaintyDisplay:
         return display.plot(ax, kind=kind, unit=unit)
 
     def plot(self, ax: Any = None, *, kind: str = "coverage", unit: str | None = None) -> Self:
-        """Draw one picture.
+        """Draw one plot.
 
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw; a new figure by default. Several models share the axes of "coverage" and
-            of "confidence", each with its own curve.
+            Where to draw; a new figure by default. Several models can share the axes of "coverage"
+            and of "confidence", each with its own curve.
         kind : {"coverage", "error", "confidence", "parity"}, default="coverage"
             - "coverage": the share of labels inside central intervals, against the intervals'
-              probability. Below the diagonal, predictions are overconfident. A calibrated model
-              lies in the grey band with a probability of 95 %, point by point;
-            - "error": errors against standard deviations, in a fan that should hold 68 % and 95 %
-              of them. The legend says what it holds. Points beyond the axes stand at the border;
+              probability. Below the diagonal, predictions are overconfident. Each point of a
+              calibrated model lies in the grey band with a probability of 95 %;
+            - "error": errors against standard deviations, with two bands that should hold 68 % and
+              95 % of the errors. The legend shows the shares that they do hold. Points beyond the
+              axes are drawn at the border;
             - "confidence": mean absolute error of the remaining predictions when the most uncertain
-              are removed, beside that of an oracle which knows the errors. A useful uncertainty
-              makes it fall. It ends where fewer than twenty remain;
+              ones are removed, beside the same curve of an oracle that knows the errors. With
+              useful uncertainties the curve falls. It ends where fewer than twenty remain;
             - "parity": predictions with one standard deviation against labels.
         unit : str, default=None
             Unit of the target, for the labels.

@@ -1,0 +1,166 @@
+"""screen: constraints, and columns beside the formulas."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from fake_regressors import Linear, NumberOfElements
+from screened import CANDIDATES, FORMULAS, best_of, never, on_fractions
+from sklearn.base import clone
+from sklearn.ensemble import IsolationForest
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import BayesianRidge, LogisticRegression
+
+from crabsk.discovery import expected_improvement, probability_in_window, screen
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Formulas behind a temperature, on which the target depends."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"temperature": rng.uniform(300, 900, 40), "formula": FORMULAS[::3][:40]})
+    return X, Linear().fit().predict(X["formula"]) + X["temperature"].to_numpy() / 300
+
+
+@pytest.fixture(scope="module")
+def with_temperature(table):
+    return on_fractions(BayesianRidge()).fit(*table)
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    X = FORMULAS[::4]
+    classes = np.where(Linear(seed=1).fit().predict(X) > 0, "stable", "unstable")
+    return on_fractions(LogisticRegression()).fit(X, classes)
+
+
+class TestConstraints:
+    def test_probabilities_are_multiplied(self, model, classifier):
+        other = Linear(seed=2).fit()
+        found = screen(
+            model,
+            CANDIDATES,
+            best=0.0,
+            constraints=[(classifier, "unstable"), (other, (-0.5, np.inf))],
+            top=15,
+            chunk_size=50,
+        )
+        feasible = classifier.predict_proba(FORMULAS)[:, 1] * probability_in_window(
+            *other.predict(FORMULAS, return_std=True), -0.5, np.inf
+        )
+        score = expected_improvement(*model.predict(FORMULAS, return_std=True), 0.0) * feasible
+        expected, scores = best_of(FORMULAS, score, 15)
+        assert found["formula"].tolist() == expected
+        np.testing.assert_allclose(found["score"], scores)
+        rows = [FORMULAS.index(formula) for formula in expected]
+        np.testing.assert_allclose(found["feasible"], feasible[rows])
+
+    def test_of_the_mean_alone(self, classifier):
+        """A model without standard deviations can be held to a constraint, too."""
+        found = screen(
+            NumberOfElements(), CANDIDATES, acquisition="mean", constraints=[(classifier, "stable")]
+        )
+        np.testing.assert_allclose(found["score"], found["mean"] * found["feasible"])
+
+    def test_negative_scores(self, model, classifier):
+        with pytest.raises(ValueError, match=r"no sense of scores below 0: take an expected impro"):
+            screen(model, CANDIDATES, acquisition="mean", constraints=[(classifier, "stable")])
+
+    @pytest.mark.parametrize(
+        ("constraint", "error", "message"),
+        [
+            (lambda c: (c, "maybe"), ValueError, "'maybe' is no class of Pipeline.*'stable', 'uns"),
+            (lambda c: (Linear().fit(), "stable"), ValueError, "Linear is a regr.*not to 'stable'"),
+            (lambda c: (Linear().fit(), (2, 1)), ValueError, r"window \(low, high\).*\(2, 1\)"),
+            (lambda c: (NumberOfElements(), (0, 1)), TypeError, "NumberOfElements has no return_s"),
+            (lambda c: ("stable", c), ValueError, "'stable' must be a fitted classifier"),
+            (lambda c: (Linear(2).fit(), (0, 1)), ValueError, "Linear predicts 2 targets"),
+            (lambda c: (LogisticRegression(), 1), NotFittedError, "not fitted"),
+        ],
+    )
+    def test_errors(self, model, classifier, constraint, error, message):
+        with pytest.raises(error, match=message):
+            screen(model, CANDIDATES, best=0.0, constraints=[constraint(classifier)])
+
+    def test_pairs_are_wanted(self, model, classifier):
+        with pytest.raises(ValueError, match="constraints must be pairs of a fitted model and"):
+            screen(model, CANDIDATES, best=0.0, constraints=(classifier, "stable"))
+
+
+class TestContext:
+    def test_columns_beside_the_formulas(self, with_temperature):
+        means = []
+        for temperature in (300, 900):
+            found = screen(
+                with_temperature,
+                CANDIDATES,
+                acquisition="upper_confidence_bound",
+                context={"temperature": temperature},
+                top=10,
+                chunk_size=20,
+            )
+            X = pd.DataFrame({"temperature": temperature, "formula": FORMULAS})
+            mean, std = with_temperature.predict(X, return_std=True)
+            assert found["formula"].tolist() == best_of(FORMULAS, mean + 2 * std, 10)[0]
+            means.append(found["mean"].mean())
+        assert means[1] > means[0] + 1
+
+    def test_models_beside_take_what_they_know_of_it(self, with_temperature, table):
+        """A constraint and a domain of formulas alone, and of formulas at a temperature."""
+        X, y = table
+        formulas = X["formula"].tolist()
+        alone = on_fractions(BayesianRidge()).fit(formulas, y)
+        domain = IsolationForest(n_estimators=5, random_state=0)
+        beside = {
+            "formulas": (alone, on_fractions(clone(domain)).fit(formulas), FORMULAS),
+            "table": (
+                with_temperature,
+                on_fractions(clone(domain)).fit(X),
+                pd.DataFrame({"temperature": 400.0, "formula": FORMULAS}),
+            ),
+        }
+        for constraint, own_domain, X_own in beside.values():
+            found = screen(
+                with_temperature,
+                CANDIDATES,
+                goal=(0, 2),
+                constraints=[(constraint, (1, 2))],
+                domain=own_domain,
+                context={"temperature": 400.0},
+                top=len(CANDIDATES),
+            ).set_index("formula")
+            feasible = probability_in_window(*constraint.predict(X_own, return_std=True), 1, 2)
+            np.testing.assert_allclose(found.loc[FORMULAS, "feasible"], feasible)
+            inside = own_domain.predict(X_own) == 1
+            assert found.loc[FORMULAS, "in_domain"].tolist() == inside.tolist()
+
+    def test_a_domain_that_lacks_a_column(self, with_temperature, table):
+        X, _ = table
+        domain = on_fractions(IsolationForest(n_estimators=5))
+        domain.fit(X.assign(pressure=np.arange(40.0)))
+        with pytest.raises(ValueError, match="'pressure': context= must give a number for each"):
+            screen(with_temperature, never(), best=0.0, context={"temperature": 1}, domain=domain)
+
+    @pytest.mark.parametrize(
+        ("context", "message"),
+        [
+            (None, r"columns 'temperature', 'formula': context= must give a number.*gives none"),
+            ({"pressure": 1}, "'temperature', 'formula': context= must.*gives 'pressure'"),
+            ({"temperature": 1, "pressure": 1}, "gives 'temperature', 'pressure'"),
+        ],
+    )
+    def test_wrong_columns(self, with_temperature, context, message):
+        with pytest.raises(ValueError, match=message):
+            screen(with_temperature, CANDIDATES, best=0.0, context=context)
+
+    @pytest.mark.parametrize(
+        "value", [[300.0, 900.0, 600.0], np.array([300.0] * 3), "300", None, np.nan, np.inf]
+    )
+    def test_a_column_has_one_number(self, with_temperature, value):
+        """A list would be spread over the candidates where its length is theirs by chance."""
+        for candidates in (FORMULAS[:3], never()):
+            with pytest.raises(ValueError, match=r"for the column 'temperature', which must have"):
+                screen(with_temperature, candidates, best=0.0, context={"temperature": value})
+
+    def test_without_columns(self, model):
+        with pytest.raises(ValueError, match="context= gives 'temperature', but the model was not"):
+            screen(model, CANDIDATES, best=0.0, context={"temperature": 300})
