@@ -107,9 +107,11 @@ def alloy_grid(
     lows, highs = np.array(bounds).T
     if not lows.sum() <= n_steps <= highs.sum():
         which, total = ("lower", lows.sum()) if lows.sum() > n_steps else ("upper", highs.sum())
+        are_fractions = highs.max() * 100 <= n_steps
+        hint = f"; amounts are in {unit}: multiply fractions by 100" if are_fractions else ""
         raise ValueError(
             f"no percentages add up to 100: the {which} bounds add up to "
-            f"{total * 100 / n_steps:.10g}"
+            f"{total * 100 / n_steps:.10g}{hint}"
         )
     grid = _AlloyGrid(elements, lows, highs, n_steps, unit)
     excluded = read_excluded(exclude)

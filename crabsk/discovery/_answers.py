@@ -7,9 +7,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
 
 from .._text import few, shown
 from .._validation import predicts_std
+from ..composition import is_dataframe
+
+# Up to this share of its size, a number in a column is that of the context: float32 rounds.
+_ROUNDING = 1e-6
 
 
 def means_and_stds(model: Any, X: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -82,6 +88,24 @@ def own_context(model: Any, context: dict[str, float]) -> dict[str, float]:
     return {name: value for name, value in context.items() if name in names}
 
 
+def at_context(X: Any, context: dict[str, float]) -> np.ndarray | None:
+    """Return which rows have the numbers of a context; None if X lacks a column of it."""
+    same = np.ones(len(X), dtype=bool)
+    for name, value in context.items():
+        if not is_dataframe(X) or name not in X.columns:
+            return None
+        same &= np.isclose(np.asarray(X[name], dtype=np.float64), value, _ROUNDING, 0.0)
+    return same
+
+
+def seen_elements(model: Any) -> list[int] | None:
+    """Return the atomic numbers of the elements that a model was trained on; None if unknown."""
+    model = getattr(model, "best_estimator_", model)  # of a search
+    if isinstance(model, Pipeline):
+        model = model[-1]
+    return getattr(model, "_seen_elements", None)
+
+
 def with_context(model: Any, formulas: Any, context: dict[str, float]) -> Any:
     """Return formulas in the form that a model was fitted to: with columns beside them, or alone.
 
@@ -93,6 +117,7 @@ def with_context(model: Any, formulas: Any, context: dict[str, float]) -> Any:
     names = getattr(model, "feature_names_in_", None)
     if names is None:
         if context:
+            check_is_fitted(model)
             raise ValueError(
                 f"context= gives {few(context)}, but the model was not fitted to a DataFrame with "
                 "such columns"

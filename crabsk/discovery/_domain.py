@@ -43,7 +43,8 @@ class ApplicabilityDomain(OutlierMixin, BaseEstimator):
         atomic fractions.
 
     ratio : float, default=2
-        By what the root mean square error outside is to exceed that inside, at least.
+        The threshold is set so that the root mean square error outside is at least `ratio` times
+        that inside.
 
     cv : int, default=5
         Number of folds; equal compositions are in one fold.

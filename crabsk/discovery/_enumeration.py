@@ -110,8 +110,8 @@ def enumerate_compositions(
     13
     """
     numbers = in_order_of_formulas(check_elements(elements, "elements"))
-    low, high = _check_n_elements(n_elements, len(numbers))
     max_amount = int(check_scalar(max_amount, "max_amount", Integral, min_val=1))
+    low, high = _check_n_elements(n_elements, len(numbers))
     if max_amount**high > _MAX_POINTS:
         raise ValueError(
             f"max_amount={max_amount} allows {max_amount**high:,} choices of amounts for {high} "
@@ -293,7 +293,8 @@ def _check_n_elements(n_elements: Any, n_available: int) -> tuple[int, int]:
     low, high = map(int, both)
     if high > n_available:
         raise ValueError(
-            f"n_elements={shown(n_elements)} asks for compositions of {high} elements, and "
-            f"elements has {n_available}"
+            f"n_elements={shown(n_elements)} (the default is (2, 3)) asks for compositions of "
+            f"{high} elements, and elements has {n_available}: add elements"
+            + (f", or pass n_elements={n_available}" if n_available else "")
         )
     return low, high

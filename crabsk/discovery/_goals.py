@@ -48,24 +48,26 @@ def read_goals(goal: Any) -> list[Goal]:
 def _read_goal(goal: Any) -> Goal:
     if isinstance(goal, str) and goal in ("maximize", "minimize"):
         return goal
-    window = _read_window(goal)
+    window = _read_window(goal, f"goal={shown(goal)}")
     if window is None:
         raise ValueError(
             f'goal={shown(goal)} must be "maximize", "minimize" or a window (low, high), such as '
-            "(2.0, 3.0); for several targets, a list of these"
+            "(2.0, 3.0), or (2.0, np.inf) for 2.0 and more; for several targets, a list of these"
         )
     return window
 
 
-def _read_window(window: Any) -> tuple[float, float] | None:
-    """Return the ends of a window; None if it is none."""
+def _read_window(window: Any, what: str) -> tuple[float, float] | None:
+    """Return the ends of a window; None if it is none. `what` names it in messages."""
     if isinstance(window, str):
         return None
     try:
         low, high = (float(end) for end in window)
     except (TypeError, ValueError):
         return None
-    return (low, high) if low < high else None
+    if not low < high:
+        raise ValueError(f"{what}: the low end of a window (low, high) must be below the high end")
+    return low, high
 
 
 class Scoring(NamedTuple):
@@ -87,6 +89,22 @@ class Scoring(NamedTuple):
     needs_std: bool
     name: str | None
     upon: list
+
+
+def improves(goals: list[Goal], acquisition: Any) -> bool:
+    """Whether scores are of an improvement upon what is known.
+
+    Parameters
+    ----------
+    goals : list
+        What `read_goals` returned.
+    acquisition : str, callable or None
+        As in `screen`.
+    """
+    if acquisition is None:
+        acquisition = _usual(goals)
+    upon = (*_UPON_BEST, "expected_hypervolume_improvement")
+    return acquisition in upon and any(isinstance(goal, str) for goal in goals)
 
 
 def make_scoring(
@@ -167,9 +185,10 @@ def _check_best(goals: list[Goal], acquisition: Any) -> None:
     """Refuse a best value that nothing would ask for."""
     if len(goals) > 1:
         raise ValueError("best= is of one target: pass X_known and y_known for several goals")
-    if callable(acquisition) or acquisition not in _UPON_BEST or not isinstance(goals[0], str):
+    if not improves(goals, acquisition):
+        user = f"acquisition={shown(acquisition)}" if isinstance(goals[0], str) else "a window"
         raise ValueError(
-            "best= is what is to be improved upon, and nothing asks for it here: leave it out, or "
+            f"{user} does not use best=, which is what is to be improved upon: leave it out, or "
             'take a goal "maximize" or "minimize" and acquisition="expected_improvement"'
         )
 
@@ -236,10 +255,10 @@ def _incumbents(goals: list[Goal], y_known: np.ndarray | None, best: Any) -> lis
 
 
 def _nearness(goal: Goal, mean: np.ndarray) -> np.ndarray:
-    """Return the mean, so that more is better; for a window minus the distance from it."""
+    """Return the mean, so that more is better; for a window how far in from the nearer end."""
     if isinstance(goal, str):
         return mean if goal == "maximize" else -mean
-    return -np.maximum(np.maximum(goal[0] - mean, mean - goal[1]), 0.0)
+    return np.minimum(mean - goal[0], goal[1] - mean)
 
 
 def _one(mean: np.ndarray, std: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
@@ -292,11 +311,12 @@ class Constraint:
                 f"constraints: predict of {type(model).__name__} has no return_std: take a "
                 "regressor that predicts standard deviations, or a classifier"
             )
-        window = _read_window(wanted)
+        window = _read_window(wanted, f"constraints: {shown(wanted)}")
         if window is None:
             raise ValueError(
                 f"constraints: {type(model).__name__} is a regressor, which must be held to a "
-                f"window (low, high), such as (0.0, 0.1), and not to {shown(wanted)}"
+                f"window (low, high), such as (0.0, 0.1) or (0.0, np.inf), and not to "
+                f"{shown(wanted)}"
             )
         self.wanted = window
 

@@ -152,8 +152,7 @@ def _smact_values(z: int) -> tuple[float, Side] | None:
         import smact
     except ImportError as error:
         raise ImportError(
-            "charge_neutral=True needs SMACT: install crabsk[discovery], or pass "
-            "charge_neutral=False"
+            "charge_neutral=True needs SMACT: pip install smact, or pass charge_neutral=False"
         ) from error
     try:
         element = smact.Element(ELEMENTS[z - 1])

@@ -39,6 +39,7 @@ def screen_parquet(
     acquisition: Any = None,
     X_known: Any = None,
     y_known: Any = None,
+    exclude_known: bool = True,
     best: float | None = None,
     top: int = 100,
     diversity: float = 0.0,
@@ -57,8 +58,8 @@ def screen_parquet(
 
     Parameters
     ----------
-    model, goal, acquisition, X_known, y_known, best, top, diversity, constraints, context, \
-domain, space
+    model, goal, acquisition, X_known, y_known, exclude_known, best, top, diversity, constraints, \
+context, domain, space
         As in `screen`.
     candidates : Candidates, or path of a Parquet file or of a folder of them
         A file has the column "formula". Each file is a part, with the name that it has.
@@ -80,8 +81,8 @@ domain, space
     ValueError
         As `screen`; if the folder holds the parts of another screening; or if there are no
         candidates. Another screening is one of other candidates (files are compared byte by byte),
-        models, goals, acquisition, incumbents, constraints, context, part sizes or rows that a part
-        keeps.
+        models, goals, acquisition, incumbents, known compositions that are left out, constraints,
+        context, part sizes or rows that a part keeps.
 
     See Also
     --------
@@ -114,7 +115,8 @@ domain, space
         import pyarrow  # noqa: F401  pandas writes Parquet with it
     except ImportError as error:
         raise ImportError(
-            "screen_parquet needs dask and pyarrow: pip install 'crabsk[dask]' pyarrow"
+            "screen_parquet needs dask and pyarrow: pip install 'dask[dataframe]' distributed "
+            "pyarrow"
         ) from error
     screening = Screening(
         model,
@@ -126,7 +128,7 @@ domain, space
         constraints=constraints,
         context=context,
     )
-    surroundings = Surroundings(X_known, domain, space, context)
+    surroundings = Surroundings(model, X_known, exclude_known, domain, space, context)
     folder = Path(folder)
     parts = {name: (its, n) for name, its, n in _parts(candidates, part_size, folder) if n}
     if not parts:
@@ -139,12 +141,13 @@ domain, space
         "candidates": [_digest(candidates, sources), some],
         "candidates in a part": {name: n for name, (_, n) in parts.items()},
         "rows that a part keeps": size,
+        "known compositions": joblib.hash(sorted(surroundings.left_out)),
         _ANSWERS: answers,
     }
     folder.mkdir(parents=True, exist_ok=True)
     _agree(folder / _PLAN, plan, files.values())
     # One object for all parts, which workers get once.
-    shared = dask.delayed(screening, pure=True)
+    shared = dask.delayed((screening, surroundings.left_out), pure=True)
     dask.compute(
         *(
             dask.delayed(_screen_part)(shared, parts[name][0], path, size)
@@ -152,9 +155,10 @@ domain, space
             if not path.exists()
         )
     )
-    found = Shortlist(size)
+    found = Shortlist(size, surroundings.left_out)
     for path in files.values():
         found.add(pd.read_parquet(path))
+    found.check_not_empty(candidates)
     return surroundings.describe(spread_out(found.rows, top, diversity, space))
 
 
@@ -196,9 +200,12 @@ def _n_formulas(path: Path) -> int:
         return file.metadata.num_rows
 
 
-def _screen_part(screening: Screening, candidates: Any, path: Path, size: int) -> None:
+def _screen_part(
+    shared: tuple[Screening, frozenset[str]], candidates: Any, path: Path, size: int
+) -> None:
     """Screen a part, and leave its file."""
-    found = Shortlist(size)
+    screening, left_out = shared
+    found = Shortlist(size, left_out)
     with _named(candidates):
         for rows in asked(screening, _formulas(candidates, CHUNK)):
             found.add(rows)

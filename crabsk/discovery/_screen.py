@@ -10,12 +10,19 @@ import pandas as pd
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_consistent_length
 
-from .._text import shown
+from .._text import few, shown
 from ..composition import FormulaError, FormulaReader, RowErrors, is_dataframe
-from ..neural_network import bar_of, nested
-from ._answers import means, means_and_stds, own_context, read_context, with_context
+from ..neural_network import bar_of, quiet
+from ._answers import (
+    at_context,
+    means,
+    means_and_stds,
+    own_context,
+    read_context,
+    with_context,
+)
 from ._candidates import CHUNK, Candidates
-from ._goals import make_scoring, read_constraints, read_goals
+from ._goals import improves, make_scoring, read_constraints, read_goals
 from ._shortlist import Shortlist, check_size, spread_out
 from ._surroundings import Surroundings
 
@@ -75,8 +82,26 @@ class Screening:
             if not np.isfinite(known).all():
                 row = int(np.argwhere(~np.isfinite(known))[0][0])
                 raise ValueError(f"y_known holds no number in row {row}: leave such rows out")
+            if best is None and improves(self.goals, acquisition):
+                known = known[self._comparable(X_known)]
         self.scoring = make_scoring(self.goals, acquisition, known, best)
         self.constraints = read_constraints(constraints)
+
+    def _comparable(self, X_known: Any) -> np.ndarray:
+        """Return which rows are known in the context, so that candidates can improve upon them."""
+        rows = at_context(X_known, self.context)
+        if rows is not None and rows.any():
+            return rows
+        why = (
+            f"is no DataFrame with the columns of context= ({few(self.context)})"
+            if rows is None
+            else f"has no row with {', '.join(f'{k}={v:g}' for k, v in self.context.items())}"
+        )
+        way_out = "pass best=" if len(self.goals) == 1 else "pass such rows"
+        raise ValueError(
+            f"improvement upon what? X_known {why}, so that the best at that context is not known: "
+            f"{way_out}, or take another acquisition"
+        )
 
     def ask(self, formulas: list) -> pd.DataFrame:
         """Return a row for each formula: formula, mean, std, score and, if asked, feasible."""
@@ -86,7 +111,7 @@ class Screening:
         """Return what the models say of formulas."""
         X = with_context(self.model, formulas, self.context)
         # The shortlist names the elements; of the rest nobody needs to know.
-        with nested():
+        with quiet():
             if self.scoring.needs_std:
                 mean, std = means_and_stds(self.model, X)
             else:
@@ -143,6 +168,7 @@ def screen(
     acquisition: Any = None,
     X_known: Any = None,
     y_known: Any = None,
+    exclude_known: bool = True,
     best: float | None = None,
     top: int = 100,
     diversity: float = 0.0,
@@ -177,7 +203,8 @@ def screen(
           product;
         - "upper_confidence_bound": the mean plus (or minus, if less is wanted) two standard
           deviations;
-        - "mean": the prediction alone; for a window, minus the distance from it;
+        - "mean": the prediction alone; for a window, how far inside it is from the nearer end
+          (below 0 outside);
         - "expected_hypervolume_improvement": for several targets, upon the front of `y_known`;
         - a function of mean and standard deviation, each of shape (n_samples,) or
           (n_samples, n_targets), that returns the scores.
@@ -186,8 +213,12 @@ def screen(
         several, and the probability if there is a window.
     X_known, y_known : array-likes of n_known
         What has been measured: samples in any form of X that has formulas, and their targets.
+    exclude_known : bool, default=True
+        Whether to leave out the compositions of `X_known`. With `context`, these are only the ones
+        of its rows with the numbers of the context: what was measured elsewhere is a candidate.
     best : float, default=None
-        What is to be improved upon, in place of the best of `y_known`.
+        What is to be improved upon, in place of the best of `y_known`. With `context`, this is the
+        best of the rows of `X_known` that have its numbers; without such rows, `best` is needed.
     top : int, default=100
         Length of the shortlist.
     diversity : float, default=0
@@ -218,7 +249,9 @@ def screen(
           "score"; with constraints "feasible", the probability that all are met;
         - with `X_known`: "nearest", the nearest known formula; "distance", how far that is, in
           median distances of a known compound from the nearest other (NaN if there is no other);
-          "unseen_elements", those that no known compound has, as text;
+          "n_known", how many known rows hold the rarest of its elements; "unseen_elements", those
+          that the model was not trained on (if it does not say: those that no known row has), as
+          text;
         - with `domain`: "in_domain".
 
     Raises
@@ -247,7 +280,7 @@ def screen(
     >>> oxides = enumerate_compositions(["Ca", "Ti", "O"], max_amount=3, charge_neutral=False)
     >>> found = screen(model, oxides, goal="minimize", X_known=X[:80], y_known=y[:80], top=5)
     >>> found.columns.tolist()
-    ['formula', 'mean', 'std', 'score', 'nearest', 'distance', 'unseen_elements']
+    ['formula', 'mean', 'std', 'score', 'nearest', 'distance', 'n_known', 'unseen_elements']
     >>> len(found)
     5
     """
@@ -263,15 +296,14 @@ def screen(
         constraints=constraints,
         context=context,
     )
-    surroundings = Surroundings(X_known, domain, space, context)
-    found = Shortlist(size)
+    surroundings = Surroundings(model, X_known, exclude_known, domain, space, context)
+    found = Shortlist(size, surroundings.left_out)
     total = len(candidates) if isinstance(candidates, Sized) else None
     with bar_of(total, "candidate", progress) as bar:
         for rows in asked(screening, chunks(candidates, chunk_size)):
             found.add(rows)
             bar.update(len(rows))
-    if not len(found.rows):
-        raise ValueError(f"candidates={shown(candidates)} holds no candidates")
+    found.check_not_empty(candidates)
     return surroundings.describe(spread_out(found.rows, top, diversity, space))
 
 
@@ -316,11 +348,11 @@ def chunks(candidates: Iterable, size: int) -> Iterator[list]:
     ValueError
         If the candidates are one formula, a table, or something that is no formula.
     """
-    if (
-        isinstance(candidates, str | Mapping)
-        or is_dataframe(candidates)
-        or not isinstance(candidates, Iterable)
-    ):
+    if is_dataframe(candidates):
+        raise ValueError(
+            "candidates is a DataFrame: pass its column of formulas, such as candidates['formula']"
+        )
+    if isinstance(candidates, str | Mapping) or not isinstance(candidates, Iterable):
         raise ValueError(
             f"candidates={shown(candidates)} must be a sequence of formulas: a list, a column, or "
             "what enumerate_compositions returns"

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import check_scalar
 
+from .._text import shown
 from ..composition import reduced_formula
 from ._acquisition import finite_number
 from ._space import make_space
@@ -38,10 +39,13 @@ class Shortlist:
     ----------
     size : int
         How many to keep.
+    left_out : set of str
+        Compositions that are not wanted, as `reduced_formula` writes them.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, left_out: frozenset[str]) -> None:
         self.size = size
+        self.left_out = left_out
         self.rows = pd.DataFrame()
 
     def add(self, rows: pd.DataFrame) -> None:
@@ -53,17 +57,23 @@ class Shortlist:
         rows = rows.sort_values("score", ascending=False, kind="stable")
         # A composition that comes twice counts once. More than a few rarely come twice.
         n_read = self.size
-        while n_read < len(rows) and _n_distinct(rows.iloc[:n_read]) < self.size:
+        while n_read < len(rows) and self._are_new(rows.iloc[:n_read]).sum() < self.size:
             n_read *= 2
         rows = rows.iloc[:n_read]
         merged = pd.concat([self.rows, rows]) if len(self.rows) else rows
         merged = merged.sort_values("score", ascending=False, kind="stable")
-        first = ~pd.Series(reduced_formula(merged["formula"].tolist())).duplicated().to_numpy()
-        self.rows = merged[first].iloc[: self.size].reset_index(drop=True)
+        self.rows = merged[self._are_new(merged)].iloc[: self.size].reset_index(drop=True)
 
+    def _are_new(self, rows: pd.DataFrame) -> np.ndarray:
+        """Return which rows are wanted, and the first of their composition."""
+        keys = pd.Series(reduced_formula(rows["formula"].tolist()))
+        return ~(keys.duplicated() | keys.isin(self.left_out)).to_numpy()
 
-def _n_distinct(rows: pd.DataFrame) -> int:
-    return len(set(reduced_formula(rows["formula"].tolist())))
+    def check_not_empty(self, candidates: Any) -> None:
+        """Refuse candidates among which there was none."""
+        if not len(self.rows):
+            but = " but those of X_known, which exclude_known=False keeps" if self.left_out else ""
+            raise ValueError(f"candidates={shown(candidates)} holds no candidates{but}")
 
 
 def spread_out(rows: pd.DataFrame, n: int, diversity: float, space: Any) -> pd.DataFrame:

@@ -47,7 +47,8 @@ def substitute(
         that lack a value are never suggested.
     elements : iterable of str, default=None
         Symbols of the elements that may be suggested; None for all. The most similar ones are
-        sought among those of them that `embedding` has.
+        sought among those of them that `embedding` has. The elements that are not replaced stay,
+        whether they are named here or not.
     exclude : sequence of formulas, DataFrame or matrix of element amounts, default=None
         More compositions that must not come out; those of `X` never do.
 
@@ -114,8 +115,13 @@ def substitute(
     allowed = ~np.isnan(table.values).any(axis=1)
     if elements is not None:
         chosen = check_elements(elements, "elements")
+        if not len(chosen):
+            raise ValueError(
+                "elements is empty, so that nothing can be suggested: name some, or leave it out "
+                "to allow all"
+            )
         allowed &= np.isin(np.arange(N_ELEMENTS), chosen - 1)
-        if len(chosen) and not allowed.any():
+        if not allowed.any():
             raise ValueError(
                 f"elements: embedding {table.name!r} has a vector for none of "
                 f"{few([ELEMENTS[z - 1] for z in chosen])}, so that nothing can be suggested: add "

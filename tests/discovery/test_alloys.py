@@ -183,7 +183,11 @@ class TestExclude:
             r"the range of C, \(0, 2\), is not on the grid: 2 is no multiple.*use 0 or 5",
         ),
         ({"ranges": {"Fe": (60, 100), "C": (45, 50)}}, "lower bounds add up to 105"),
-        ({"ranges": {"Fe": (0, 50), "C": 45}}, "upper bounds add up to 95"),
+        ({"ranges": {"Fe": (0, 50), "C": 45}}, "upper bounds add up to 95$"),
+        (
+            {"ranges": {"W": (0, 0.2), "B": (0, 1)}, "step": 0.05},
+            "add up to 1.2; amounts are in at%: multiply fractions by 100",
+        ),
         ({"exclude": ["Fe", "Xx"]}, "row 1: 'Xx'"),
     ],
 )

@@ -358,6 +358,12 @@ class TestEnumerateCompositions:
             ({"elements": ["Fe", 8]}, "elements: 8 are not element symbols"),
             ({"elements": ["Fe", "O", "Fe"]}, "elements: 'Fe' come more than once"),
             ({"n_elements": 4}, "compositions of 4 elements, and elements has 3"),
+            (
+                {"elements": ["W", "B"]},
+                r"n_elements=\(2, 3\) \(the default is \(2, 3\)\).*or pass n_elements=2",
+            ),
+            ({"elements": ["W", "B"], "max_amount": 0}, "max_amount == 0, must be >= 1"),
+            ({"elements": []}, "elements has 0: add elements$"),
             ({"n_elements": (3, 2)}, r"n_elements=\(3, 2\) must be a number"),
             ({"n_elements": (0, 2)}, r"n_elements=\(0, 2\) must be a number"),
             ({"n_elements": 2.5}, "n_elements=2.5 must be a number"),
@@ -382,7 +388,7 @@ class TestEnumerateCompositions:
 
     def test_without_smact(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "smact", None)
-        with pytest.raises(ImportError, match=r"install crabsk\[discovery\]"):
+        with pytest.raises(ImportError, match=r"SMACT: pip install smact, or pass"):
             enumerate_compositions(["Fe", "O"], n_elements=2)
         every = enumerate_compositions(["Fe", "O"], n_elements=2, charge_neutral=False)
         assert len(every) == 43

@@ -120,6 +120,13 @@ class TestParts:
             assert_frame_equal(found, expected)
             assert len(parts_of(folder)) == -(-142 // part_size)
 
+    def test_parts_of_known_compositions_alone(self, tmp_path):
+        how = {"acquisition": "mean", "X_known": FORMULAS[:30], "y_known": [0.0] * 30, "top": 7}
+        found = screen_parquet(MODEL, CANDIDATES, tmp_path / "0", part_size=10, **how)
+        assert_frame_equal(found, screen(MODEL, CANDIDATES, **how))
+        with pytest.raises(ValueError, match="no candidates but those of X_known"):
+            screen_parquet(MODEL, CANDIDATES[:30], tmp_path / "1", part_size=10, **how)
+
     def test_ties_keep_the_earlier(self, tmp_path):
         how = {"acquisition": "mean", "top": 11}
         found = screen_parquet(NumberOfElements(), CANDIDATES, tmp_path, part_size=9, **how)
@@ -231,6 +238,11 @@ class TestResume:
                 "acquisition",
                 {"acquisition": lambda mean, std: (mean > 50) & (mean < 50.6)},
                 {"acquisition": lambda mean, std: (mean > 60) & (mean < 60.7)},
+            ),
+            (
+                "known compositions",
+                {"best": 0.5, "X_known": ["Fe2O3"], "y_known": [50.0]},
+                {"best": 0.5, "X_known": ["FeO"], "y_known": [50.0]},
             ),
             ("acquisition", {"acquisition": "mean"}, {"acquisition": lambda mean, std: mean}),
             (
@@ -346,12 +358,9 @@ class TestResume:
     def test_what_the_parts_do_not_depend_on_may_change(self, tmp_path):
         screen_parquet(MODEL, CANDIDATES, tmp_path, diversity=0.2, **HOW)
         model = Counting().fit()
-        found = screen_parquet(
-            model, CANDIDATES, tmp_path, diversity=0.8, X_known=KNOWN, y_known=[0] * 4, **HOW
-        )
-        expected = screen(
-            MODEL, CANDIDATES, diversity=0.8, X_known=KNOWN, y_known=[0] * 4, **SCREEN
-        )
+        known = {"X_known": KNOWN, "y_known": [0] * 4, "exclude_known": False}
+        found = screen_parquet(model, CANDIDATES, tmp_path, diversity=0.8, **known, **HOW)
+        expected = screen(MODEL, CANDIDATES, diversity=0.8, **known, **SCREEN)
         assert_frame_equal(found, expected)
         assert model.asked_ == SOME
 
@@ -519,5 +528,7 @@ class TestErrors:
     @pytest.mark.parametrize("missing", ["dask", "pyarrow"])
     def test_what_is_not_installed(self, tmp_path, monkeypatch, missing):
         monkeypatch.setitem(sys.modules, missing, None)
-        with pytest.raises(ImportError, match=r"needs dask and pyarrow: pip install"):
+        with pytest.raises(
+            ImportError, match=r"pip install 'dask\[dataframe\]' distributed pyarrow"
+        ):
             screen_parquet(MODEL, CANDIDATES, tmp_path, **HOW)

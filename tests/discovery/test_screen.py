@@ -14,7 +14,7 @@ from screened import CANDIDATES, FORMULAS, KNOWN, best_of, on_fractions
 from sklearn.gaussian_process import GaussianProcessRegressor
 from tiny import tiny, tiny_crabnet
 
-from crabsk import CrabNetClassifier
+from crabsk import CalibratedRegressorCV, CrabNetClassifier
 from crabsk.composition import reduced_formula
 from crabsk.discovery import (
     expected_hypervolume_improvement,
@@ -24,7 +24,7 @@ from crabsk.discovery import (
     screen,
     upper_confidence_bound,
 )
-from crabsk.neural_network import UnseenElementsWarning
+from crabsk.neural_network import TraceWarning, UnseenElementsWarning
 
 
 class TestAcquisition:
@@ -71,7 +71,7 @@ class TestAcquisition:
             pytest.param(
                 (-0.2, 0.1),
                 {"acquisition": "mean"},
-                lambda m, s: -np.maximum(np.maximum(-0.2 - m, m - 0.1), 0),
+                lambda m, s: 0.15 - np.abs(m + 0.05),  # the middle is the best
                 id="mean in a window",
             ),
             pytest.param(
@@ -83,7 +83,7 @@ class TestAcquisition:
         ],
     )
     def test_one_target(self, model, goal, how, score):
-        found = screen(model, CANDIDATES, goal=goal, top=20, **how)
+        found = screen(model, CANDIDATES, goal=goal, top=20, exclude_known=False, **how)
         mean, std = model.predict(FORMULAS, return_std=True)
         expected, scores = best_of(FORMULAS, score(mean, std), 20)
         assert found["formula"].tolist() == expected
@@ -106,9 +106,8 @@ class TestAcquisition:
     )
     def test_several_targets(self, two_targets, goals, how):
         y_known = two_targets.predict(KNOWN)
-        found = screen(
-            two_targets, FORMULAS, goal=goals, X_known=KNOWN, y_known=y_known, top=9, **how
-        )
+        how = {"X_known": KNOWN, "y_known": y_known, "exclude_known": False, **how}
+        found = screen(two_targets, FORMULAS, goal=goals, top=9, **how)
         mean, std = two_targets.predict(FORMULAS, return_std=True)
         low, high = y_known.min(axis=0), y_known.max(axis=0)
         if goals[0] == "maximize":
@@ -130,6 +129,12 @@ class TestAcquisition:
         for k in range(2):
             np.testing.assert_allclose(found[f"mean_{k}"], mean[rows, k])
             np.testing.assert_allclose(found[f"std_{k}"], std[rows, k])
+
+    def test_the_mean_in_a_window_with_an_open_end(self, model):
+        found = screen(model, CANDIDATES, goal=(0.2, np.inf), acquisition="mean", top=20)
+        mean = model.predict(FORMULAS)
+        assert found["formula"].tolist() == best_of(FORMULAS, mean, 20)[0]
+        np.testing.assert_allclose(found["score"], found["mean"] - 0.2)
 
     def test_a_function_of_several_targets_sees_a_table(self, two_targets):
         found = screen(
@@ -189,6 +194,21 @@ class TestModels:
         feasible = classifier.predict_proba(found["formula"].tolist())[:, 0]
         np.testing.assert_allclose(found["feasible"], feasible, atol=1e-5)
         assert found["score"].is_monotonic_decreasing
+
+    @pytest.mark.parametrize("calibrated", [False, True])
+    @pytest.mark.filterwarnings("ignore:calibration has")
+    def test_of_traces_nothing_is_said(self, some_formulas, calibrated):
+        """A warning would count rows from the beginning of a chunk."""
+        X, y = some_formulas
+        network = tiny_crabnet(max_epochs=1)
+        if calibrated:
+            network = CalibratedRegressorCV(network, n_estimators=4)
+        network.fit(X, y)
+        candidates = ["NaCl", "FeO", "Na0.000001Cl"]
+        with warnings.catch_warnings(action="error", category=TraceWarning):
+            screen(network, candidates, acquisition="mean", chunk_size=2)
+        with pytest.warns(TraceWarning, match="in row 2 is"):
+            network.predict(candidates)
 
 
 class TestStream:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fake_regressors import Linear, NumberOfElements
+from pandas.testing import assert_frame_equal
 from screened import CANDIDATES, FORMULAS, best_of, never, on_fractions
 from sklearn.base import clone
 from sklearn.ensemble import IsolationForest
@@ -70,7 +71,7 @@ class TestConstraints:
         [
             (lambda c: (c, "maybe"), ValueError, "'maybe' is no class of Pipeline.*'stable', 'uns"),
             (lambda c: (Linear().fit(), "stable"), ValueError, "Linear is a regr.*not to 'stable'"),
-            (lambda c: (Linear().fit(), (2, 1)), ValueError, r"window \(low, high\).*\(2, 1\)"),
+            (lambda c: (Linear().fit(), (2, 1)), ValueError, r"constraints: \(2, 1\): the low end"),
             (lambda c: (NumberOfElements(), (0, 1)), TypeError, "NumberOfElements has no return_s"),
             (lambda c: ("stable", c), ValueError, "'stable' must be a fitted classifier"),
             (lambda c: (Linear(2).fit(), (0, 1)), ValueError, "Linear predicts 2 targets"),
@@ -160,6 +161,60 @@ class TestContext:
         for candidates in (FORMULAS[:3], never()):
             with pytest.raises(ValueError, match=r"for the column 'temperature', which must have"):
                 screen(with_temperature, candidates, best=0.0, context={"temperature": value})
+
+    @pytest.mark.parametrize("acquisition", [None, "probability"])
+    def test_the_best_is_that_in_the_context(self, with_temperature, table, acquisition):
+        X, y = table
+        X = X.assign(temperature=np.repeat(np.float32([300.1, 900.3]), 20))
+        how = {"acquisition": acquisition, "context": {"temperature": 300.1}, "top": 10}
+        found = screen(with_temperature, CANDIDATES[60:], X_known=X, y_known=y, **how)
+        expected = screen(with_temperature, CANDIDATES[60:], best=y[:20].max(), **how)
+        assert y[:20].max() < y[20:].max()
+        assert_frame_equal(found[expected.columns], expected)
+
+    def test_the_front_is_that_in_the_context(self, table):
+        X, y = table
+        X = X.assign(temperature=np.repeat([300, 900], 20))
+        Y = np.column_stack([y, -y[::-1]])
+        model = Linear(n_targets=2).fit()
+        model.feature_names_in_ = np.array(["temperature", "formula"], dtype=object)
+        how = {"goal": ["maximize", "minimize"], "context": {"temperature": 900}, "top": 10}
+        found = screen(model, CANDIDATES, X_known=X, y_known=Y, **how)
+        expected = screen(model, CANDIDATES, X_known=X[20:], y_known=Y[20:], **how)
+        np.testing.assert_allclose(found["score"], expected["score"])
+        with pytest.raises(ValueError, match=r"temperature=301, .*: pass such rows"):
+            screen(model, never(), X_known=X, y_known=Y, **how | {"context": {"temperature": 301}})
+
+    @pytest.mark.parametrize(
+        ("form", "message"),
+        [
+            (lambda X: X["formula"].tolist(), "no DataFrame with the columns.*'temperature'"),
+            (lambda X: X[["formula"]], "no DataFrame with the columns.*'temperature'"),
+            (lambda X: X, "has no row with temperature=5, .*: pass best=, or take another"),
+        ],
+        ids=["list", "no column", "no row"],
+    )
+    def test_nothing_is_known_in_the_context(self, with_temperature, table, form, message):
+        X, y = table
+        how = {"X_known": form(X), "y_known": y, "context": {"temperature": 5}}
+        with pytest.raises(ValueError, match=message):
+            screen(with_temperature, never(), **how)
+        for enough in ({"best": 0.0}, {"acquisition": "mean"}, {"goal": (0, 1)}):
+            screen(with_temperature, CANDIDATES, **how, **enough)
+
+    def test_what_is_known_in_the_context_is_left_out(self, with_temperature, table):
+        X, y = table
+        X = X.assign(temperature=np.repeat([300, 900], 20))
+        how = {"X_known": X, "y_known": y, "context": {"temperature": 900}, "top": 10**4}
+        found = set(screen(with_temperature, CANDIDATES, **how)["formula"])
+        assert found == set(FORMULAS) - set(X["formula"][20:])
+        found = screen(with_temperature, CANDIDATES, exclude_known=False, **how)
+        assert set(found["formula"]) == set(FORMULAS)
+
+    def test_not_fitted(self):
+        model = on_fractions(BayesianRidge())
+        with pytest.raises(NotFittedError):
+            screen(model, CANDIDATES, best=0.0, context={"temperature": 300})
 
     def test_without_columns(self, model):
         with pytest.raises(ValueError, match="context= gives 'temperature', but the model was not"):

@@ -16,7 +16,8 @@ from crabsk.discovery import ApplicabilityDomain, screen
     ("how", "error", "message"),
     [
         ({"goal": "max"}, ValueError, 'must be "maximize", "minimize" or a'),
-        ({"goal": (3.0, 2.0)}, ValueError, r"goal=\(3.0, 2.0\) must be.*a window \(low, high"),
+        ({"goal": (3.0, 2.0)}, ValueError, r"goal=\(3.0, 2.0\): the low end of a window.*below"),
+        ({"goal": (3.0, None)}, ValueError, r"\(3.0, None\) must be.*\(low, high.*np.inf\) for"),
         ({"goal": "12"}, ValueError, "goal='12' must be"),
         ({"goal": ("maximize", "minimize")}, ValueError, "for several targets, a list of the"),
         ({"goal": []}, ValueError, "needs two or more goals"),
@@ -42,9 +43,9 @@ from crabsk.discovery import ApplicabilityDomain, screen
             ValueError,
             'has no window: take "probability"',
         ),
-        ({"goal": (0, 1), "best": 1.0}, ValueError, "best= is what.*leave it out"),
-        ({"acquisition": "mean", "best": 1.0}, ValueError, "best= is what.*leave it out"),
-        ({"acquisition": np.subtract, "best": 1.0}, ValueError, "best= is what.*leave it out"),
+        ({"goal": (0, 1), "best": 1.0}, ValueError, "a window does not use best=.*leave it out"),
+        ({"acquisition": "mean", "best": 1.0}, ValueError, "acquisition='mean' does not use best="),
+        ({"acquisition": np.subtract, "best": 1.0}, ValueError, "'subtract'> does not use best="),
         ({"goal": ["maximize"] * 2, "best": 1.0}, ValueError, "best= is of one target"),
         ({"best": np.nan}, ValueError, "best must be finite"),
         ({"best": "high"}, TypeError, "best must be an instance of float"),
@@ -95,12 +96,17 @@ def test_no_standard_deviations():
 
 @pytest.mark.parametrize(
     "candidates",
-    ["Fe2O3", {"Fe": 2, "O": 3}, pd.DataFrame({"formula": FORMULAS}), None, 5],
-    ids=["formula", "mapping", "table", "none", "number"],
+    ["Fe2O3", {"Fe": 2, "O": 3}, None, 5],
+    ids=["formula", "mapping", "none", "number"],
 )
 def test_no_stream(model, candidates):
     with pytest.raises(ValueError, match=r"candidates=.* be a sequence of formulas: a list"):
         screen(model, candidates, best=0.0)
+
+
+def test_a_table_in_place_of_its_column(model):
+    with pytest.raises(ValueError, match=r"^candidates is a DataFrame: pass its column of form"):
+        screen(model, pd.DataFrame({"formula": FORMULAS}), best=0.0)
 
 
 @pytest.mark.parametrize("candidates", [[], iter(()), CANDIDATES[:0]])

@@ -7,7 +7,10 @@ from fake_regressors import Linear
 from scipy.spatial.distance import cdist
 from screened import CANDIDATES, FORMULAS, FRACTIONS, KNOWN, best_of, on_fractions
 from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from tiny import tiny_crabnet
 
 from crabsk import CompositionTransformer
 from crabsk.composition import reduced_formula
@@ -15,7 +18,7 @@ from crabsk.discovery import ApplicabilityDomain, alloy_grid, screen
 
 
 class TestDiversity:
-    def test_doublings_of_one_alloy_are_spread(self, model):
+    def test_variants_of_one_alloy_are_spread(self, model):
         """The best are all one alloy; other alloys, less good, are taken only if it is asked."""
         alloys = list(alloy_grid({"Fe": (49, 51), "Li": (49, 51)}, step=0.2))
         others = [f"{symbol}Fe" for symbol in ("O", "S", "Cu", "Mg", "Ti")]
@@ -79,6 +82,7 @@ class TestSurroundings:
             [*CANDIDATES, "PuO2", "Pu2SU3"],
             X_known=form(KNOWN),
             y_known=model.predict(KNOWN),
+            exclude_known=False,
             top=10**4,
             space=FRACTIONS,
         ).set_index("formula")
@@ -101,7 +105,7 @@ class TestSurroundings:
         X, y = formation_enthalpy
         model = Linear().fit()
         candidates = [f"({formula})2" for formula in X[:50]]
-        found = screen(model, candidates, X_known=X, y_known=y, top=50)
+        found = screen(model, candidates, X_known=X, y_known=y, exclude_known=False, top=50)
         np.testing.assert_allclose(found["distance"], 0, atol=1e-12)
         assert (reduced_formula(found["nearest"]) == reduced_formula(found["formula"])).all()
 
@@ -113,6 +117,45 @@ class TestSurroundings:
         )
         assert found["distance"].isna().all()
         assert set(found["nearest"]) == {"Fe2O3"}
+
+    def test_rare_elements(self, model):
+        known = ["Fe2O3", "FeO", "CaO", "Fe"]
+        candidates = ["Fe3O4", "CaFe2O4", "CaO2", "TiO2"]
+        found = screen(model, candidates, X_known=known, y_known=[0.0] * 4).set_index("formula")
+        assert found["n_known"][candidates].tolist() == [3, 1, 1, 0]
+
+    @pytest.mark.parametrize("wrapped", [False, True], ids=["network", "pipeline in a search"])
+    @pytest.mark.filterwarnings("ignore::crabsk.neural_network.UnseenElementsWarning")
+    def test_unseen_are_the_elements_that_the_model_has_not_seen(self, some_formulas, wrapped):
+        """Those of X_known may be some of the samples, or more."""
+        X, y = some_formulas
+        network = tiny_crabnet(n_estimators=2, max_epochs=1)
+        if wrapped:
+            amounts = make_pipeline(CompositionTransformer(stats="amount"), network)
+            network = GridSearchCV(amounts, {"crabnetregressor__max_epochs": [1]}, cv=2)
+        network.fit(X, y)
+        assert "Al" in "".join(X)
+        assert "Pu" not in "".join(X)
+        known = ["Fe2O3", "PuO2"]
+        found = screen(
+            network, ["AlFe", "PuFe"], acquisition="mean", X_known=known, y_known=[0.0, 1.0]
+        )
+        found = found.set_index("formula")
+        assert found["unseen_elements"].to_dict() == {"AlFe": "", "PuFe": "Pu"}
+        assert found["n_known"].to_dict() == {"AlFe": 0, "PuFe": 1}
+
+    @pytest.mark.parametrize("chunk_size", [3, 1000])
+    def test_known_compositions_are_left_out(self, model, chunk_size):
+        how = {"y_known": model.predict(KNOWN), "top": 8, "chunk_size": chunk_size}
+        # However they are written.
+        found = screen(model, CANDIDATES, X_known=[f"({x})2" for x in KNOWN], **how)
+        rest = [formula for formula in FORMULAS if formula not in KNOWN]
+        expected = screen(model, rest, best=max(how["y_known"]), top=8)
+        assert found["formula"].tolist() == expected["formula"].tolist()
+
+    def test_all_candidates_are_known(self, model):
+        with pytest.raises(ValueError, match="no candidates but those of X_known, which exclude_k"):
+            screen(model, ["O3Fe2", "Li2O"], X_known=KNOWN, y_known=model.predict(KNOWN))
 
     def test_domain(self, model, formation_enthalpy):
         X, y = (part[:300] for part in formation_enthalpy)

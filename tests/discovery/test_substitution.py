@@ -182,6 +182,7 @@ def test_nothing_to_suggest():
         ({"elements": ["Ne", "Po"]}, "'orb_v2' has a vector for none of 'Ne', 'Po', so that noth"),
         ({"elements": ["Fe", "Xx"]}, "elements: 'Xx' are not element symbols"),
         ({"elements": "Fe"}, "single text"),
+        ({"elements": []}, "elements is empty, so that nothing can be suggested"),
         ({"embedding": "onehot"}, "'onehot' all elements are equally similar"),
         ({"embedding": {"Fe": [1.0], "O": [2.0]}}, "single feature"),
         ({"embedding": "matvec"}, "unknown embedding 'matvec'"),
