@@ -190,7 +190,7 @@ def make_table(results: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each fold: the ensemble, and its score over that of the others."""
     rows = []
     runs = ["data_set", "fold", "seed", "time_limit"]
-    for (name, fold, _, limit), its in results.groupby(runs, sort=False):
+    for (name, fold, _, limit), its in results.groupby(runs):
         score = "mae" if its["mae"].notna().any() else "roc_auc_hard"
         ensemble = its[its["model"] == "ensemble"].iloc[0]
         others = {
@@ -205,7 +205,9 @@ def make_table(results: pd.DataFrame) -> pd.DataFrame:
                 "score": "MAE" if score == "mae" else "ROC AUC of hard labels",
                 "AutoML": f"{ensemble[score]:.3g}",
                 **{
-                    title: f"{its_score:.3g} ({percent(ensemble[score] / its_score)})"
+                    title: ""
+                    if np.isnan(its_score)
+                    else f"{its_score:.3g} ({percent(ensemble[score] / its_score)})"
                     for title, its_score in others.items()
                 },
                 "inside 90 % intervals": "" if np.isnan(inside) else f"{inside:.2f}",
@@ -222,12 +224,15 @@ def mean_ratios(results: pd.DataFrame) -> str:
     regression = results[results["mae"].notna()]
     ratios = []
     for _, its in regression.groupby(["data_set", "fold", "seed", "time_limit"]):
-        own = its.loc[its["model"] == "ensemble", "mae"].iloc[0]
-        of_autogluon = its.loc[its["model"] == "autogluon", "mae"].mean()
-        ratios.append([own / of_autogluon, own / best_forest(its, "mae")])
-    to_autogluon, to_forest = np.exp(np.nanmean(np.log(ratios), axis=0))
+        mae = its.set_index("model")["mae"]
+        if "autogluon" in mae:
+            ratios.append(
+                [mae["ensemble"] / mae["autogluon"], mae["ensemble"] / best_forest(its, "mae")]
+            )
+    to_autogluon, to_forest = np.exp(np.log(ratios).mean(axis=0))
     return (
-        f"Geometric mean of the MAE over {len(ratios)} folds: {percent(to_autogluon)} to "
+        f"Geometric mean of the MAE over {len(ratios)} folds with AutoGluon: "
+        f"{percent(to_autogluon)} to "
         f"AutoGluon, {percent(to_forest)} to the best of the four forests, chosen with the test "
         "rows in sight."
     )
