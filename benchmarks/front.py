@@ -184,7 +184,8 @@ def draw(points: pd.DataFrame) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     names = [name for name in DATA_SETS if name in set(points["data set"])]
-    numbers = {name: k for k, name in enumerate(VARIANTS) if name != "default"}
+    measured = [name for name in VARIANTS if name in set(points["variant"])]
+    numbers = {name: k for k, name in enumerate(measured) if name != "default"}
     figure, axes = plt.subplots(
         1, len(names), figsize=(3.2 * len(names) + 2, 3.4), squeeze=False, layout="constrained"
     )
@@ -201,7 +202,7 @@ def draw(points: pd.DataFrame) -> None:
         for _, point in others.iterrows():
             ax.text(
                 point["CPU s"], point["MAE"], f"{numbers[point['variant']]}",
-                fontsize=7, ha="center", va="center",
+                fontsize=9, ha="center", va="center",
             )  # fmt: skip
         ax.update_datalim(others[["CPU s", "MAE"]].to_numpy())
         ax.set(title=name, xlabel="CPU time of the fit (s)", ylabel="MAE on held-out rows")
@@ -216,7 +217,7 @@ def draw(points: pd.DataFrame) -> None:
         "\n".join(key), (1.05, 1), xycoords="axes fraction", fontsize=7.5, va="top"
     )
     PICTURE.parent.mkdir(exist_ok=True)
-    figure.savefig(PICTURE, dpi=150)
+    figure.savefig(PICTURE, dpi=200)
     print(f"{PICTURE.relative_to(ROOT)} written")
 
 

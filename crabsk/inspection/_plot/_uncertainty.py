@@ -245,10 +245,8 @@ class UncertaintyDisplay:
         self.ax_ = one_axes(ax, f"{type(self).__name__}.plot")
         self.figure_ = self.ax_.figure
         getattr(self, f"_plot_{kind}")(self.ax_, unit)
-        if kind == "coverage":
-            self.ax_.legend(frameon=False, loc="lower right")
-        else:  # above: points and curves may be anywhere
-            self.ax_.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+        # Above: points and curves may be anywhere.
+        self.ax_.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0))
         return self
 
     def _plot_coverage(self, ax: Any, unit: str | None) -> None:
