@@ -51,7 +51,11 @@ def count_predict(model: CrabNetRegressor, formulas: list[str]) -> list[MatmulCo
         handles.append(net.module_.register_forward_pre_hook(counter.start))
         handles.append(net.module_.register_forward_hook(counter.stop))
         counters.append(counter)
+    # Side by side, batches would be counted as one; with one thread they come one by one.
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     model.predict(formulas)
+    torch.set_num_threads(n_threads)
     for handle in handles:
         handle.remove()
     return counters
@@ -62,7 +66,7 @@ def predict_efficiency(model: CrabNetRegressor, formulas: list[str], repeats: in
     counters = count_predict(model, formulas)
     steps = [step for counter in counters for step in counter.steps]
     flops = sum(step.flops for step in steps)
-    threads = Threads(1, torch.get_num_threads())
+    threads = Threads(torch.get_num_threads(), 1)
     seconds, references = [], []
     for _ in tqdm(range(repeats), unit="repeat"):
         seconds.append(predict_seconds(model, formulas))
