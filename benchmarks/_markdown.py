@@ -1,6 +1,7 @@
 """How the tables of documents are written."""
 
 import re
+import textwrap
 from collections.abc import Mapping
 
 import pandas as pd
@@ -63,11 +64,23 @@ def marked_tables(text: str) -> list[str]:
     return [found[2] for found in MARKED.finditer(text)]
 
 
+def wrapped(tables: str) -> str:
+    """Return tables with the text between them in lines of less than 100 characters."""
+    lines = []
+    for line in tables.split("\n"):
+        indent = "  " if line.startswith("- ") else ""
+        whole = line.startswith("|") or not line
+        lines += [line] if whole else textwrap.wrap(line, 98, subsequent_indent=indent)
+    return "\n".join(lines)
+
+
 def put_between_markers(text: str, tables: Mapping[str, str]) -> str:
     """Return a document with each table in its place; places of other tables stay as they are."""
     return MARKED.sub(
         lambda found: (
-            f"{found[1]}\n{tables[found[2]]}\n\n{found[4]}" if found[2] in tables else found[0]
+            f"{found[1]}\n{wrapped(tables[found[2]])}\n\n{found[4]}"
+            if found[2] in tables
+            else found[0]
         ),
         text,
     )
