@@ -86,7 +86,7 @@ def own_tables(options: argparse.Namespace) -> pd.DataFrame:
                 '`"fast"`': f"{means['fast']:.3g}",
                 "default": f"{means['default']:.3g}",
                 "best of four forests": f"{means[list(of_tables.FORESTS)].min():.3g}",
-                'fit, `"fast"`': write_time(seconds["fast"]),
+                'CPU time, `"fast"`': write_time(seconds["fast"]),
                 "CPU time, default": write_time(seconds["default"]),
             }
         )
