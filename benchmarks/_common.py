@@ -23,6 +23,12 @@ DATA = ROOT / ".." / "shared" / "data"
 BENCHMARK_WEIGHTS = "benchmarks/weights/benchmark-1.crabsk"
 
 
+PUBLISHED_COLUMNS = [
+    *("split", "metric", "Roost", "CrabNet", "HotCrab", "ElemNet", "RF"),
+    *("best_composition_only", "best_name"),
+]
+
+
 class Rows(NamedTuple):
     """Formulas and their targets."""
 
@@ -51,6 +57,16 @@ def read_data_set(data: Path, name: str) -> pd.DataFrame:
 def read_rows(data: Path, name: str) -> Rows:
     frame = read_data_set(data, f"matbench/{name}")
     return Rows(frame["formula"].to_numpy(object), frame["target"].to_numpy(float))
+
+
+def read_published(data: Path, metric: str) -> pd.DataFrame:
+    """Read the figures that others published in this metric, indexed by data set."""
+    path = data / "published.csv"
+    if not path.exists():
+        print(f"{path} is not there: the tables go without published figures")
+        return pd.DataFrame(columns=PUBLISHED_COLUMNS)
+    published = pd.read_csv(path, index_col="dataset")
+    return published[published["metric"] == metric]
 
 
 def fold_0(data: Path, name: str) -> tuple[Rows, Rows]:

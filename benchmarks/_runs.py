@@ -16,7 +16,6 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,10 +45,6 @@ from crabsk.datasets import fetch_matbench, matbench_folds
 from crabsk.neural_network import ConflictingTargetsWarning
 
 PACKAGES = ("numpy", "scikit-learn", "skorch", "torch", "elementembeddings")
-PUBLISHED_COLUMNS = [
-    *("split", "metric", "Roost", "CrabNet", "HotCrab", "ElemNet", "RF"),
-    *("best_composition_only", "best_name"),
-]
 
 
 class Model(NamedTuple):
@@ -154,16 +149,6 @@ def load_table(name: str, options: argparse.Namespace) -> Data:
     folds = GroupKFold(5, shuffle=True, random_state=0)
     groups = reduced_formula(frame["formula"])
     return Data(X, frame["target"].to_numpy(float), list(folds.split(X, groups=groups)))
-
-
-def read_published(data: Path, metric: str) -> pd.DataFrame:
-    """Read the figures that others published in this metric, indexed by data set."""
-    path = data / "published.csv"
-    if not path.exists():
-        print(f"{path} is not there: the tables go without published figures")
-        return pd.DataFrame(columns=PUBLISHED_COLUMNS)
-    published = pd.read_csv(path, index_col="dataset")
-    return published[published["metric"] == metric]
 
 
 # ------------------------------------------------------------------------------------------- runs

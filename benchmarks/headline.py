@@ -7,10 +7,10 @@ import accuracy
 import classification
 import pandas as pd
 import tables as of_tables
-from _common import argument_parser
+from _common import argument_parser, read_published
 from _markdown import write_markdown, write_time
 from _results import RESULTS
-from _runs import read_fold_results, read_published
+from _runs import read_fold_results
 
 PAIR = ("default", "pretrained")
 METAL = "expt_is_metal"
