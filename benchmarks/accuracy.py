@@ -197,7 +197,7 @@ def measure(options: argparse.Namespace) -> None:
 def make_table(
     results: pd.DataFrame, published: pd.DataFrame, models: Sequence[str], n_folds: int
 ) -> pd.DataFrame:
-    """Return a row for each data set: our errors, those published, the times of our fits."""
+    """Return a row for each data set: our errors, those published, the CPU times of our fits."""
     rows = []
     for name, of_data_set in results.groupby("data_set"):
         unit = UNITS.get(name)
@@ -210,13 +210,14 @@ def make_table(
             mae = published[column].get(name, np.nan)
             row[title] = None if np.isnan(mae) else f"{mae:.4g}"
         row |= {
-            f"fit of {title}": write_time(runs["seconds"].mean()) for title, runs in its.items()
+            f"CPU time, {title}": write_time(runs["cpu_seconds"].mean())
+            for title, runs in its.items()
         }
         rows.append(row)
     table = pd.DataFrame(rows).sort_values("rows", kind="stable")
     table = table.dropna(axis="columns", how="all").fillna("")
-    ours = [f"{start}{MODELS[model].title}" for start in ("", "fit of ") for model in models]
-    fits = [column for column in ours if column.startswith("fit of ")]
+    ours = [f"{start}{MODELS[model].title}" for start in ("", "CPU time, ") for model in models]
+    fits = [column for column in ours if column.startswith("CPU time, ")]
     order = [column for column in table if column not in ours]
     order[2:2] = [column for column in ours if column not in fits]
     return table[[column for column in [*order, *fits] if column in table]]
@@ -237,7 +238,7 @@ def write_section(
     results = results[results["model"].isin(models)]
     caption = (
         f"{suite.title}. MAE: mean over folds (folds measured, if not all; lowest–highest fold). "
-        f"Threads: {write_threads(results)}; seeds: "
+        f"CPU time of one fit; threads: {write_threads(results)}; seeds: "
         f"{', '.join(map(str, sorted(results['seed'].unique())))}."
     )
     return f"{caption}\n\n{write_markdown(make_table(results, published, models, suite.n_folds))}"
