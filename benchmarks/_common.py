@@ -2,6 +2,7 @@
 
 import argparse
 import multiprocessing
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -88,6 +89,20 @@ def predict_seconds(model: BaseEstimator, formulas: list[str]) -> float:
     start = time.perf_counter()
     model.predict(formulas)
     return time.perf_counter() - start
+
+
+def run_benchmark(
+    measure: Callable[[argparse.Namespace], None],
+    tables: Callable[[argparse.Namespace], dict[str, str]],
+    options: argparse.Namespace,
+) -> None:
+    """Measure what is missing, unless only the tables are wanted, and print the tables."""
+    # A line for each run at once, in a file as well, should the benchmark be killed.
+    sys.stdout.reconfigure(line_buffering=True)
+    if not options.table_only:
+        measure(options)
+    found = tables(options)
+    print("\n", "\n\n".join(found.values()) if found else "nothing is measured yet", sep="")
 
 
 def in_fresh_process(function: Callable, *args: Any) -> Any:

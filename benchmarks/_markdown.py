@@ -44,11 +44,6 @@ def write_spread(row: Mapping, name: str, form: str) -> str:
     return f"{median:{form}} ({low:{form}}–{high:{form}})"
 
 
-def write_commits(results: pd.DataFrame) -> str:
-    """Name the commits that a table was measured at, in the order of its rows."""
-    return ", ".join(f"`{commit}`" for commit in results["commit"].dropna().unique())
-
-
 def percent(ratio: float) -> str:
     return f"{100 * (ratio - 1):+.0f} %"
 

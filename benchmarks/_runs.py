@@ -10,7 +10,6 @@ that one of these took in the results at hand, or else the constant of the model
 """
 
 import argparse
-import sys
 import time
 import warnings
 from collections import defaultdict
@@ -255,26 +254,12 @@ def run_all(
     options: argparse.Namespace,
 ) -> None:
     """Measure run by run, the rows of each written down as soon as it is done."""
+    # Different structures of equal composition are part of the data sets.
+    warnings.simplefilter("ignore", ConflictingTargetsWarning)
     for run in tqdm(runs, unit="fit", disable=not runs):
         rows = [{**run._asdict(), **row} for row in measure(run)]
         append_rows(options.name, rows, packages=PACKAGES, folder=options.results)
         tqdm.write(f"{run.name}: {describe(rows)}, {write_time(rows[0]['seconds'])}")
-
-
-def run_benchmark(
-    measure: Callable[[argparse.Namespace], None],
-    tables: Callable[[argparse.Namespace], dict[str, str]],
-    options: argparse.Namespace,
-) -> None:
-    """Measure what is missing, unless only the tables are wanted, and print the tables."""
-    # A line for each run at once, in a file as well, should the benchmark be killed.
-    sys.stdout.reconfigure(line_buffering=True)
-    # Different structures of equal composition are part of the data sets.
-    warnings.simplefilter("ignore", ConflictingTargetsWarning)
-    if not options.table_only:
-        measure(options)
-    found = tables(options)
-    print("\n", "\n\n".join(found.values()) if found else "nothing is measured yet", sep="")
 
 
 # ----------------------------------------------------------------------------------- runs of folds

@@ -17,7 +17,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from _common import BENCHMARK_WEIGHTS, read_data_set, read_published
+from _common import (
+    BENCHMARK_WEIGHTS,
+    read_data_set,
+    read_published,
+    run_benchmark,
+)
 from _markdown import write_folds, write_markdown, write_threads, write_time
 from _runs import (
     Data,
@@ -30,7 +35,6 @@ from _runs import (
     parse_options,
     plan_folds,
     read_fold_results,
-    run_benchmark,
     run_folds,
     runs_parser,
 )

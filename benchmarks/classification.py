@@ -22,7 +22,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from _common import BENCHMARK_WEIGHTS, read_published
+from _common import (
+    BENCHMARK_WEIGHTS,
+    read_published,
+    run_benchmark,
+)
 from _markdown import write_folds, write_markdown, write_threads, write_time
 from _runs import (
     Data,
@@ -35,7 +39,6 @@ from _runs import (
     parse_options,
     plan_folds,
     read_fold_results,
-    run_benchmark,
     run_folds,
     runs_parser,
 )

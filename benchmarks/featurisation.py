@@ -20,7 +20,14 @@ import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from _common import Work, argument_parser, compare_rates, rates_table, read_data_set
+from _common import (
+    Work,
+    argument_parser,
+    compare_rates,
+    rates_table,
+    read_data_set,
+    run_benchmark,
+)
 from _markdown import write_markdown
 from _results import RESULTS, append_rows, described, read_table
 
@@ -97,10 +104,7 @@ def measure(options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    options = read_options()
-    if not options.table_only:
-        measure(options)
-    print(*tables(options).values())
+    run_benchmark(measure, tables, read_options())
 
 
 if __name__ == "__main__":

@@ -19,7 +19,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from _common import ROOT, argument_parser, read_data_set
+from _common import (
+    ROOT,
+    argument_parser,
+    read_data_set,
+    run_benchmark,
+)
 from _markdown import write_markdown
 from _runs import (
     columns,
@@ -27,7 +32,6 @@ from _runs import (
     parse_options,
     read_runs,
     run_all,
-    run_benchmark,
     runs_in,
     timed_fit,
 )

@@ -20,6 +20,7 @@ from _common import (
     distinct_rows,
     fold_0,
     predict_seconds,
+    run_benchmark,
     spread,
     three,
 )
@@ -112,10 +113,7 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main() -> None:
-    options = read_options()
-    if not options.table_only:
-        measure(options)
-    print(*tables(options).values(), sep="\n\n")
+    run_benchmark(measure, tables, read_options())
 
 
 if __name__ == "__main__":

@@ -13,7 +13,11 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-from _common import argument_parser, read_data_set
+from _common import (
+    argument_parser,
+    read_data_set,
+    run_benchmark,
+)
 from _markdown import write_markdown
 from _results import RESULTS, append_rows, read_table
 
@@ -81,10 +85,7 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main() -> None:
-    options = read_options()
-    if not options.table_only:
-        measure(options)
-    print(*tables(options).values())
+    run_benchmark(measure, tables, read_options())
 
 
 if __name__ == "__main__":

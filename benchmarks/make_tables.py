@@ -21,12 +21,12 @@ import domain
 import featurisation
 import front
 import gpu
-import headline
 import label_efficiency
 import leaks
 import multitask
 import parsing
 import prediction_speed
+import readme_tables
 import scaling
 import screening
 import searching
@@ -39,7 +39,7 @@ from _common import ROOT, argument_parser
 from _markdown import marked_tables, put_between_markers
 
 BENCHMARKS = (
-    *(accuracy, classification, tables, automl, label_efficiency, multitask, headline),
+    *(accuracy, classification, tables, automl, label_efficiency, multitask, readme_tables),
     *(uncertainty, unseen_elements, domain, closed_loop, screening, front),
     *(against_roost, against_crabnet, time_to_published, training_speed, prediction_speed),
     *(scaling, searching, parsing, featurisation, gpu, leaks),

@@ -34,7 +34,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from _common import read_data_set
+from _common import (
+    read_data_set,
+    run_benchmark,
+)
 from _markdown import write_markdown, write_threads
 from _runs import (
     Model,
@@ -45,7 +48,6 @@ from _runs import (
     plan,
     read_runs,
     run_all,
-    run_benchmark,
     runs_parser,
     seconds_per_pass,
     timed_fit,

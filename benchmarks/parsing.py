@@ -13,7 +13,14 @@ from collections import deque
 from collections.abc import Sequence
 
 import pymatgen.core.composition
-from _common import Work, argument_parser, compare_rates, rates_table, read_data_set
+from _common import (
+    Work,
+    argument_parser,
+    compare_rates,
+    rates_table,
+    read_data_set,
+    run_benchmark,
+)
 from _markdown import write_markdown
 from _results import RESULTS, append_rows, read_table
 from pymatgen.core import Composition
@@ -55,10 +62,7 @@ def measure(options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    options = read_options()
-    if not options.table_only:
-        measure(options)
-    print(*tables(options).values())
+    run_benchmark(measure, tables, read_options())
 
 
 if __name__ == "__main__":

@@ -19,7 +19,14 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from _common import argument_parser, distinct_rows, in_fresh_process, predict_seconds, spread
+from _common import (
+    argument_parser,
+    distinct_rows,
+    in_fresh_process,
+    predict_seconds,
+    run_benchmark,
+    spread,
+)
 from _markdown import write_markdown, write_spread
 from _matmuls import (
     MatmulCounter,
@@ -182,10 +189,7 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main() -> None:
-    options = read_options()
-    if not options.table_only:
-        measure(options)
-    print(*tables(options).values(), sep="\n\n")
+    run_benchmark(measure, tables, read_options())
 
 
 if __name__ == "__main__":

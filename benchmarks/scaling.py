@@ -14,7 +14,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 import torch
-from _common import Rows, argument_parser, crabsk_epochs, distinct_rows
+from _common import (
+    Rows,
+    argument_parser,
+    crabsk_epochs,
+    distinct_rows,
+    run_benchmark,
+)
 from _markdown import write_markdown
 from _results import RESULTS, append_rows, described, of_last_commit, read_table
 from sklearn.base import clone
@@ -114,10 +120,7 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main() -> None:
-    options = read_options()
-    if not options.table_only:
-        measure(options)
-    print(*tables(options).values(), sep="\n\n")
+    run_benchmark(measure, tables, read_options())
 
 
 if __name__ == "__main__":

@@ -8,14 +8,17 @@ own, with all else that it holds.
 
 import argparse
 import resource
-import sys
 import time
 from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 import torch
-from _common import in_fresh_process, spread
+from _common import (
+    in_fresh_process,
+    run_benchmark,
+    spread,
+)
 from _markdown import write_markdown, write_spread
 from _results import RESULTS, append_rows, read_table
 
@@ -109,7 +112,6 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def measure(options: argparse.Namespace) -> None:
-    sys.stdout.reconfigure(line_buffering=True)
     threads = torch.get_num_threads()
     if options.rate:
         found = in_fresh_process(rates, options.rate, options.repeats)
@@ -122,10 +124,7 @@ def measure(options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    options = read_options()
-    if not options.table_only:
-        measure(options)
-    print(*tables(options).values(), sep="\n\n")
+    run_benchmark(measure, tables, read_options())
 
 
 if __name__ == "__main__":

@@ -19,7 +19,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import torch
-from _common import spread
+from _common import (
+    run_benchmark,
+    spread,
+)
 from _markdown import write_markdown, write_spread
 from _results import RESULTS, append_rows, of_last_commit, read_table
 from sklearn.model_selection import GridSearchCV
@@ -96,10 +99,7 @@ def measure(options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    options = read_options()
-    if not options.table_only:
-        measure(options)
-    print(*tables(options).values())
+    run_benchmark(measure, tables, read_options())
 
 
 if __name__ == "__main__":

@@ -18,7 +18,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from _common import BENCHMARK_WEIGHTS
+from _common import (
+    BENCHMARK_WEIGHTS,
+    run_benchmark,
+)
 from _markdown import write_folds, write_markdown, write_threads, write_time
 from _runs import (
     FoldRun,
@@ -28,7 +31,6 @@ from _runs import (
     parse_options,
     plan_folds,
     read_fold_results,
-    run_benchmark,
     run_folds,
     runs_parser,
 )

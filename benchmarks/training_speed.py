@@ -20,7 +20,13 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 import torch
-from _common import Rows, argument_parser, fold_0, spread
+from _common import (
+    Rows,
+    argument_parser,
+    fold_0,
+    run_benchmark,
+    spread,
+)
 from _markdown import write_markdown
 from _matmuls import (
     Clock,
@@ -126,10 +132,7 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main() -> None:
-    options = read_options()
-    if not options.table_only:
-        measure(options)
-    print(*tables(options).values(), sep="\n\n")
+    run_benchmark(measure, tables, read_options())
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from sklearn.base import is_regressor
 
 from .._validation import predicts_std
 from ..composition import ATOMIC_NUMBERS
-from ._lines import atomic_fractions, mixed
+from ._composition_lines import atomic_fractions, mixed
 
 
 def composition_response(

@@ -12,8 +12,8 @@ from ._crabnet_regression import CrabNetRegressor
 from ._devices import resolve_device as resolve_device
 from ._elemnet_classification import ElemNetClassifier
 from ._elemnet_regression import ElemNetRegressor
-from ._nested import nested as nested
-from ._nested import quiet as quiet
+from ._nested_warnings import nested as nested
+from ._nested_warnings import quiet as quiet
 from ._prediction import MemberOutputs as MemberOutputs
 from ._progress import bar_of as bar_of
 from ._regression import total_std as total_std

@@ -4,7 +4,7 @@ import numpy as np
 
 from .._validation import CompositionTable
 from ..composition import reduced_formula, warn_of_table
-from ._nested import is_nested
+from ._nested_warnings import is_nested
 
 
 class ConflictingTargetsWarning(UserWarning):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..composition import ELEMENTS, Compositions, warn_of_table
-from ._nested import is_quiet
+from ._nested_warnings import is_quiet
 
 # Below this share of the least fraction in training, a fraction is far below it.
 FAR_BELOW = 0.1

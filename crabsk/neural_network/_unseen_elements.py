@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..composition import ELEMENTS, N_ELEMENTS, Compositions, warn_of_table
-from ._nested import is_nested
+from ._nested_warnings import is_nested
 
 
 class UnseenElementsWarning(UserWarning):

@@ -12,7 +12,7 @@ from tiny import tiny_crabnet
 from crabsk import CompositionTransformer
 from crabsk.composition import reduced_formula
 from crabsk.inspection import CompositionResponseDisplay, composition_response
-from crabsk.inspection._lines import atomic_fractions, mixed
+from crabsk.inspection._composition_lines import atomic_fractions, mixed
 
 
 class TestNumbers:

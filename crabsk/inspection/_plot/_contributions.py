@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ...composition import ATOMIC_NUMBERS, ELEMENTS
+from .._composition_lines import atomic_fractions, mixed
 from .._contributions import element_contributions
-from .._lines import atomic_fractions, mixed
 from .._periodic_table import PLACES
 from ._common import (
     COLORS,
