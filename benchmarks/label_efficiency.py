@@ -75,7 +75,7 @@ MODELS = {
         partial(CrabNetRegressor.from_preset, "pretrained", init_from=BENCHMARK_WEIGHTS),
         3e-4,
     ),
-    "scratch": Model("CrabNet from nothing", CrabNetRegressor, 3e-4),
+    "scratch": Model("CrabNet from scratch", CrabNetRegressor, 3e-4),
     **{
         f"{name}_{features}": Model(
             f"{title}, Magpie{' + pretrained' if features == 'pretrained' else ''}",
@@ -244,7 +244,7 @@ def plot(results: pd.DataFrame) -> None:
 
     shown = {
         "pretrained": ("CrabNet pretrained", "C3", "-"),
-        "scratch": ("CrabNet from nothing", "C3", ":"),
+        "scratch": ("CrabNet from scratch", "C3", ":"),
         "extra_trees_pretrained": ("extra trees, Magpie + pretrained", "C0", "-"),
         "extra_trees_magpie": ("extra trees, Magpie", "C0", ":"),
     }

@@ -72,7 +72,7 @@ def tables(options: argparse.Namespace) -> dict[str, str]:
                 "have labels in the training rows of": f"`{trained}`"
                 if trained != tested
                 else "the same task",
-                "share": f"{100 * its['share'].mean():.0f} % ({low:.0f}–{high:.0f})",
+                "share (lowest–highest fold)": f"{100 * its['share'].mean():.0f} % ({low:.0f}–{high:.0f})",
             }
         )
     return {"leaks": write_markdown(pd.DataFrame(rows))}

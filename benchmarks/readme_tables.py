@@ -40,11 +40,11 @@ def row_of_set(
     return {
         "data set": title,
         "metric": metric,
-        "from nothing": cells["default"],
+        "from scratch": cells["default"],
         "pretrained": cells["pretrained"],
         "CrabNet published": "" if pd.isna(crabnet) else f"{crabnet:.3g}",
         "best published": "" if pd.isna(best) else f"{best:.3g}",
-        "CPU time, from nothing": times["default"],
+        "CPU time, from scratch": times["default"],
         "CPU time, pretrained": times["pretrained"],
     }
 
@@ -67,7 +67,7 @@ def published_sets(options: argparse.Namespace) -> pd.DataFrame:
             its = found[found["data_set"] == METAL]
             of_labels = read_published(options.data, "ROC_AUC_of_hard_labels")
             title = f"`{METAL}`"
-            rows.append(row_of_set(title, "ROC AUC of labels", its, SCORE, of_labels.loc[METAL]))
+            rows.append(row_of_set(title, "ROC AUC of classes", its, SCORE, of_labels.loc[METAL]))
     return pd.DataFrame(rows)
 
 

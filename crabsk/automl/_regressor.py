@@ -114,7 +114,7 @@ class AutoRegressor(RegressorMixin, BaseAuto):
     - "support_vectors": support vector regression with a radial kernel, for up to 10,000 samples;
     - "gaussian_process": a Matern kernel, for up to 2000 samples;
     - "lightgbm", "catboost": if they are installed;
-    - "crabnet", "roost": two networks a fold, trained from nothing. These read X itself.
+    - "crabnet", "roost": two networks a fold, trained from scratch. These read X itself.
 
     With more than 1500 samples, "boosting" comes right after "mean". In statistics, an element that
     Magpie has no value for counts with the mean over the table, as in `CrabNetRegressor`.
