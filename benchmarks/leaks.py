@@ -65,14 +65,14 @@ def tables(options: argparse.Namespace) -> dict[str, str]:
     results = read_table(RESULTS / "leaks.csv")
     rows = []
     for (tested, trained), its in results.groupby(["tested", "trained"], sort=False):
-        low, high = 100 * its["share"].min(), 100 * its["share"].max()
+        low, mean, high = (100 * its["share"].agg(how) for how in ("min", "mean", "max"))
         rows.append(
             {
                 "test rows of": f"`{tested}`",
                 "have labels in the training rows of": f"`{trained}`"
                 if trained != tested
                 else "the same task",
-                "share (lowest–highest fold)": f"{100 * its['share'].mean():.0f} % ({low:.0f}–{high:.0f})",
+                "share (lowest–highest fold)": f"{mean:.0f} % ({low:.0f}–{high:.0f})",
             }
         )
     return {"leaks": write_markdown(pd.DataFrame(rows))}
