@@ -2,13 +2,16 @@
 
 Writes docs/images/*.png and a GIF; takes some minutes on two cores. Most show one small ensemble.
 That of the closed loop shows what `benchmarks/closed_loop.py` has measured, if it has; alone, it
-takes seconds: `--only closed_loop`.
+takes seconds: `--only closed_loop`. `--only thumbnails` renews the small pictures of the notebooks.
 """
 
 import argparse
+import base64
+import io
 from pathlib import Path
 
 import matplotlib as mpl
+import nbformat
 import numpy as np
 import pandas as pd
 from PIL import Image
@@ -32,6 +35,10 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 IMAGES = Path(__file__).parent / "images"
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+# Which of its pictures stands for a notebook, if not the first.
+THUMBNAILS = {"02_uncertainty": 2, "03_transfer_and_multitask": 1, "05_interpretation": 3}
+THUMBNAIL_WIDTH = 400
 CLOSED_LOOP = Path(__file__).parents[1] / "benchmarks" / "results" / "closed_loop.csv"
 UNIT = "eV/atom"
 
@@ -165,12 +172,30 @@ def draw_closed_loop() -> None:
     save("closed_loop")
 
 
+def draw_thumbnails() -> None:
+    """Reduce one picture of each notebook, as it is stored there."""
+    (IMAGES / "notebooks").mkdir(exist_ok=True)
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        pictures = [
+            output.data["image/png"]
+            for cell in nbformat.read(path, as_version=4).cells
+            if cell.cell_type == "code"
+            for output in cell.outputs
+            if "image/png" in output.get("data", {})
+        ]
+        chosen = pictures[THUMBNAILS.get(path.stem, 0)]
+        picture = Image.open(io.BytesIO(base64.b64decode(chosen))).convert("RGB")
+        picture.thumbnail((THUMBNAIL_WIDTH, THUMBNAIL_WIDTH), Image.Resampling.LANCZOS)
+        picture.save(IMAGES / "notebooks" / f"{path.stem}.png", optimize=True)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parts = {
         "networks": lambda: draw(*fit()),
         "leaderboard": draw_leaderboard,
         "closed_loop": draw_closed_loop,
+        "thumbnails": draw_thumbnails,
     }
     parser.add_argument("--only", choices=parts, help="draw this part alone")
     only = parser.parse_args().only

@@ -9,10 +9,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
-from nbclient import NotebookClient
 
 import crabsk
 from crabsk.composition import FormulaError, parse_formulas
@@ -21,7 +19,6 @@ from crabsk.embeddings import embedding_names, load_embedding
 ROOT = Path(__file__).parents[1]
 API_PAGES = sorted((ROOT / "docs" / "api").glob("*.md"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *API_PAGES]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
 def python_blocks(page: Path) -> list[str]:
@@ -62,11 +59,6 @@ hurry(GaussianProcessRegressor, optimizer=None)
 hurry(automl.AutoRegressor, cv=2)
 hurry(automl.AutoClassifier, cv=2)
 """
-TWO_EPOCHS = """
-from crabsk.neural_network._plan import MemberPlanning
-
-MemberPlanning._n_epochs = lambda self, n_rows: 2
-"""
 FEWER_ROWS = """
 import crabsk.datasets
 load_all = crabsk.datasets.load_formation_enthalpy
@@ -102,22 +94,15 @@ def lacks_a_client(block: str) -> bool:
     )
 
 
-def slow_ones(paths: list[Path]) -> list:
-    """Return parameters, those marked that take long: other tests have the like of them."""
-    slow = (
-        "scaling.md",
-        "02_uncertainty.ipynb",
-        "03_transfer_and_multitask.ipynb",
-        "05_interpretation.ipynb",
-        "06_from_model_to_shortlist.ipynb",
-    )
-    return [
-        pytest.param(path, id=path.name, marks=[pytest.mark.slow] if path.name in slow else [])
-        for path in paths
-    ]
-
-
-@pytest.mark.parametrize("page", slow_ones([page for page in PAGES if python_blocks(page)]))
+@pytest.mark.parametrize(
+    "page",
+    [
+        # Other tests have the like of what scaling.md does.
+        pytest.param(page, id=page.name, marks=[pytest.mark.slow] * (page.name == "scaling.md"))
+        for page in PAGES
+        if python_blocks(page)
+    ],
+)
 def test_python_blocks_run(page, tmp_path):
     blocks = [block for block in python_blocks(page) if not lacks_a_client(block)]
     # Clients warn of each other and of their dependencies.
@@ -210,16 +195,3 @@ def test_the_rules_of_formulas_are_true(formula, is_read):
     else:
         with pytest.raises(FormulaError):
             parse_formulas([formula])
-
-
-@pytest.mark.parametrize("path", slow_ones(NOTEBOOKS))
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_notebooks_run(path, monkeypatch):
-    notebook = nbformat.read(path, as_version=4)
-    if path.name != "05_interpretation.ipynb":  # which draws each of its twenty epochs
-        notebook.cells.insert(0, nbformat.v4.new_code_cell(TWO_EPOCHS))
-    monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-    # The other core runs other tests: two threads would wait for each other there.
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    NotebookClient(notebook, timeout=120, kernel_name="python3").execute(cwd=str(path.parent))
-    assert sum(cell.cell_type == "code" for cell in notebook.cells) >= 5

@@ -1,5 +1,6 @@
 """What a model says of candidates."""
 
+import warnings
 from collections.abc import Mapping
 from math import isfinite
 from numbers import Real
@@ -80,6 +81,23 @@ def read_context(context: Mapping[str, float] | None) -> dict[str, float]:
                 "finite number, the same for all candidates: screen once for each"
             )
     return columns
+
+
+def warn_of_extrapolation(context: dict[str, float], X_known: Any) -> None:
+    """Warn of a context beyond what is known, where predictions level off."""
+    for name, value in context.items():
+        if not is_dataframe(X_known) or name not in X_known.columns:
+            continue
+        column = np.asarray(X_known[name], dtype=np.float64)
+        low, high = np.nanmin(column), np.nanmax(column)
+        slack = _ROUNDING * max(abs(low), abs(high))
+        if not low - slack <= value <= high + slack:
+            warnings.warn(
+                f"context= gives {value:g} for the column {shown(name)}, and X_known has {low:g} "
+                f"to {high:g}: beyond that, predictions level off",
+                UserWarning,
+                stacklevel=4,
+            )
 
 
 def own_context(model: Any, context: dict[str, float]) -> dict[str, float]:

@@ -19,6 +19,7 @@ from ._answers import (
     means_and_stds,
     own_context,
     read_context,
+    warn_of_extrapolation,
     with_context,
 )
 from ._candidates import CHUNK, Candidates
@@ -65,6 +66,7 @@ class Screening:
             )
         self.model = model
         self.context = read_context(context)
+        warn_of_extrapolation(self.context, X_known)
         self.goals = read_goals(goal)
         if (X_known is None) != (y_known is None):
             raise ValueError("X_known and y_known go together: pass both, or neither")
@@ -261,6 +263,11 @@ def screen(
         or one another.
     TypeError
         If the model has no standard deviations and the acquisition needs them.
+
+    Warns
+    -----
+    UserWarning
+        If `context` gives a number beyond those of `X_known`: predictions level off there.
 
     See Also
     --------

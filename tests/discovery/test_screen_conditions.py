@@ -1,5 +1,7 @@
 """screen: constraints, and columns beside the formulas."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -190,17 +192,29 @@ class TestContext:
         [
             (lambda X: X["formula"].tolist(), "no DataFrame with the columns.*'temperature'"),
             (lambda X: X[["formula"]], "no DataFrame with the columns.*'temperature'"),
-            (lambda X: X, "has no row with temperature=5, .*: pass best=, or take another"),
+            (lambda X: X, "has no row with temperature=555, .*: pass best=, or take another"),
         ],
         ids=["list", "no column", "no row"],
     )
     def test_nothing_is_known_in_the_context(self, with_temperature, table, form, message):
         X, y = table
-        how = {"X_known": form(X), "y_known": y, "context": {"temperature": 5}}
+        how = {"X_known": form(X), "y_known": y, "context": {"temperature": 555}}
         with pytest.raises(ValueError, match=message):
             screen(with_temperature, never(), **how)
         for enough in ({"best": 0.0}, {"acquisition": "mean"}, {"goal": (0, 1)}):
             screen(with_temperature, CANDIDATES, **how, **enough)
+
+    @pytest.mark.parametrize("temperature", [-3.0, 5000.0])
+    def test_beyond_what_is_known(self, with_temperature, table, temperature):
+        X, y = table
+        how = {"X_known": X, "y_known": y, "context": {"temperature": temperature}, "best": 0.0}
+        with pytest.warns(UserWarning, match=f"gives {temperature:g} for .*, and X_known has") as w:
+            screen(with_temperature, CANDIDATES, **how)
+        assert w[0].filename == __file__
+        with warnings.catch_warnings(action="error"):
+            ends = X["temperature"].agg(["min", "max"])
+            for inside in ends:
+                screen(with_temperature, CANDIDATES, **how | {"context": {"temperature": inside}})
 
     def test_what_is_known_in_the_context_is_left_out(self, with_temperature, table):
         X, y = table

@@ -1,0 +1,104 @@
+"""The notebooks run, and their pictures in the documents are their own."""
+
+import base64
+import io
+import shutil
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from nbclient import NotebookClient
+from PIL import Image
+
+from crabsk.datasets import _matbench
+from crabsk.datasets._matbench_tasks import TASKS
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+DATA = ROOT.parent / "shared" / "data"
+CONDUCTORS = DATA / "tables" / "liion_log10_conductivity.csv.gz"
+
+# Those that take seconds run by default. Other tests have the like of what the others do.
+QUICK = ("01_quickstart", "04_recall_and_rank", "09_glasses")
+EVERY_EPOCH = ("05_interpretation",)  # draws each of its twenty epochs
+TWO_EPOCHS = """
+from crabsk.neural_network._plan import MemberPlanning
+
+MemberPlanning._n_epochs = lambda self, n_rows: 2
+"""
+
+
+def store_matbench(name: str, data_home: Path) -> None:
+    """Put a task where `fetch_matbench` looks for what it has downloaded."""
+    table = pd.read_csv(DATA / "matbench" / f"{name}.csv.gz", keep_default_na=False)
+    folder = data_home / "crabsk" / "matbench"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = f"matbench_{name}-{TASKS[name].sha256[:16]}-v{_matbench._TABLE_VERSION}.csv.gz"
+    targets = table["target"].to_numpy(float)
+    _matbench._write_table(folder / file, table["formula"].tolist(), targets)
+
+
+def store_conductors(folder: Path) -> None:
+    """Write the rows of LiIonDatabase.csv that are at hand, as that file has them."""
+    table = pd.read_csv(CONDUCTORS, keep_default_na=False)
+    table["target"] = 10 ** table["target"].astype(float)
+    names = {"formula": "composition", "temperature_C": "temperature"}
+    table.rename(columns=names).to_csv(folder / "LiIonDatabase.csv", index=False)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * (path.stem not in QUICK))
+        for path in NOTEBOOKS
+    ],
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_notebooks_run(path, tmp_path, monkeypatch):
+    notebook = nbformat.read(path, as_version=4)
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    shutil.copytree(ROOT / "notebooks" / "tables", tmp_path / "tables")
+    if "fetch_matbench(" in code or "LiIonDatabase.csv" in code:
+        if not CONDUCTORS.exists():
+            pytest.skip("the data sets are not at hand")
+        for name in TASKS:
+            if f'fetch_matbench("{name}"' in code:
+                store_matbench(name, tmp_path)
+        store_conductors(tmp_path / "tables")
+        monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path))
+    if path.stem not in EVERY_EPOCH:
+        notebook.cells.insert(0, nbformat.v4.new_code_cell(TWO_EPOCHS))
+    monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+    # The other core runs other tests: two threads would wait for each other there.
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    NotebookClient(notebook, timeout=240, kernel_name="python3").execute(cwd=str(tmp_path))
+    assert sum(cell.cell_type == "code" for cell in notebook.cells) >= 5
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_were_run_in_order_without_an_error(path):
+    cells = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert not [output for output in outputs if output.output_type == "error"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_thumbnails_are_pictures_of_the_notebook(path):
+    """Each is one of the stored pictures, reduced: `docs/make_pictures.py --only thumbnails`."""
+    thumbnail = Image.open(ROOT / "docs" / "images" / "notebooks" / f"{path.stem}.png")
+    pictures = [
+        Image.open(io.BytesIO(base64.b64decode(output.data["image/png"])))
+        for cell in nbformat.read(path, as_version=4).cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+        if "image/png" in output.get("data", {})
+    ]
+    shown = np.asarray(thumbnail.convert("RGB"), dtype=float)
+    distances = [
+        np.abs(np.asarray(p.convert("RGB").resize(thumbnail.size), dtype=float) - shown).mean()
+        for p in pictures
+    ]
+    assert min(distances) < 8
