@@ -110,6 +110,17 @@ class TestDisplay:
         assert two.ax_.get_xlabel() == "element in place of Al in Al$_{2}$O$_{3}$ (at. %)"
         assert two.ax_.get_xlim() == pytest.approx((0, 40))
 
+    def test_a_long_base_leaves_the_label(self, model):
+        """That of a steel is longer than its picture is wide."""
+        table = composition_response(model, "Al2O3", "Mg")
+        base = "Al0.38123Si0.00123Ca0.00234O0.61520"
+        label = {None: "Mg added (at. %)", "Al": "Mg in place of Al (at. %)"}
+        for replacing, text in label.items():
+            display = CompositionResponseDisplay(
+                response=table, base=base, element="Mg", replacing=replacing
+            )
+            assert display.plot().ax_.get_xlabel() == text
+
     def test_without_intervals(self, model):
         table = composition_response(model, "Al2O3", "Mg").drop(columns="std")
         display = CompositionResponseDisplay(response=table, base="Al2O3", element="Mg").plot()

@@ -9,6 +9,9 @@ from scipy.stats import norm
 from .._response import composition_response
 from ._common import COLORS, check_matplotlib_support, one_axes, typeset, with_unit
 
+# Characters of a base up to which it has a place in the label of an axis.
+_ROOM_FOR_BASE = 24
+
 
 class CompositionResponseDisplay:
     """Predictions as an element is added to a composition or replaces another element.
@@ -163,12 +166,9 @@ class CompositionResponseDisplay:
             )
         alone = len(self.ax_.lines) == 1
         what = self.element if alone else "element"
-        base = typeset(self.base)
-        where = (
-            f"added to {base}"
-            if self.replacing is None
-            else f"in place of {self.replacing} in {base}"
-        )
+        where = "added" if self.replacing is None else f"in place of {self.replacing}"
+        if len(self.base) <= _ROOM_FOR_BASE:
+            where += f" {'to' if self.replacing is None else 'in'} {typeset(self.base)}"
         self.ax_.set_xlabel(f"{what} {where} (at. %)")
         self.ax_.set_ylabel(with_unit("prediction", unit))
         self.ax_.set_xlim(0, max(line.get_xdata()[-1] for line in self.ax_.lines))
