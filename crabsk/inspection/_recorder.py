@@ -12,7 +12,7 @@ from ..composition import ELEMENTS, parse_formulas, reduced_formula
 from ..modules import CrabNet, PackedBatch, PackedCompositions
 from ._attention import FormulaAttention, attention_of
 from ._contributions import contributions_of
-from ._plot import COLORS, AttentionDisplay, check_matplotlib_support, typeset
+from ._plot import COLORS, AttentionDisplay, check_matplotlib_support, title_of
 
 # Inches: width of the curves beside the heat maps, least height.
 _CURVES, _LOWEST = 3.0, 2.4
@@ -206,7 +206,8 @@ class AttentionRecorder(Callback):
         # Beside: the curves may be anywhere.
         ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
         # Laid out once: what moved from frame to frame would flicker.
-        title = figure.suptitle(f"{typeset(display.formula)}, epoch {len(frames)}")
+        formula = title_of(display.formula, figure.get_figwidth())
+        title = figure.suptitle(f"{formula}, epoch {len(frames)}")
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
 
@@ -214,7 +215,7 @@ class AttentionRecorder(Callback):
             display._show(frames[epoch]._shown(layer))
             for line, curve in zip(lines, curves, strict=True):
                 line.set_data(epochs[: epoch + 1], curve[: epoch + 1])
-            title.set_text(f"{typeset(display.formula)}, epoch {epoch + 1}")
+            title.set_text(f"{formula}, epoch {epoch + 1}")
             return [title]
 
         return FuncAnimation(figure, draw, frames=len(frames), interval=interval)

@@ -1,7 +1,7 @@
 """The displays: they store arrays, and draw them with matplotlib when asked to."""
 
 from ._attention import AttentionDisplay
-from ._common import COLORS, GREY, check_matplotlib_support, panels, typeset
+from ._common import COLORS, GREY, check_matplotlib_support, panels, title_of
 from ._contributions import ElementContributionDisplay, binary_compositions
 from ._embedding import EmbeddingDisplay
 from ._history import TrainingHistoryDisplay
@@ -20,5 +20,5 @@ __all__ = [
     "binary_compositions",
     "check_matplotlib_support",
     "panels",
-    "typeset",
+    "title_of",
 ]

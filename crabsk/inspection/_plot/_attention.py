@@ -7,7 +7,7 @@ import numpy as np
 
 from ...composition import ELEMENTS, FormulaReader
 from .._attention import FormulaAttention, attention_weights
-from ._common import cell_in_points, check_matplotlib_support, panels, readable_on, typeset
+from ._common import cell_in_points, check_matplotlib_support, panels, readable_on, title_of
 
 # Inches of a panel, and of its part that belongs to an element where there are many.
 _PANEL, _CELL = 1.05, 0.32
@@ -209,7 +209,7 @@ class AttentionDisplay:
                 self.im_[0, 0], ax=list(self.axes_.flat), label="attention", fraction=0.05
             )
         if ax is None:
-            self.figure_.suptitle(typeset(self.formula))
+            self.figure_.suptitle(title_of(self.formula, self.figure_.get_figwidth()))
             self.figure_.supxlabel("attended element", fontsize="medium")
             self.figure_.supylabel("attending element", fontsize="medium")
         return self

@@ -9,6 +9,9 @@ import numpy as np
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
 GREY = "0.6"
 
+# How much text an inch has room for, in matplotlib's default sizes.
+CHARACTERS_PER_INCH = 10
+
 
 def check_matplotlib_support(caller: str) -> None:
     """Raise an ImportError that says what to install, if there is no matplotlib."""
@@ -34,6 +37,16 @@ def with_unit(label: str, unit: str | None) -> str:
 def typeset(formula: str) -> str:
     """Return a formula with its amounts as subscripts, in matplotlib's math text."""
     return re.sub(r"(?<=[A-Za-z)\]}])(\d+(?:\.\d+)?)", r"$_{\1}$", formula)
+
+
+def title_of(formula: str, width: float) -> str:
+    """Return a formula as the title of a figure of `width` in inches, in lines that fit."""
+    lines, room = [""], int(CHARACTERS_PER_INCH * width)
+    for part in re.findall(r"[A-Z]?[^A-Z]+|[A-Z]", formula):
+        if lines[-1] and len(lines[-1]) + len(part) > room:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(map(typeset, lines))
 
 
 def one_axes(ax: Any, caller: str, size: tuple[float, float] | None = None) -> Any:

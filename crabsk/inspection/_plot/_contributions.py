@@ -1,5 +1,6 @@
 """Plots of what elements contribute to predictions."""
 
+import textwrap
 from collections.abc import Iterable
 from itertools import cycle
 from typing import Any, NamedTuple, Self
@@ -12,6 +13,7 @@ from .._composition_lines import atomic_fractions, mixed
 from .._contributions import element_contributions
 from .._periodic_table import PLACES
 from ._common import (
+    CHARACTERS_PER_INCH,
     COLORS,
     GREY,
     cell_in_points,
@@ -264,10 +266,11 @@ class ElementContributionDisplay:
         self.patches_, self.colorbar_ = [], []
         for ax, (column, label, style) in zip(self.axes_, scales, strict=False):
             self.patches_.append(_draw_periodic_table(ax, means[column], rows, style))
+            # The part of the table that is shown may be lower than the label is long.
+            room = max(12, int(CHARACTERS_PER_INCH * ax.bbox.height / ax.figure.dpi))
+            text = textwrap.fill(with_unit(label, unit), room)
             self.colorbar_.append(
-                ax.figure.colorbar(
-                    self.patches_[-1], ax=ax, label=with_unit(label, unit), shrink=0.9, pad=0.02
-                )
+                ax.figure.colorbar(self.patches_[-1], ax=ax, label=text, shrink=0.9, pad=0.02)
             )
 
     def _plot_histogram(self, ax: Any, element: str | None, unit: str | None) -> None:
@@ -280,7 +283,7 @@ class ElementContributionDisplay:
             )
         _, _, self.bars_ = ax.hist(values, bins="auto", color=COLORS[5], edgecolor="white", lw=0.5)
         mean = values.mean()
-        label = f"mean {mean:.3g}".replace("-", "−")
+        label = f"mean {mean:{'.3g' if abs(mean) < 1000 else '.0f'}}".replace("-", "−")
         self.mean_line_ = ax.axvline(mean, color=COLORS[1], ls="--", label=label)
         ax.set_xlabel(with_unit(f"contribution of {element}", unit))
         ax.set_ylabel("number of formulas")
