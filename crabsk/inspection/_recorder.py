@@ -206,8 +206,8 @@ class AttentionRecorder(Callback):
         # Beside: the curves may be anywhere.
         ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
         # Laid out once: what moved from frame to frame would flicker.
-        formula = title_of(display.formula, figure.get_figwidth())
-        title = figure.suptitle(f"{formula}, epoch {len(frames)}")
+        name = title_of(display.formula, figure.get_figwidth())
+        title = figure.suptitle(f"{name}, epoch {len(frames)}")
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
 
@@ -215,7 +215,7 @@ class AttentionRecorder(Callback):
             display._show(frames[epoch]._shown(layer))
             for line, curve in zip(lines, curves, strict=True):
                 line.set_data(epochs[: epoch + 1], curve[: epoch + 1])
-            title.set_text(f"{formula}, epoch {epoch + 1}")
+            title.set_text(f"{name}, epoch {epoch + 1}")
             return [title]
 
         return FuncAnimation(figure, draw, frames=len(frames), interval=interval)
