@@ -16,6 +16,8 @@ _TABLE = "mat2vec"
 _LENGTH = 0.7
 # Ratios of the variance of coefficients to that of the misfit, among which the likeliest is taken.
 _RATIOS = np.exp(np.linspace(-6.0, 8.0, 57))
+# Nothing is more uncertain than by so many standard deviations of the targets.
+_MOST = 3.0
 # An element tells how errors grow if this share of the samples goes without it.
 _SHARE_WITHOUT = 0.5
 
@@ -38,6 +40,9 @@ class ElementUncertainty:
     usual : float
         Variance of the sum that nine in ten samples do not exceed. A model's own standard
         deviations tell of it: they were held to the errors of these samples.
+    most : float
+        Largest variance beyond the usual. The sum has no bounds, but a target does: where it is no
+        sum, and an element has few samples, the covariance alone may exceed all targets by far.
 
     References
     ----------
@@ -49,6 +54,7 @@ class ElementUncertainty:
     center: np.ndarray
     scale: np.ndarray
     usual: float
+    most: float
 
     def variance(self, compositions: Compositions, extra: np.ndarray) -> np.ndarray:
         """Return the variance beyond the usual, for each sample."""
@@ -56,7 +62,7 @@ class ElementUncertainty:
         return self._beyond(_variances(x, self.covariance))
 
     def _beyond(self, variances: np.ndarray) -> np.ndarray:
-        return np.maximum(variances - self.usual, 0.0)
+        return np.clip(variances - self.usual, 0.0, self.most)
 
     @classmethod
     # Of many small systems. Threads would wait for one another longer than they compute.
@@ -97,7 +103,7 @@ class ElementUncertainty:
         scale[scale == 0] = 1.0
         x, y = _design(compositions, (extra - center) / scale), y - y.mean()
         if not y.any():
-            return cls(np.zeros((x.shape[1],) * 2), center, scale, 0.0), np.zeros(len(y))
+            return cls(np.zeros((x.shape[1],) * 2), center, scale, 0.0, 0.0), np.zeros(len(y))
         prior, misfit = _likeliest(_similarity(x.shape[1] - N_ELEMENTS), x, y)
         noise = max(error_variance, 1e-6 * misfit)
         factor = _factor(prior, misfit, noise, x, y)
@@ -107,7 +113,8 @@ class ElementUncertainty:
             for rows, covariance in zip(trained, covariances, strict=True)
         ) / np.maximum((~trained).sum(axis=0), 1)
         usual = float(np.quantile(of_new, COVERAGE))
-        found = cls(np.mean(covariances, axis=0), center, scale, usual)
+        most = _MOST**2 * float(y @ y) / len(y)
+        found = cls(np.mean(covariances, axis=0), center, scale, usual, most)
         return found, found._beyond(of_new)
 
 

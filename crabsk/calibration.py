@@ -107,7 +107,8 @@ class CalibratedRegressorCV(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     training samples lack or hardly have, of which the clones know nothing and do not say so. With
     the targets taken for sums of contributions of elements, :math:`\sum_e f_e w_e`, alike for like
     elements, :math:`u` is the variance that the samples leave open of the sum. Each element is left
-    out in turn, with all of its samples, to see by how much that variance is too small [4]_.
+    out in turn, with all of its samples, to see by how much that variance is too small [4]_. At
+    most, :math:`u` is nine times the variance of the targets.
 
     The factor makes the central normal interval of 90 % cover 90 % of the errors on new
     compositions. It is the 90 % quantile of absolute error over standard deviation, with the

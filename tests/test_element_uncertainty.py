@@ -194,6 +194,18 @@ class TestElements:
         assert 0 < holmium < 0.8 * hydrogen
 
 
+    def test_nothing_is_more_uncertain_than_targets_can_be(self, compounds):
+        """Where a target is no sum, an element of a single sample would be, by far."""
+        compositions, y = compounds
+        rng = np.random.default_rng(0)
+        temperature, y = rng.uniform(300, 400, len(y)), np.sign(y - np.median(y)) * y**4
+        found, _ = learn(compositions, y, extra=temperature)
+        largest = 9 * y.var()
+        formulas = ["CaF2", "PuF6", "NpF6", "Fe"]
+        assert (variance_of(found, formulas, np.full(4, 350.0)) <= largest * (1 + 1e-12)).all()
+        np.testing.assert_allclose(variance_of(found, formulas, np.full(4, 1e6)), largest)
+
+
 class TestUnits:
     @pytest.fixture(scope="class")
     @staticmethod
