@@ -193,7 +193,6 @@ class TestElements:
         hydrogen, holmium = found.covariance[0, 0], found.covariance[66, 66]
         assert 0 < holmium < 0.8 * hydrogen
 
-
     def test_nothing_is_more_uncertain_than_targets_can_be(self, compounds):
         """Where a target is no sum, an element of a single sample would be, by far."""
         compositions, y = compounds
