@@ -43,7 +43,7 @@ def _model(path: Path) -> CrabNetRegressor:
 class PretrainedTransformer(TransformerMixin, BaseEstimator):
     """Turn chemical formulas into predictions or encodings of a pretrained network.
 
-    The weights have learnt computed properties of 400,000 compositions (`crabsk.pretrained`). They
+    The weights have learnt computed properties of 405,000 compositions (`crabsk.pretrained`). They
     ship with the package. The features come from the first network of the weights. They help other
     models when used together with the statistics of `CompositionTransformer`: a random forest that
     is given an estimate of the formation energy need not learn it from a few hundred rows.

@@ -1,4 +1,4 @@
-"""Weights that have learnt computed properties of 400,000 compositions, and their training data.
+"""Weights that have learnt computed properties of 405,000 compositions, and their training data.
 
 The weights ship with the package; nothing is downloaded.
 """
