@@ -57,7 +57,7 @@ MODELS = {
         "CrabNet accurate", partial(CrabNetClassifier.from_preset, "accurate"), 2.4e-4
     ),
     "pretrained": Model(
-        "CrabNet pretrained, test compositions unknown",
+        "CrabNet pretrained",
         partial(CrabNetClassifier.from_preset, "pretrained", init_from=BENCHMARK_WEIGHTS),
         2.4e-4,
     ),

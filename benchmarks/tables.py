@@ -61,7 +61,7 @@ MODELS = {
     "default": Model("CrabNet default", CrabNetRegressor, 3e-4),
     "accurate": Model("CrabNet accurate", partial(CrabNetRegressor.from_preset, "accurate"), 3e-4),
     "pretrained": Model(
-        "CrabNet pretrained, test compositions unknown",
+        "CrabNet pretrained",
         partial(CrabNetRegressor.from_preset, "pretrained", init_from=BENCHMARK_WEIGHTS),
         3e-4,
     ),
