@@ -54,7 +54,7 @@ class ElementUncertainty:
     center: np.ndarray
     scale: np.ndarray
     usual: float
-    most: float
+    most: float = np.inf  # of files that were written before there was a limit
 
     def variance(self, compositions: Compositions, extra: np.ndarray) -> np.ndarray:
         """Return the variance beyond the usual, for each sample."""

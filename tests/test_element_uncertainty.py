@@ -204,6 +204,13 @@ class TestElements:
         assert (variance_of(found, formulas, np.full(4, 350.0)) <= largest * (1 + 1e-12)).all()
         np.testing.assert_allclose(variance_of(found, formulas, np.full(4, 1e6)), largest)
 
+    def test_objects_of_files_from_before_the_limit(self, compounds):
+        compositions, y = compounds
+        found, _ = learn(compositions, y)
+        expected = variance_of(found, ["CaF2", "Fe"])
+        object.__delattr__(found, "most")
+        np.testing.assert_array_equal(variance_of(found, ["CaF2", "Fe"]), expected)
+
 
 class TestUnits:
     @pytest.fixture(scope="class")

@@ -84,17 +84,20 @@ def read_context(context: Mapping[str, float] | None) -> dict[str, float]:
 
 
 def warn_of_extrapolation(context: dict[str, float], X_known: Any) -> None:
-    """Warn of a context beyond what is known, where predictions level off."""
+    """Warn of a context beyond what is known."""
     for name, value in context.items():
         if not is_dataframe(X_known) or name not in X_known.columns:
             continue
-        column = np.asarray(X_known[name], dtype=np.float64)
-        low, high = np.nanmin(column), np.nanmax(column)
+        column = _numbers(X_known[name], name)
+        column = column[np.isfinite(column)]
+        if not len(column):
+            continue
+        low, high = column.min(), column.max()
         slack = _ROUNDING * max(abs(low), abs(high))
         if not low - slack <= value <= high + slack:
             warnings.warn(
                 f"context= gives {value:g} for the column {shown(name)}, and X_known has {low:g} "
-                f"to {high:g}: beyond that, predictions level off",
+                f"to {high:g}: predictions beyond that are extrapolations",
                 UserWarning,
                 stacklevel=4,
             )
@@ -112,8 +115,25 @@ def at_context(X: Any, context: dict[str, float]) -> np.ndarray | None:
     for name, value in context.items():
         if not is_dataframe(X) or name not in X.columns:
             return None
-        same &= np.isclose(np.asarray(X[name], dtype=np.float64), value, _ROUNDING, 0.0)
+        same &= np.isclose(_numbers(X[name], name), value, _ROUNDING, 0.0)
     return same
+
+
+def _numbers(column: Any, name: str) -> np.ndarray:
+    """Return a column of known numbers.
+
+    Raises
+    ------
+    ValueError
+        If it holds something else.
+    """
+    try:
+        return np.asarray(column, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"context= gives a number for the column {shown(name)}, and X_known has something "
+            f"else there: {error}"
+        ) from error
 
 
 def seen_elements(model: Any) -> list[int] | None:

@@ -86,7 +86,8 @@ class ApplicabilityDomain(OutlierMixin, BaseEstimator):
     Sorted by what these trees expect when they have not seen them, the samples left out are cut
     in two, such that two normal distributions of errors fit the parts best (by maximum likelihood).
     Between 50 % and 95 % of the samples are inside. Among the cuts that have the `ratio`, with a
-    tenth to spare, the best is taken; if none has it, the best of all.
+    tenth to spare, the best is taken. If none has it, the best of those with the larger errors
+    outside is.
 
     References
     ----------
@@ -180,16 +181,22 @@ class ApplicabilityDomain(OutlierMixin, BaseEstimator):
                 measured[test], mean = own(_safe_indexing(X, test))
                 errors[test] = np.abs(mean - y[test])
             self.estimator_ = clone(self.estimator).fit(X, y)
-        self._scale = float(np.sqrt(np.mean(errors**2))) or 1.0
+        largest = float(errors.max()) or 1.0
+        self._scale = largest * float(np.sqrt(np.mean((errors / largest) ** 2))) or 1.0
         rising = [0] + [1] * (measured.shape[1] - 1)
         error_model = ExtraTreesRegressor(
-            150, min_samples_leaf=12, max_features=0.4, monotonic_cst=rising, random_state=0
+            150,
+            min_samples_leaf=12,
+            max_features=0.4,
+            monotonic_cst=rising,
+            n_jobs=1,
+            random_state=0,
         )
         expected = self._scale * cross_val_predict(
             error_model, measured, errors / self._scale, cv=folds
         )
         self._expected = error_model.fit(measured, errors / self._scale)
-        self.ratio_, self.inside_ = _best_cut(expected, errors**2, self.ratio)
+        self.ratio_, self.inside_ = _best_cut(expected, (errors / self._scale) ** 2, self.ratio)
         self.threshold_ = _level(expected, self.inside_)
         if self.ratio_ < self.ratio:
             warnings.warn(
@@ -319,7 +326,7 @@ class _Scatter:
 
     def __init__(self, points: np.ndarray, y: np.ndarray) -> None:
         self.forest = RandomForestRegressor(
-            60, min_samples_leaf=3, max_features=0.3, random_state=0
+            60, min_samples_leaf=3, max_features=0.3, n_jobs=1, random_state=0
         ).fit(points, y)
         # The variance of the training targets in each leaf, by the number of the leaf.
         self.variances = []

@@ -84,6 +84,11 @@ context, domain, space
         models, goals, acquisition, incumbents, known compositions that are left out, constraints,
         context, part sizes or rows that a part keeps.
 
+    Warns
+    -----
+    UserWarning
+        As `screen`.
+
     See Also
     --------
     screen : In one process, in memory.

@@ -66,7 +66,6 @@ class Screening:
             )
         self.model = model
         self.context = read_context(context)
-        warn_of_extrapolation(self.context, X_known)
         self.goals = read_goals(goal)
         if (X_known is None) != (y_known is None):
             raise ValueError("X_known and y_known go together: pass both, or neither")
@@ -84,6 +83,7 @@ class Screening:
             if not np.isfinite(known).all():
                 row = int(np.argwhere(~np.isfinite(known))[0][0])
                 raise ValueError(f"y_known holds no number in row {row}: leave such rows out")
+            warn_of_extrapolation(self.context, X_known)
             if best is None and improves(self.goals, acquisition):
                 known = known[self._comparable(X_known)]
         self.scoring = make_scoring(self.goals, acquisition, known, best)
@@ -267,7 +267,7 @@ def screen(
     Warns
     -----
     UserWarning
-        If `context` gives a number beyond those of `X_known`: predictions level off there.
+        If `context` gives a number beyond those of `X_known`: predictions are extrapolations there.
 
     See Also
     --------

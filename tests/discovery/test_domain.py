@@ -151,6 +151,55 @@ class TestUnseenElements:
             assert fitted.predict(["PuO2"]).tolist() == [-1]
 
 
+class TestCut:
+    """Where samples that are sorted by the error that is expected of them are cut in two."""
+
+    def cut(self, squares, ratio=2.0):
+        return _domain._best_cut(np.arange(len(squares), dtype=float), squares, ratio)
+
+    def test_is_where_the_errors_change(self):
+        rng = np.random.default_rng(0)
+        squares = (rng.normal(size=1000) * np.repeat([1.0, 3.0], [700, 300])) ** 2
+        ratio, inside = self.cut(squares)
+        assert inside == pytest.approx(0.7, abs=0.03)
+        assert ratio == pytest.approx(3, rel=0.1)
+
+    def test_prefers_cuts_that_have_the_ratio(self):
+        """Errors rise by two and a half, and far out again: only there is the ratio 4."""
+        squares = np.repeat([1.0, 6.0, 100.0], [600, 300, 100])
+        assert self.cut(squares)[1] == pytest.approx(0.9, abs=0.01)
+        assert self.cut(squares, ratio=7.0)[0] < 1.1 * 7
+        _, lenient = self.cut(np.repeat([1.0, 6.0], [600, 400]), ratio=2.0)
+        assert lenient == pytest.approx(0.6, abs=0.01)
+
+    def test_larger_errors_are_outside(self):
+        """A cut with the smaller errors outside would fit better."""
+        ratio, inside = self.cut(np.repeat([9.0, 1.0, 16.0], [700, 240, 60]))
+        assert ratio > 1
+        assert inside > 0.9
+
+    def test_lies_between_half_and_nearly_all(self):
+        for change in (100, 990):
+            _, inside = self.cut(np.repeat([1.0, 9.0], [change, 1000 - change]))
+            assert 0.5 <= inside <= 0.95
+
+
+def test_the_scatter_of_similar_samples_tells():
+    """Neither distances nor the model do: targets scatter in a corner."""
+    rng = np.random.default_rng(0)
+    shares = rng.uniform(size=400)
+    X = [{"Fe": 1 - share, "Ni": share} for share in shares]
+    noisy = shares > 0.7
+    y = rng.normal(size=400) * np.where(noisy, 5.0, 1.0)
+    fitted = ApplicabilityDomain(
+        make_pipeline(space(), DummyRegressor(strategy="constant", constant=0.0)), space=space()
+    ).fit(X, y)
+    grid = np.linspace(0.02, 0.98, 97)
+    inside = fitted.predict([{"Fe": 1 - share, "Ni": share} for share in grid]) == 1
+    assert inside[grid < 0.65].mean() > 0.9
+    assert inside[grid > 0.75].mean() < 0.1
+
+
 class TestNothingTells:
     def test_warns(self):
         X, _ = alloys(100, np.random.default_rng(0))

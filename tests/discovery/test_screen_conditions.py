@@ -216,6 +216,16 @@ class TestContext:
             for inside in ends:
                 screen(with_temperature, CANDIDATES, **how | {"context": {"temperature": inside}})
 
+    def test_columns_that_tell_of_no_range(self, with_temperature, table):
+        X, y = table
+        how = {"context": {"temperature": 300.0}, "best": 0.0}
+        with pytest.raises(ValueError, match="X_known and y_known are empty"):
+            screen(with_temperature, never(), X_known=X[:0], y_known=y[:0], **how)
+        with pytest.raises(ValueError, match="column 'temperature', and X_known has something"):
+            screen(
+                with_temperature, never(), X_known=X.assign(temperature="cold"), y_known=y, **how
+            )
+
     def test_what_is_known_in_the_context_is_left_out(self, with_temperature, table):
         X, y = table
         X = X.assign(temperature=np.repeat([300, 900], 20))

@@ -268,7 +268,9 @@ class ElementContributionDisplay:
             self.patches_.append(_draw_periodic_table(ax, means[column], rows, style))
             # The part of the table that is shown may be lower than the label is long.
             room = max(12, int(CHARACTERS_PER_INCH * ax.bbox.height / ax.figure.dpi))
-            text = textwrap.fill(with_unit(label, unit), room)
+            text = textwrap.fill(
+                with_unit(label, unit), room, break_long_words=False, break_on_hyphens=False
+            )
             self.colorbar_.append(
                 ax.figure.colorbar(self.patches_[-1], ax=ax, label=text, shrink=0.9, pad=0.02)
             )
@@ -283,7 +285,7 @@ class ElementContributionDisplay:
             )
         _, _, self.bars_ = ax.hist(values, bins="auto", color=COLORS[5], edgecolor="white", lw=0.5)
         mean = values.mean()
-        label = f"mean {mean:{'.3g' if abs(mean) < 1000 else '.0f'}}".replace("-", "−")
+        label = f"mean {mean:{'.3g' if abs(mean) < 999.5 else '.0f'}}".replace("-", "−")
         self.mean_line_ = ax.axvline(mean, color=COLORS[1], ls="--", label=label)
         ax.set_xlabel(with_unit(f"contribution of {element}", unit))
         ax.set_ylabel("number of formulas")
