@@ -102,7 +102,7 @@ def test_thumbnails_are_pictures_of_the_notebook(path):
     ]
     reduced = [picture.convert("RGB") for picture in pictures]
     for picture in reduced:
-        picture.thumbnail(thumbnail.size, Image.Resampling.LANCZOS)
+        picture.thumbnail([max(thumbnail.size)] * 2, Image.Resampling.LANCZOS)
     shown = np.asarray(thumbnail, dtype=float)
     distances = [
         np.abs(np.asarray(picture, dtype=float) - shown).mean()

@@ -17,6 +17,8 @@ from ..composition import is_dataframe
 
 # Up to this share of its size, a number in a column is that of the context: float32 rounds.
 _ROUNDING = 1e-6
+# Up to this one, it is hardly another condition.
+NEARLY = 0.1
 
 
 def means_and_stds(model: Any, X: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -109,13 +111,15 @@ def own_context(model: Any, context: dict[str, float]) -> dict[str, float]:
     return {name: value for name, value in context.items() if name in names}
 
 
-def at_context(X: Any, context: dict[str, float]) -> np.ndarray | None:
+def at_context(
+    X: Any, context: dict[str, float], tolerance: float = _ROUNDING
+) -> np.ndarray | None:
     """Return which rows have the numbers of a context; None if X lacks a column of it."""
     same = np.ones(len(X), dtype=bool)
     for name, value in context.items():
         if not is_dataframe(X) or name not in X.columns:
             return None
-        same &= np.isclose(_numbers(X[name], name), value, _ROUNDING, 0.0)
+        same &= np.isclose(_numbers(X[name], name), value, tolerance, 0.0)
     return same
 
 

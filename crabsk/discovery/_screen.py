@@ -1,5 +1,6 @@
 """From a model and a stream of candidates to a shortlist."""
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from itertools import islice
 from numbers import Integral
@@ -14,6 +15,7 @@ from .._text import few, shown
 from ..composition import FormulaError, FormulaReader, RowErrors, is_dataframe
 from ..neural_network import bar_of, quiet
 from ._answers import (
+    NEARLY,
     at_context,
     means,
     means_and_stds,
@@ -93,17 +95,29 @@ class Screening:
         """Return which rows are known in the context, so that candidates can improve upon them."""
         rows = at_context(X_known, self.context)
         if rows is not None and rows.any():
+            nearly = at_context(X_known, self.context, NEARLY)
+            if nearly is not None and nearly.sum() > 2 * rows.sum():
+                warnings.warn(
+                    f"the best known value is that of {rows.sum()} row(s) of X_known with "
+                    f"{self._context_text()}, and {nearly.sum()} rows are within {NEARLY:.0%} of "
+                    "that: pass best=, or give such rows one number",
+                    UserWarning,
+                    stacklevel=4,
+                )
             return rows
         why = (
             f"is no DataFrame with the columns of context= ({few(self.context)})"
             if rows is None
-            else f"has no row with {', '.join(f'{k}={v:g}' for k, v in self.context.items())}"
+            else f"has no row with {self._context_text()}"
         )
         way_out = "pass best=" if len(self.goals) == 1 else "pass such rows"
         raise ValueError(
             f"improvement upon what? X_known {why}, so that the best at that context is not known: "
             f"{way_out}, or take another acquisition"
         )
+
+    def _context_text(self) -> str:
+        return ", ".join(f"{name}={value:g}" for name, value in self.context.items())
 
     def ask(self, formulas: list) -> pd.DataFrame:
         """Return a row for each formula: formula, mean, std, score and, if asked, feasible."""
@@ -268,6 +282,8 @@ def screen(
     -----
     UserWarning
         If `context` gives a number beyond those of `X_known`: predictions are extrapolations there.
+        If few rows of `X_known` have the numbers of `context`, and many have nearly these numbers:
+        the best known value is that of the few.
 
     See Also
     --------

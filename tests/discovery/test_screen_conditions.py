@@ -216,6 +216,19 @@ class TestContext:
             for inside in ends:
                 screen(with_temperature, CANDIDATES, **how | {"context": {"temperature": inside}})
 
+    def test_many_are_nearly_in_the_context(self, with_temperature, table):
+        X, y = table
+        X = X.assign(temperature=np.r_[[300.0] * 3, [306.0] * 37])
+        how = {"X_known": X, "y_known": y, "context": {"temperature": 300.0}}
+        with pytest.warns(
+            UserWarning, match=r"3 row\(s\) of X_known with temp.*, and 40 rows are w"
+        ):
+            screen(with_temperature, CANDIDATES, **how)
+        with warnings.catch_warnings(action="error"):
+            screen(with_temperature, CANDIDATES, **how, best=0.0)
+            X["temperature"] = np.r_[[300.0] * 20, [306.0] * 20]
+            screen(with_temperature, CANDIDATES, **how)
+
     def test_columns_that_tell_of_no_range(self, with_temperature, table):
         X, y = table
         how = {"context": {"temperature": 300.0}, "best": 0.0}
