@@ -39,6 +39,8 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 
 # Of the few rows that are left, a fold may lack an element that the page's own rows have.
 warnings.filterwarnings("ignore", category=networks.UnseenElementsWarning)
+# Nor does it tell where a network of one epoch errs.
+warnings.filterwarnings("ignore", message="outside of the domain errors are")
 
 def hurry(cls, **settings):
     original = cls.__init__

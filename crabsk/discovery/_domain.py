@@ -22,6 +22,8 @@ _FEWEST_INSIDE, _MOST_INSIDE = 0.5, 0.95
 # The ratios of many thresholds scatter, and one that is chosen among them is too high.
 _TO_SPARE = 1.1
 _FEWEST = 50
+# Trees that measure the scatter of targets, and that learn the errors.
+_N_OF_SCATTER, _N_OF_ERRORS = 60, 150
 
 
 class ApplicabilityDomain(OutlierMixin, BaseEstimator):
@@ -185,7 +187,7 @@ class ApplicabilityDomain(OutlierMixin, BaseEstimator):
         self._scale = largest * float(np.sqrt(np.mean((errors / largest) ** 2))) or 1.0
         rising = [0] + [1] * (measured.shape[1] - 1)
         error_model = ExtraTreesRegressor(
-            150,
+            _N_OF_ERRORS,
             min_samples_leaf=12,
             max_features=0.4,
             monotonic_cst=rising,
@@ -326,7 +328,7 @@ class _Scatter:
 
     def __init__(self, points: np.ndarray, y: np.ndarray) -> None:
         self.forest = RandomForestRegressor(
-            60, min_samples_leaf=3, max_features=0.3, n_jobs=1, random_state=0
+            _N_OF_SCATTER, min_samples_leaf=3, max_features=0.3, n_jobs=1, random_state=0
         ).fit(points, y)
         # The variance of the training targets in each leaf, by the number of the leaf.
         self.variances = []

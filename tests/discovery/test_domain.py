@@ -60,9 +60,10 @@ def domain():
 
 class TestChecks:
     @pytest.fixture(autouse=True)
-    def _few_samples_will_do(self, monkeypatch):
-        """The checks fit 20 or 30."""
-        monkeypatch.setattr(_domain, "_FEWEST", 2)
+    def _few_will_do(self, monkeypatch):
+        """The checks fit 20 samples or 30; of trees, too, they need not many."""
+        for name, few in {"_FEWEST": 2, "_N_OF_SCATTER": 5, "_N_OF_ERRORS": 5}.items():
+            monkeypatch.setattr(_domain, name, few)
 
     @parametrize_with_checks(
         [of_amounts()],

@@ -112,8 +112,8 @@ class ElementContributionDisplay:
     >>> model = CrabNetRegressor(max_epochs=2, n_estimators=2, random_state=0)
     >>> _ = model.fit(X, [-2.1, -2.3, -3.1, -3.0])
     >>> display = ElementContributionDisplay.from_estimator(model, X, unit="eV/atom")
-    >>> display.colorbar_[0].ax.get_ylabel()
-    'contribution above the mean (eV/atom)'
+    >>> display.colorbar_[0].ax.get_ylabel().split()
+    ['contribution', 'above', 'the', 'mean', '(eV/atom)']
     >>> line = binary_compositions("Si", "O", 21)
     >>> display = ElementContributionDisplay.from_estimator(model, line, kind="binary")
     >>> display.ax_.get_xlabel()
