@@ -2,7 +2,7 @@
 
 Writes docs/images/*.png and a GIF; takes some minutes on two cores. Most show one small ensemble.
 That of the closed loop shows what `benchmarks/closed_loop.py` has measured, if it has; alone, it
-takes seconds: `--only closed_loop`. `--only thumbnails` renews the small pictures of the notebooks.
+takes seconds: `--only closed_loop`. `--only notebooks` takes those of the notebooks.
 """
 
 import argparse
@@ -39,6 +39,14 @@ NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 # Which of its pictures stands for a notebook, if not the first.
 THUMBNAILS = {"02_uncertainty": 2, "03_transfer_and_multitask": 1, "05_interpretation": 3}
 THUMBNAIL_WIDTH = 400
+# Pages that show a picture of a notebook, and which of its pictures.
+SHOWN = {
+    "classification": ("10_metal_or_not", 0),
+    "discovery": ("12_screening_conductors", 1),
+    "prepare_a_table": ("09_glasses", 1),
+    "several_targets": ("08_ionic_conductors", 0),
+    "transfer": ("03_transfer_and_multitask", 1),
+}
 CLOSED_LOOP = Path(__file__).parents[1] / "benchmarks" / "results" / "closed_loop.csv"
 UNIT = "eV/atom"
 
@@ -172,21 +180,27 @@ def draw_closed_loop() -> None:
     save("closed_loop")
 
 
-def draw_thumbnails() -> None:
-    """Reduce one picture of each notebook, as it is stored there."""
+def stored_picture(notebook: str, number: int) -> Image.Image:
+    """Return one of the pictures that a notebook holds."""
+    pictures = [
+        output.data["image/png"]
+        for cell in nbformat.read(NOTEBOOKS / f"{notebook}.ipynb", as_version=4).cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+        if "image/png" in output.get("data", {})
+    ]
+    return Image.open(io.BytesIO(base64.b64decode(pictures[number]))).convert("RGB")
+
+
+def take_from_notebooks() -> None:
+    """Reduce one picture of each notebook, and copy those that pages show."""
     (IMAGES / "notebooks").mkdir(exist_ok=True)
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
-        pictures = [
-            output.data["image/png"]
-            for cell in nbformat.read(path, as_version=4).cells
-            if cell.cell_type == "code"
-            for output in cell.outputs
-            if "image/png" in output.get("data", {})
-        ]
-        chosen = pictures[THUMBNAILS.get(path.stem, 0)]
-        picture = Image.open(io.BytesIO(base64.b64decode(chosen))).convert("RGB")
+        picture = stored_picture(path.stem, THUMBNAILS.get(path.stem, 0))
         picture.thumbnail((THUMBNAIL_WIDTH, THUMBNAIL_WIDTH), Image.Resampling.LANCZOS)
         picture.save(IMAGES / "notebooks" / f"{path.stem}.png", optimize=True)
+    for page, (notebook, number) in SHOWN.items():
+        stored_picture(notebook, number).save(IMAGES / f"{page}.png", optimize=True)
 
 
 if __name__ == "__main__":
@@ -195,7 +209,7 @@ if __name__ == "__main__":
         "networks": lambda: draw(*fit()),
         "leaderboard": draw_leaderboard,
         "closed_loop": draw_closed_loop,
-        "thumbnails": draw_thumbnails,
+        "notebooks": take_from_notebooks,
     }
     parser.add_argument("--only", choices=parts, help="draw this part alone")
     only = parser.parse_args().only

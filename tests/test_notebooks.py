@@ -89,18 +89,41 @@ def test_notebooks_were_run_in_order_without_an_error(path):
     assert not [output for output in outputs if output.output_type == "error"]
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_thumbnails_are_pictures_of_the_notebook(path):
-    """Each is one of the stored pictures, reduced: `docs/make_pictures.py --only thumbnails`."""
-    thumbnail = Image.open(ROOT / "docs" / "images" / "notebooks" / f"{path.stem}.png")
-    pictures = [
-        Image.open(io.BytesIO(base64.b64decode(output.data["image/png"])))
+def pictures_of(path: Path) -> list[Image.Image]:
+    return [
+        Image.open(io.BytesIO(base64.b64decode(output.data["image/png"]))).convert("RGB")
         for cell in nbformat.read(path, as_version=4).cells
         if cell.cell_type == "code"
         for output in cell.outputs
         if "image/png" in output.get("data", {})
     ]
-    reduced = [picture.convert("RGB") for picture in pictures]
+
+
+@pytest.mark.parametrize(
+    ("page", "notebook"),
+    [
+        ("classification", "10_metal_or_not"),
+        ("discovery", "12_screening_conductors"),
+        ("prepare_a_table", "09_glasses"),
+        ("several_targets", "08_ionic_conductors"),
+        ("transfer", "03_transfer_and_multitask"),
+    ],
+)
+def test_pages_show_pictures_of_notebooks(page, notebook):
+    """As they are stored there: `docs/make_pictures.py --only notebooks`."""
+    shown = Image.open(ROOT / "docs" / "images" / f"{page}.png")
+    stored = pictures_of(ROOT / "notebooks" / f"{notebook}.ipynb")
+    assert shown.tobytes() in [picture.tobytes() for picture in stored]
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    assert f"](images/{page}.png)" in text
+    assert f"../notebooks/{notebook}.ipynb" in text
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_thumbnails_are_pictures_of_the_notebook(path):
+    """Each is one of the stored pictures, reduced."""
+    thumbnail = Image.open(ROOT / "docs" / "images" / "notebooks" / f"{path.stem}.png")
+    reduced = pictures_of(path)
     for picture in reduced:
         picture.thumbnail([max(thumbnail.size)] * 2, Image.Resampling.LANCZOS)
     shown = np.asarray(thumbnail, dtype=float)
