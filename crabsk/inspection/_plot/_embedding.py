@@ -272,7 +272,7 @@ def _spread_out(texts: list[Any], points: np.ndarray, ax: Any) -> None:
         expand=(1.1, 1.3),
         max_move=None,
         arrowprops={"arrowstyle": "-", "color": GREY, "lw": 0.5},
-        iter_lim=400,
+        iter_lim=60,
     )
 
 
