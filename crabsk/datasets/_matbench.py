@@ -166,8 +166,7 @@ def fetch_matbench(
 
     folder = Path(get_data_home(data_home)) / "crabsk" / "matbench"
     official = folder / f"matbench_{short}.json.gz"
-    # With the checksum of its source in its name, a table is never taken for that of another file.
-    table = folder / f"matbench_{short}-{task.sha256[:16]}-v{_TABLE_VERSION}.csv.gz"
+    table = _table_path(folder, short, task)
 
     rows = _read_table(table, task)
     if rows is None:
@@ -329,6 +328,11 @@ def _get(url: str) -> bytes:
 
 
 # ----------------------------------------------------------------------------- the small table
+
+
+def _table_path(folder: Path, short: str, task: Task) -> Path:
+    """Return where a table is stored; by its source's checksum it is not taken for another's."""
+    return folder / f"matbench_{short}-{task.sha256[:16]}-v{_TABLE_VERSION}.csv.gz"
 
 
 def _checksum_path(table: Path) -> Path:

@@ -303,7 +303,7 @@ class _Measures:
         self.neighbours = Neighbours(space, X)
         self.fractions = Neighbours(FunctionTransformer(_fractions), X, scaled=False)
         self.center, self.scale = float(y.mean()), float(y.std()) or 1.0
-        self.scatter = _Scatter(self.neighbours.space.transform(X), self._standardise(y))
+        self.scatter = _Scatter(self.neighbours.points, self._standardise(y))
         self.with_std = predicts_std(model)
 
     def _standardise(self, y: np.ndarray) -> np.ndarray:
@@ -312,8 +312,9 @@ class _Measures:
 
     def __call__(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return the measures, shape (n_samples, 6 or 7), and the model's predictions."""
-        rising = [*self.neighbours.distances(X, 5), self.fractions.nearest(X)[0]]
-        rising += self.scatter(self.neighbours.space.transform(X))
+        points = self.neighbours.place(X)
+        rising = [*self.neighbours.distances(points, 5), self.fractions.nearest(X)[0]]
+        rising += self.scatter(points)
         if self.with_std:
             mean, std = self.model.predict(X, return_std=True)
             rising.append(std / self.scale)

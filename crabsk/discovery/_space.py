@@ -55,6 +55,8 @@ class Neighbours:
 
     Attributes
     ----------
+    points : ndarray of shape (n_known, n_columns)
+        Where the known compositions are.
     has_unit : bool
         Whether the known rows are more than one point.
     """
@@ -62,29 +64,32 @@ class Neighbours:
     def __init__(self, space: Any, X: Any, *, scaled: bool = True) -> None:
         self.space = make_space(space) if scaled else clone(space).set_output(transform="default")
         self.space.fit(X)
-        self._points = self.space.transform(X)
-        self._index = NearestNeighbors(n_neighbors=1).fit(self._points)
-        _, first = np.unique(self._points.round(_DIGITS), axis=0, return_index=True)
-        distinct = self._points[first]
+        self.points = self.place(X)
+        self._index = NearestNeighbors(n_neighbors=1).fit(self.points)
+        _, first = np.unique(self.points.round(_DIGITS), axis=0, return_index=True)
+        distinct = self.points[first]
         self.unit = 1.0
         self.has_unit = len(distinct) > 1
         if self.has_unit:
             among = NearestNeighbors(n_neighbors=2).fit(distinct).kneighbors(distinct)[0][:, 1]
             self.unit = float(np.median(among))
 
+    def place(self, X: Any) -> np.ndarray:
+        """Return where compositions are, shape (n_samples, n_columns)."""
+        return self.space.transform(X)
+
     def nearest(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return for each row of X the distance of the nearest known row, and which that is."""
-        distances, rows = self._look_up(X, 1)
+        distances, rows = self._look_up(self.place(X), 1)
         return distances[:, 0], rows[:, 0]
 
-    def distances(self, X: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return for each row of X the distance of the nearest known row, and the mean of `n`."""
-        distances, _ = self._look_up(X, min(n, len(self._points)))
+    def distances(self, points: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return for each point the distance of the nearest known row, and the mean of `n`."""
+        distances, _ = self._look_up(points, min(n, len(self.points)))
         return distances[:, 0], distances.mean(axis=1)
 
-    def _look_up(self, X: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
-        points = self.space.transform(X)
+    def _look_up(self, points: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
         rows = self._index.kneighbors(points, n, return_distance=False)
         # Anew: the look-up rounds, so that even a known one would be at some distance from itself.
-        distances = [np.linalg.norm(points - self._points[own], axis=1) for own in rows.T]
+        distances = [np.linalg.norm(points - self.points[own], axis=1) for own in rows.T]
         return np.column_stack(distances) / self.unit, rows
