@@ -21,8 +21,8 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 DATA = ROOT.parent / "shared" / "data"
 CONDUCTORS = DATA / "tables" / "liion_log10_conductivity.csv.gz"
 
-# Those that take seconds run by default. Other tests have the like of what the others do.
-QUICK = ("01_quickstart", "04_recall_and_rank")
+# Runs by default. README and the documents have the like of what the others do.
+QUICK = ("04_recall_and_rank",)
 EVERY_EPOCH = ("05_interpretation",)  # draws each of its twenty epochs
 TWO_EPOCHS = """
 from crabsk.neural_network._plan import MemberPlanning
