@@ -25,6 +25,7 @@ import label_efficiency
 import leaks
 import multitask
 import parsing
+import polymorphs
 import prediction_speed
 import readme_tables
 import scaling
@@ -42,7 +43,7 @@ BENCHMARKS = (
     *(accuracy, classification, tables, automl, label_efficiency, multitask, readme_tables),
     *(uncertainty, unseen_elements, domain, closed_loop, screening, front),
     *(against_roost, against_crabnet, time_to_published, training_speed, prediction_speed),
-    *(scaling, searching, parsing, featurisation, gpu, leaks),
+    *(scaling, searching, parsing, featurisation, gpu, leaks, polymorphs),
 )
 
 

@@ -63,11 +63,13 @@ def test_notebooks_run(path, tmp_path, monkeypatch):
     if "fetch_matbench(" in code or "LiIonDatabase.csv" in code:
         if not CONDUCTORS.exists():
             pytest.skip("the data sets are not at hand")
+        # Beside the notebook, its folder "crabsk" could be imported in place of the package.
+        data_home = tmp_path / "data"
         for name in TASKS:
             if f'fetch_matbench("{name}"' in code:
-                store_matbench(name, tmp_path)
+                store_matbench(name, data_home)
         store_conductors(tmp_path / "tables")
-        monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path))
+        monkeypatch.setenv("SCIKIT_LEARN_DATA", str(data_home))
     if path.stem not in EVERY_EPOCH:
         notebook.cells.insert(0, nbformat.v4.new_code_cell(TWO_EPOCHS))
     monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")

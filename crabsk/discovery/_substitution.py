@@ -14,6 +14,7 @@ from .._text import few, first_of
 from ..composition import ELEMENTS, N_ELEMENTS, Compositions, read_compositions, reduced_formula
 from ..embeddings import ElementTable, load_embedding
 from ._candidates import Candidates, check_elements, read_excluded
+from ._neutrality import ChargeRule
 
 _DIGITS = 9
 """Decimals to which similarities count: what differs beyond is rounding."""
@@ -29,6 +30,7 @@ def substitute(
     n_replaced: int = 1,
     embedding: Any = "orb_v2",
     elements: Iterable[str] | None = None,
+    keep_neutral: bool = False,
     exclude: Any = None,
 ) -> Candidates:
     """Return the compositions that known ones become if similar elements replace theirs.
@@ -49,6 +51,11 @@ def substitute(
         Symbols of the elements that may be suggested; None for all. The most similar ones are
         sought among those of them that `embedding` has. The elements that are not replaced stay,
         whether they are named here or not.
+    keep_neutral : bool, default=False
+        Whether what is made from a charge-neutral composition must be charge neutral, too. Both are
+        so by SMACT's rules, as in `enumerate_compositions`: Tm2F3 is then not made from Tm2O3.
+        Compositions that do not pass these rules, such as intermetallics, doped compounds and those
+        of mixed valence, keep all their replacements.
     exclude : sequence of formulas, DataFrame or matrix of element amounts, default=None
         More compositions that must not come out; those of `X` never do.
 
@@ -64,6 +71,8 @@ def substitute(
         If `X` or `exclude` cannot be read, a symbol in `elements` is unknown or comes twice, or
         `embedding` lacks an element of X or all of `elements`. Also if `embedding` has one feature,
         or all elements are equally similar, as in "onehot".
+    ImportError
+        If `keep_neutral` and SMACT is not installed.
 
     Warns
     -----
@@ -84,12 +93,12 @@ def substitute(
     Po, At, Rn, Fr and Ra.
 
     A replacement that the composition has already is skipped, because two elements would become
-    one. Charges are not looked at.
+    one. Charges are looked at with `keep_neutral` alone.
 
     All compositions are found at once. A composition of ``k`` elements leads to up to
     ``k * n_neighbors`` others with one element replaced. They take about 20 bytes each, and 800
-    while they are found. 100,000 compositions in X take about ten seconds. Formulas are written
-    when they are read.
+    while they are found. 100,000 compositions in X take about ten seconds, and half a minute with
+    `keep_neutral`. Formulas are written when they are read.
 
     References
     ----------
@@ -102,6 +111,10 @@ def substitute(
     >>> from crabsk.discovery import substitute
     >>> list(substitute(["NaCl"], n_neighbors=2))
     ['NaBr', 'KCl', 'NaI', 'RbCl']
+    >>> list(substitute(["Tm2O3"], n_neighbors=2))
+    ['Er2O3', 'Lu2O3', 'Tm2F3', 'Tm2Cl3']
+    >>> list(substitute(["Tm2O3"], n_neighbors=2, keep_neutral=True))
+    ['Er2O3', 'Lu2O3']
     >>> doped = substitute(["La0.9Sr0.1MnO3"], n_neighbors=1, elements=["Ca", "Ba", "Nd", "Fe"])
     >>> list(doped)
     ['BaLa9Mn10O30', 'SrNd9Mn10O30', 'SrLa9Fe10O30', 'SrLa9Mn10Fe30']
@@ -130,15 +143,20 @@ def substitute(
     near, similarity = _neighbors(similarity, allowed, int(n_neighbors))
     known = compositions.take(compositions.unique()[0])
     excluded = read_excluded(exclude)
+    rule = ChargeRule(np.arange(1, N_ELEMENTS + 1), 1, 1) if keep_neutral else None
     groups = []
     for n in np.unique(known.lengths[known.lengths > 0]).tolist():
         rows = np.flatnonzero(known.lengths == n)
         tokens = known.offsets[rows][:, None] + np.arange(n)
-        found, replaced = _in_order(known.atomic_numbers[tokens], near, similarity, n_replaced)
+        old, amounts = known.atomic_numbers[tokens], known.amounts[tokens]
+        found, replaced = _in_order(old, near, similarity, n_replaced)
+        if rule is not None:
+            fits = ~rule.is_neutral(old, amounts)[found] | rule.is_neutral(replaced, amounts[found])
+            found, replaced = found[fits], replaced[fits]
         elements_ahead, amounts_ahead = _of_length(n, known, excluded)
         is_new = _first_of_equal(
             np.concatenate([elements_ahead, replaced]),
-            np.concatenate([amounts_ahead, known.amounts[tokens[found]]]),
+            np.concatenate([amounts_ahead, amounts[found]]),
         )[len(elements_ahead) :]
         groups.append((rows[found[is_new]], replaced[is_new]))
     return _Substitutes(known, groups)

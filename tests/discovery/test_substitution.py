@@ -1,12 +1,15 @@
 """Known compositions with elements replaced by similar ones."""
 
 import itertools
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from smact import Element
+from smact.screening import pauling_test
 
 from crabsk.composition import ATOMIC_NUMBERS, ELEMENTS, parse_formulas, reduced_formula
 from crabsk.discovery import substitute
@@ -118,6 +121,75 @@ def test_two_may_change_places():
     assert list(substitute(["MgAl2O4"], elements=elements)) == []
     swapped = substitute(["MgAl2O4"], n_replaced=2, elements=elements)
     assert reduced_formula(["AlMg2O4"])[0] in swapped
+
+
+def test_neutral_ones_stay_neutral():
+    found = list(substitute(["Tm2O3"], n_neighbors=2, keep_neutral=True))
+    assert found == ["Er2O3", "Lu2O3"]
+    # Charges say nothing of metals, of Fe2+ beside Fe3+, or where Mn3+ stands beside Mn4+.
+    for formula in ("NiAl", "Fe3O4", "La0.9Sr0.1MnO3", "Fe"):
+        every = list(substitute([formula]))
+        assert list(substitute([formula], keep_neutral=True)) == every
+        assert len(every) >= 4
+    # What two compositions lead to is there if one of them allows it.
+    assert "Fe3F4" in substitute(["Fe3N4", "Fe3O4"], elements=["F"], keep_neutral=True)
+    assert "Fe3F4" not in substitute(["Fe3N4"], elements=["F"], keep_neutral=True)
+
+
+def brute_force_neutral(composition):
+    """Whether a product of states has a charge of zero and passes SMACT's second rule."""
+    elements = [Element(symbol) for symbol in composition]
+    electronegativities = [element.pauling_eneg for element in elements]
+    states = [element.oxidation_states_icsd24 for element in elements]
+    return any(
+        abs(sum(s * x for s, x in zip(chosen, composition.values(), strict=True))) < 1e-9
+        and pauling_test(chosen, electronegativities)
+        for chosen in itertools.product(*states)
+    )
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.dictionaries(
+        st.sampled_from(["Li", "Na", "Fe", "Mn", "Sr", "La", "S", "O", "F", "Cl", "N"]),
+        st.sampled_from([1, 2, 3, 4, 0.25, 0.75, 0.9]),
+        min_size=2,
+        max_size=5,
+    )
+)
+def test_neutral_means_what_it_means_to_smact(composition):
+    near = {"n_neighbors": 2, "embedding": "magpie"}
+    every = substitute([composition], **near)
+    kept = set(substitute([composition], keep_neutral=True, **near))
+    read = parse_formulas(every)
+    mappings = [
+        {
+            ELEMENTS[z - 1]: amount
+            for z, amount in zip(read.atomic_numbers[a:b], read.amounts[a:b], strict=True)
+        }
+        for a, b in itertools.pairwise(read.offsets)
+    ]
+    is_kept = [formula in kept for formula in every]
+    if brute_force_neutral(composition):
+        assert is_kept == [brute_force_neutral(mapping) for mapping in mappings]
+    else:
+        assert all(is_kept)
+
+
+def test_many_elements_and_many_states():
+    """There are 2e7 choices of states; W2+ and nine others are too positive for one F-."""
+    metals = ["V", "Cr", "Mn", "Fe", "Co", "Mo", "Ru", "W", "Re", "Os"]
+    oxide = "".join(f"{symbol}0.1" for symbol in metals) + "O"
+    found = set(substitute([oxide], elements=["N", "F", "S"], keep_neutral=True))
+    lost = set(substitute([oxide], elements=["N", "F", "S"])) - found
+    assert lost == set(reduced_formula([oxide.removesuffix("O") + "F"]))
+
+
+def test_neutrality_without_smact(monkeypatch):
+    monkeypatch.setitem(sys.modules, "smact", None)
+    assert len(substitute(["Fe2O3"]))
+    with pytest.raises(ImportError, match="keep_neutral=False"):
+        substitute(["Fe2O3"], keep_neutral=True)
 
 
 def test_known_ones_do_not_come_out():
