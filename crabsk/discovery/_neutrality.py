@@ -1,23 +1,15 @@
 """SMACT's rules: which amounts of some elements make a charge-neutral composition."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cached_property, lru_cache
-from math import prod
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from ..composition import ELEMENTS, N_ELEMENTS
+from ..composition import ELEMENTS
 
 _CACHED = 2**24
 """Points that are remembered, in 4 bytes each: those of the sets of elements met last."""
-
-_TOLERANCE = 1e-6
-"""Charge per atom, in elementary charges, that counts as none: amounts may be fractions."""
-
-_AT_ONCE = 2**22
-"""Most sums of charges that are made at once."""
 
 Side = tuple[int, ...]
 """Oxidation states of an element, all positive or all negative."""
@@ -97,58 +89,18 @@ class ChargeRule:
         n = (len(key) + 1) // 2
         half = n // 2
         neutral = np.zeros((self._max_amount**half, self._max_amount ** (n - half)), dtype=bool)
-        for sides in self._sides(key):
-            first = self._sums(tuple(sides[:half]), 1)
-            second = self._sums(tuple(sides[half:]), -1)
-            for word in first.keys() & second.keys():
-                neutral |= (first[word][:, None] & second[word]) != 0
-        return np.flatnonzero(neutral.ravel() & _is_coprime(self._max_amount, n)).astype(np.int32)
-
-    def is_neutral(self, atomic_numbers: np.ndarray, amounts: np.ndarray) -> np.ndarray:
-        """Return whether the charges of compositions can cancel, whatever their amounts are.
-
-        Parameters
-        ----------
-        atomic_numbers, amounts : ndarray of shape (n_compositions, n_elements)
-
-        Returns
-        -------
-        ndarray of shape (n_compositions,), dtype bool
-        """
-        place = np.full(N_ELEMENTS + 1, len(self.atomic_numbers))
-        place[self.atomic_numbers] = np.arange(len(self.atomic_numbers))
-        chosen = place[atomic_numbers]
-        order = np.argsort(chosen, axis=1)
-        chosen = np.take_along_axis(chosen, order, axis=1)
-        shares = np.take_along_axis(amounts / amounts.sum(axis=1, keepdims=True), order, axis=1)
-        neutral = np.zeros(len(chosen), dtype=bool)
-        known = np.flatnonzero(chosen[:, -1] < len(self.atomic_numbers))
-        keys = pd.Series(self.keys(chosen[known]), dtype=object)
-        with_key = cast(dict[bytes, np.ndarray], keys.groupby(keys).indices)
-        for key, its in with_key.items():
-            for sides in self._sides(key):
-                rows = known[its]
-                rows = rows[~neutral[rows] & _may_cancel(shares[rows], sides)]
-                half = shares.shape[1] // 2
-                at_once = max(1, _AT_ONCE // prod(map(len, sides[half:])))
-                for start in range(0, len(rows), at_once):
-                    some = rows[start : start + at_once]
-                    neutral[some] = _cancel(shares[some, :half], shares[some, half:], sides)
-        return neutral
-
-    def _sides(self, key: bytes) -> Iterator[list[Side]]:
-        """Yield the oxidation states of each element of a set: the first positive, then negative.
-
-        By SMACT's second rule, they change sides only where the electronegativity rises.
-        """
-        n = (len(key) + 1) // 2
         for n_positive in range(1, n):
             sides = [
                 (self._positive if i < n_positive else self._negative)[kind]
                 for i, kind in enumerate(key[:n])
             ]
-            if key[n + n_positive - 1] and all(sides):
-                yield sides
+            if not (key[n + n_positive - 1] and all(sides)):
+                continue
+            first = self._sums(tuple(sides[:half]), 1)
+            second = self._sums(tuple(sides[half:]), -1)
+            for word in first.keys() & second.keys():
+                neutral |= (first[word][:, None] & second[word]) != 0
+        return np.flatnonzero(neutral.ravel() & _is_coprime(self._max_amount, n)).astype(np.int32)
 
     @cached_property
     def _sums(self) -> Callable[[tuple[Side, ...], int], dict[int, np.ndarray]]:
@@ -179,35 +131,6 @@ class ChargeRule:
         return {w: word for w, word in enumerate(words) if word.any()}
 
 
-def _may_cancel(shares: np.ndarray, sides: list[Side]) -> np.ndarray:
-    """Return whether zero lies between the least and the largest charge of each row."""
-    least, most = (np.array([how(side) for side in sides]) for how in (min, max))
-    return (shares @ least < _TOLERANCE) & (shares @ most > -_TOLERANCE)
-
-
-def _cancel(first: np.ndarray, second: np.ndarray, sides: list[Side]) -> np.ndarray:
-    """Return whether one oxidation state of each element makes the charges of a row cancel.
-
-    Half of the elements have one list of sums, the others have another, and a number must be in the
-    one whose negative is in the other. All rows are looked up on one line, each far from the next.
-    """
-    apart = 4 * max(abs(state) for side in sides for state in side) * np.arange(len(first))[:, None]
-    wanted = apart - _charges(first, sides[: first.shape[1]])
-    there = np.sort(_charges(second, sides[first.shape[1] :]), axis=1)
-    line = (apart + there).ravel()
-    nearest = line[np.minimum(np.searchsorted(line, wanted - _TOLERANCE), len(line) - 1)]
-    return (np.abs(nearest - wanted) < _TOLERANCE).any(axis=1)
-
-
-def _charges(shares: np.ndarray, sides: list[Side]) -> np.ndarray:
-    """Return the sum of charges per atom for each choice of states, shape (n_rows, n_choices)."""
-    sums = np.zeros((len(shares), 1))
-    for share, side in zip(shares.T, sides, strict=True):
-        more = share[:, None, None] * np.array(side)
-        sums = (sums[:, :, None] + more).reshape(len(shares), -1)
-    return sums
-
-
 @lru_cache(maxsize=4)
 def coprime_points(max_amount: int, n_elements: int) -> np.ndarray:
     """Return the points whose amounts have no common divisor, in rising order."""
@@ -223,17 +146,22 @@ def _is_coprime(max_amount: int, n_elements: int) -> np.ndarray:
     return divisors == 1
 
 
+def import_smact() -> Any:
+    """Return the package SMACT, with its module of oxidation states."""
+    try:
+        import smact.utils.oxidation
+    except ImportError as error:
+        raise ImportError(
+            "charges need SMACT: pip install smact, or pass charge_neutral=False (of substitute, "
+            "isovalent=False)"
+        ) from error
+    return smact
+
+
 def _smact_values(z: int) -> tuple[float, Side] | None:
     """Return an element's electronegativity and oxidation states; None if it lacks either."""
     try:
-        import smact
-    except ImportError as error:
-        raise ImportError(
-            "charges need SMACT: pip install smact, or pass charge_neutral=False (in substitute, "
-            "keep_neutral=False)"
-        ) from error
-    try:
-        element = smact.Element(ELEMENTS[z - 1])
+        element = import_smact().Element(ELEMENTS[z - 1])
     except KeyError:  # SMACT does not know the heaviest elements
         return None
     states = element.oxidation_states_icsd24

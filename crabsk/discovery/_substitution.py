@@ -14,7 +14,7 @@ from .._text import few, first_of
 from ..composition import ELEMENTS, N_ELEMENTS, Compositions, read_compositions, reduced_formula
 from ..embeddings import ElementTable, load_embedding
 from ._candidates import Candidates, check_elements, read_excluded
-from ._neutrality import ChargeRule
+from ._isovalence import can_balance
 
 _DIGITS = 9
 """Decimals to which similarities count: what differs beyond is rounding."""
@@ -30,7 +30,7 @@ def substitute(
     n_replaced: int = 1,
     embedding: Any = "orb_v2",
     elements: Iterable[str] | None = None,
-    keep_neutral: bool = False,
+    isovalent: bool = False,
     exclude: Any = None,
 ) -> Candidates:
     """Return the compositions that known ones become if similar elements replace theirs.
@@ -51,11 +51,11 @@ def substitute(
         Symbols of the elements that may be suggested; None for all. The most similar ones are
         sought among those of them that `embedding` has. The elements that are not replaced stay,
         whether they are named here or not.
-    keep_neutral : bool, default=False
-        Whether what is made from a charge-neutral composition must be charge neutral, too. Both are
-        so by SMACT's rules, as in `enumerate_compositions`: Tm2F3 is then not made from Tm2O3.
-        Compositions that do not pass these rules, such as intermetallics, doped compounds and those
-        of mixed valence, keep all their replacements.
+    isovalent : bool, default=False
+        Whether an element in a charge-neutral composition may only be replaced by those that can
+        have its oxidation state there: S may replace O in Tm2O3, and F may not. In compositions
+        that common oxidation states do not balance, such as intermetallics and those of mixed
+        valence, every replacement is allowed.
     exclude : sequence of formulas, DataFrame or matrix of element amounts, default=None
         More compositions that must not come out; those of `X` never do.
 
@@ -72,7 +72,7 @@ def substitute(
         `embedding` lacks an element of X or all of `elements`. Also if `embedding` has one feature,
         or all elements are equally similar, as in "onehot".
     ImportError
-        If `keep_neutral` and SMACT is not installed.
+        If `isovalent` and SMACT is not installed.
 
     Warns
     -----
@@ -93,18 +93,27 @@ def substitute(
     Po, At, Rn, Fr and Ra.
 
     A replacement that the composition has already is skipped, because two elements would become
-    one. Charges are looked at with `keep_neutral` alone.
+    one.
+
+    With `isovalent`, each element has one oxidation state, of those that make up a tenth or more of
+    its ions in the ICSD, and keeps it if it is not replaced. Those in positive states must be less
+    electronegative than those in negative states [2]_. Because amounts of dopants are often
+    rounded, a charge of up to 0.01 per atom counts as none. Replacements that balance each other
+    only together, such as Na and Nb for Ca and Ti, are left out.
 
     All compositions are found at once. A composition of ``k`` elements leads to up to
     ``k * n_neighbors`` others with one element replaced. They take about 20 bytes each, and 800
     while they are found. 100,000 compositions in X take about ten seconds, and half a minute with
-    `keep_neutral`. Formulas are written when they are read.
+    `isovalent`. Formulas are written when they are read.
 
     References
     ----------
     .. [1] G. Hautier, C. Fischer, V. Ehrlacher, A. Jain, G. Ceder. Data Mined Ionic Substitutions
        for the Discovery of New Compounds. Inorganic Chemistry 50, 656-663 (2011).
        https://doi.org/10.1021/ic102031h
+    .. [2] D. W. Davies, K. T. Butler, A. J. Jackson, J. M. Skelton, K. Morita, A. Walsh. SMACT:
+       Semiconducting Materials by Analogy and Chemical Theory. Journal of Open Source Software 4,
+       1361 (2019). https://doi.org/10.21105/joss.01361
 
     Examples
     --------
@@ -113,7 +122,7 @@ def substitute(
     ['NaBr', 'KCl', 'NaI', 'RbCl']
     >>> list(substitute(["Tm2O3"], n_neighbors=2))
     ['Er2O3', 'Lu2O3', 'Tm2F3', 'Tm2Cl3']
-    >>> list(substitute(["Tm2O3"], n_neighbors=2, keep_neutral=True))
+    >>> list(substitute(["Tm2O3"], n_neighbors=2, isovalent=True))
     ['Er2O3', 'Lu2O3']
     >>> doped = substitute(["La0.9Sr0.1MnO3"], n_neighbors=1, elements=["Ca", "Ba", "Nd", "Fe"])
     >>> list(doped)
@@ -143,15 +152,15 @@ def substitute(
     near, similarity = _neighbors(similarity, allowed, int(n_neighbors))
     known = compositions.take(compositions.unique()[0])
     excluded = read_excluded(exclude)
-    rule = ChargeRule(np.arange(1, N_ELEMENTS + 1), 1, 1) if keep_neutral else None
     groups = []
     for n in np.unique(known.lengths[known.lengths > 0]).tolist():
         rows = np.flatnonzero(known.lengths == n)
         tokens = known.offsets[rows][:, None] + np.arange(n)
         old, amounts = known.atomic_numbers[tokens], known.amounts[tokens]
         found, replaced = _in_order(old, near, similarity, n_replaced)
-        if rule is not None:
-            fits = ~rule.is_neutral(old, amounts)[found] | rule.is_neutral(replaced, amounts[found])
+        if isovalent:
+            neutral = can_balance(old, old, amounts)[found]
+            fits = ~neutral | can_balance(old[found], replaced, amounts[found])
             found, replaced = found[fits], replaced[fits]
         elements_ahead, amounts_ahead = _of_length(n, known, excluded)
         is_new = _first_of_equal(

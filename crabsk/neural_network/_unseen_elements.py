@@ -2,7 +2,13 @@
 
 import numpy as np
 
-from ..composition import ELEMENTS, N_ELEMENTS, Compositions, warn_of_table
+from ..composition import (
+    ELEMENTS,
+    N_ELEMENTS,
+    Compositions,
+    reduced_formula,
+    warn_of_table,
+)
 from ._nested_warnings import is_nested
 
 
@@ -38,7 +44,7 @@ class UnseenElements:
         self.is_new = np.ones(N_ELEMENTS + 1, dtype=bool)
         self.is_new[slice(None) if seen is None else seen] = False
         self.n_rows = 0
-        self.first = 0
+        self.first = ""
         self.found: set[int] = set()
 
     def look(self, start: int, compositions: Compositions) -> None:
@@ -48,7 +54,8 @@ class UnseenElements:
             return
         rows = np.unique(compositions.row_of_token[tokens])
         if not self.n_rows:
-            self.first = start + int(rows[0])
+            formula = reduced_formula(compositions.take(rows[:1]))[0]
+            self.first = f"{formula} in row {start + int(rows[0])}"
         self.n_rows += len(rows)
         self.found.update(compositions.atomic_numbers[tokens].tolist())
 
@@ -57,7 +64,7 @@ class UnseenElements:
         if self.n_rows and not is_nested():
             symbols = ", ".join(ELEMENTS[z - 1] for z in sorted(self.found))
             warn_of_table(
-                f"{self.n_rows} composition(s), the first in row {self.first}, hold elements that "
+                f"{self.n_rows} composition(s), the first {self.first}, hold elements that "
                 f"no training composition held: {symbols}. Their predictions are extrapolations",
                 UnseenElementsWarning,
             )

@@ -36,8 +36,8 @@ Y = np.linspace(-1, 1, 10)
 CLASSES = np.array(["low", "high"] * 5)
 NEW = ["NiAl", "TiAl", "FeO", "PuO2", "TiFe"]
 MESSAGE = (
-    r"^3 composition\(s\), the first in row 1, hold elements that no training composition held: "
-    r"Ti, Pu\. Their predictions are extrapolations$"
+    r"^3 composition\(s\), the first TiAl in row 1, hold elements that no training composition "
+    r"held: Ti, Pu\. Their predictions are extrapolations$"
 )
 
 
@@ -80,7 +80,7 @@ class TestNetworks:
         many = [*KNOWN, *NEW]
         texts = texts_of(lambda: model.predict(many))
         assert len(texts) == 1
-        assert texts[0].startswith("3 composition(s), the first in row 11, hold")
+        assert texts[0].startswith("3 composition(s), the first TiAl in row 11, hold")
 
     @pytest.mark.parametrize(
         "form",
@@ -165,7 +165,7 @@ class TestEnsembles:
         ):
             texts = texts_of(lambda predict=predict: predict([*NEW, "CaO", "AgO"]))
             assert len(texts) == 1
-            assert texts[0].startswith("3 composition(s), the first in row 1, hold")
+            assert texts[0].startswith("3 composition(s), the first TiAl in row 1, hold")
             assert not texts_of(lambda predict=predict: predict(X))
 
     @pytest.mark.filterwarnings("ignore:calibration has")
@@ -194,7 +194,7 @@ class TestEnsembles:
             for predict in predicts:
                 texts = texts_of(lambda predict=predict: predict(NEW))
                 assert len(texts) == 1
-                assert texts[0].startswith("3 composition(s), the first in row 1, hold")
+                assert texts[0].startswith("3 composition(s), the first TiAl in row 1, hold")
                 assert not texts_of(lambda predict=predict: predict(X))
 
 
