@@ -17,20 +17,35 @@ _AT_ONCE = 2**22
 """Most sums of charges that are made at once."""
 
 
-def can_balance(old: np.ndarray, new: np.ndarray, amounts: np.ndarray) -> np.ndarray:
-    """Return whether oxidation states that old and new elements share make the charges cancel.
+def may_replace(old: np.ndarray, new: np.ndarray, amounts: np.ndarray) -> np.ndarray:
+    """Return whether new elements may take the places of old ones.
 
-    By SMACT's second rule, elements in a positive state must be less electronegative than those in
-    a negative state, among the old ones and among the new ones.
+    They must share oxidation states. Where states of the old ones can make the charges cancel,
+    states that they share must do so, too.
 
     Parameters
     ----------
     old, new, amounts : ndarray of shape (n_compositions, n_elements)
-        Atomic numbers: those in a column have one oxidation state. `new` may be `old`.
+        Atomic numbers, those in a column at the same place, and how much there is of them.
 
     Returns
     -------
     ndarray of shape (n_compositions,), dtype bool
+    """
+    kind_of, _, kinds = _states()
+    common = np.array([[not a.isdisjoint(b) for b in kinds] for a in kinds])
+    allowed = (common[kind_of[old], kind_of[new]] | (old == new)).all(axis=1)
+    allowed[allowed] &= _can_balance(old[allowed], new[allowed], amounts[allowed]) | ~_can_balance(
+        old[allowed], old[allowed], amounts[allowed]
+    )
+    return allowed
+
+
+def _can_balance(old: np.ndarray, new: np.ndarray, amounts: np.ndarray) -> np.ndarray:
+    """Return whether oxidation states that old and new elements share make the charges cancel.
+
+    By SMACT's second rule, elements in a positive state must be less electronegative than those in
+    a negative state, among the old ones and among the new ones.
     """
     kind_of, electronegativity, kinds = _states()
     order = np.argsort(electronegativity[old], axis=1)
@@ -60,7 +75,7 @@ def can_balance(old: np.ndarray, new: np.ndarray, amounts: np.ndarray) -> np.nda
 def _states() -> tuple[np.ndarray, np.ndarray, list[frozenset[int]]]:
     """Return the kind of each element and its electronegativity, and the states of each kind.
 
-    The states are those of a tenth or more of the element's ions in the ICSD. The last kind,
+    The states are those of a tenth or more of the element's ions in the ICSD. The first kind,
     without any state, is that of elements of which SMACT knows too little.
     """
     smact = import_smact()

@@ -14,7 +14,7 @@ from .._text import few, first_of
 from ..composition import ELEMENTS, N_ELEMENTS, Compositions, read_compositions, reduced_formula
 from ..embeddings import ElementTable, load_embedding
 from ._candidates import Candidates, check_elements, read_excluded
-from ._isovalence import can_balance
+from ._isovalence import may_replace
 
 _DIGITS = 9
 """Decimals to which similarities count: what differs beyond is rounding."""
@@ -52,10 +52,9 @@ def substitute(
         sought among those of them that `embedding` has. The elements that are not replaced stay,
         whether they are named here or not.
     isovalent : bool, default=False
-        Whether an element in a charge-neutral composition may only be replaced by those that can
-        have its oxidation state there: S may replace O in Tm2O3, and F may not. In compositions
-        that common oxidation states do not balance, such as intermetallics and those of mixed
-        valence, every replacement is allowed.
+        Whether an element may only be replaced by those that share a common oxidation state with
+        it, as S does with O, and F does not. If common states balance the charges of the
+        composition, those that are shared must balance them, too.
     exclude : sequence of formulas, DataFrame or matrix of element amounts, default=None
         More compositions that must not come out; those of `X` never do.
 
@@ -95,11 +94,13 @@ def substitute(
     A replacement that the composition has already is skipped, because two elements would become
     one.
 
-    With `isovalent`, each element has one oxidation state, of those that make up a tenth or more of
-    its ions in the ICSD, and keeps it if it is not replaced. Those in positive states must be less
-    electronegative than those in negative states [2]_. Because amounts of dopants are often
-    rounded, a charge of up to 0.01 per atom counts as none. Replacements that balance each other
-    only together, such as Na and Nb for Ca and Ti, are left out.
+    With `isovalent`, the common oxidation states of an element are those that make up a tenth or
+    more of its ions in the ICSD. Charges are balanced if each element can have one of them such
+    that the charges add up to zero, or to no more than 0.01 per atom, because the amounts of
+    dopants are often rounded. Those in positive states must be less electronegative than those in
+    negative states [2]_. Charges do not balance in intermetallics and compounds of mixed valence.
+    Replacements that balance each other only together, such as Na and Nb for Ca and Ti, are left
+    out.
 
     All compositions are found at once. A composition of ``k`` elements leads to up to
     ``k * n_neighbors`` others with one element replaced. They take about 20 bytes each, and 800
@@ -159,8 +160,7 @@ def substitute(
         old, amounts = known.atomic_numbers[tokens], known.amounts[tokens]
         found, replaced = _in_order(old, near, similarity, n_replaced)
         if isovalent:
-            neutral = can_balance(old, old, amounts)[found]
-            fits = ~neutral | can_balance(old[found], replaced, amounts[found])
+            fits = may_replace(old[found], replaced, amounts[found])
             found, replaced = found[fits], replaced[fits]
         elements_ahead, amounts_ahead = _of_length(n, known, excluded)
         is_new = _first_of_equal(

@@ -153,17 +153,23 @@ def test_amounts_of_dopants_may_be_rounded():
     )
 
 
-@pytest.mark.parametrize("formula", ["NiAl", "Fe3O4", "La0.9Sr0.1MnO3", "Fe", "LaH2", "ArF2"])
-def test_where_no_charges_balance_every_element_may_come(formula):
-    """Metals, Fe2+ beside Fe3+, Mn3+ beside Mn4+, rare states, elements without any."""
-    every = list(substitute([formula], embedding="mat2vec"))
-    assert list(substitute([formula], embedding="mat2vec", isovalent=True)) == every
-    assert len(every) >= 4
-
-
-def test_what_two_compositions_lead_to_is_there_if_one_allows_it():
-    assert "Fe3F4" in substitute(["FeO", "Fe3O4"], elements=["F"], isovalent=True)
-    assert list(substitute(["FeO", "Fe2O3"], elements=["F"], isovalent=True)) == []
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        ("NiAl", "CoAl FeAl GaAl NiGa NiFe NiCo"),
+        ("Fe3O4", "Co3O4 Al3O4 Ga3O4 Fe3S4"),  # Fe2+ beside Fe3+
+        ("LaH2", "LaNa2 AlH2 GaH2 FeH2 CoH2"),  # the H- of metals is rare in the ICSD
+        ("HeF2", ""),
+    ],
+)
+def test_where_charges_do_not_balance_a_common_state_is_enough(formula, expected):
+    elements = ["Co", "Fe", "Ga", "Al", "S", "F", "Na", "Ti", "Ar"]
+    found = substitute([formula], embedding="mat2vec", elements=elements, n_neighbors=9)
+    kept = list(
+        substitute([formula], embedding="mat2vec", elements=elements, n_neighbors=9, isovalent=True)
+    )
+    assert set(kept) == {reduced_formula([text])[0] for text in expected.split()}
+    assert kept == [one for one in found if one in kept]
 
 
 STATES = {
@@ -200,7 +206,7 @@ def may_be_ions(composition, replaced, amounts):
     st.integers(1, 2),
 )
 def test_isovalent_is_what_smact_says(composition, n_replaced):
-    replacing = {"n_neighbors": 2, "n_replaced": n_replaced, "embedding": "magpie"}
+    replacing = {"n_neighbors": 10, "n_replaced": n_replaced, "embedding": "magpie"}
     replacing["elements"] = ["K", "Mn", "Co", "Ba", "Ce", "As", "Se", "Cl", "I", "O"]
     kept = set(substitute([composition], isovalent=True, **replacing))
     amounts = list(composition.values())
@@ -210,9 +216,12 @@ def test_isovalent_is_what_smact_says(composition, n_replaced):
         n_others = sum(a != b for a, b in zip(composition, others, strict=True))
         if n_others not in range(1, n_replaced + 1) or len(set(others)) < len(others):
             continue
-        if not neutral or may_be_ions(composition, others, amounts):
+        alike = all(
+            a == b or STATES[a] & STATES[b] for a, b in zip(composition, others, strict=True)
+        )
+        if alike and (not neutral or may_be_ions(composition, others, amounts)):
             expected.add(reduced_formula([dict(zip(others, amounts, strict=True))])[0])
-    assert kept == expected & set(substitute([composition], **replacing))
+    assert kept == expected - {*reduced_formula([composition])}
 
 
 def test_many_elements_with_many_states():
