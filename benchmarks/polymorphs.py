@@ -63,7 +63,7 @@ def tables(options: argparse.Namespace) -> dict[str, str]:
                 "data set": f"`{name}`" + (f" ({unit})" if unit else ""),
                 "rows": f"{row['n_rows']:,}",
                 "compositions": f"{row['n_compositions']:,}",
-                "rows that share theirs": f"{100 * row['share_of_rows']:.0f} %",
+                "rows that share theirs": f"{100 * row['share_of_rows']:.1f} %",
                 "floor": f"{row['floor']:.3g}",
                 **{title: write_mae(published[column].get(name)) for column, title in BESIDE},
             }

@@ -146,14 +146,13 @@ def _is_coprime(max_amount: int, n_elements: int) -> np.ndarray:
     return divisors == 1
 
 
-def import_smact() -> Any:
-    """Return the package SMACT, with its module of oxidation states."""
+def import_smact(parameter: str) -> Any:
+    """Return the package SMACT, with its module of oxidation states, which a parameter needs."""
     try:
         import smact.utils.oxidation
     except ImportError as error:
         raise ImportError(
-            "charges need SMACT: pip install smact, or pass charge_neutral=False (of substitute, "
-            "isovalent=False)"
+            f"{parameter}=True needs SMACT: pip install smact, or pass {parameter}=False"
         ) from error
     return smact
 
@@ -161,7 +160,7 @@ def import_smact() -> Any:
 def _smact_values(z: int) -> tuple[float, Side] | None:
     """Return an element's electronegativity and oxidation states; None if it lacks either."""
     try:
-        element = import_smact().Element(ELEMENTS[z - 1])
+        element = import_smact("charge_neutral").Element(ELEMENTS[z - 1])
     except KeyError:  # SMACT does not know the heaviest elements
         return None
     states = element.oxidation_states_icsd24

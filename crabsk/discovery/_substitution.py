@@ -94,13 +94,15 @@ def substitute(
     A replacement that the composition has already is skipped, because two elements would become
     one.
 
-    With `isovalent`, the common oxidation states of an element are those that make up a tenth or
-    more of its ions in the ICSD. Charges are balanced if each element can have one of them such
-    that the charges add up to zero, or to no more than 0.01 per atom, because the amounts of
-    dopants are often rounded. Those in positive states must be less electronegative than those in
-    negative states [2]_. Charges do not balance in intermetallics and compounds of mixed valence.
-    Replacements that balance each other only together, such as Na and Nb for Ca and Ti, are left
-    out.
+    With `isovalent`, the common oxidation states of an element are those that make up a twentieth
+    or more of its ions in the ICSD. Charges are balanced if each element can have one of them such
+    that the charges add up to zero, or to at most 0.01 per atom, because the amounts of dopants are
+    often rounded. Those in positive states must be less electronegative than those in negative
+    states [2]_. The new composition must be balanced as well as the old one was. Charges do not
+    balance in intermetallics, in compounds of mixed valence, and where an element has a rare state,
+    such as O in peroxides. There, one shared state is enough. Replacements that balance each other
+    only together, such as Na and Nb for Ca and Ti, are left out. Elements without an
+    electronegativity in SMACT, such as Ne, Ar and Pm, neither give way nor come in.
 
     All compositions are found at once. A composition of ``k`` elements leads to up to
     ``k * n_neighbors`` others with one element replaced. They take about 20 bytes each, and 800

@@ -1,6 +1,7 @@
 """Known compositions with elements replaced by similar ones."""
 
 import itertools
+import math
 import sys
 
 import numpy as np
@@ -128,7 +129,9 @@ def test_two_may_change_places():
 def test_isovalent_elements_alone_replace_ions():
     assert list(substitute(["Tm2O3"], n_neighbors=2, isovalent=True)) == ["Er2O3", "Lu2O3"]
     phosphates = substitute(["LiFePO4"], elements=["Na", "Ca", "Co", "V", "N", "S"], isovalent=True)
-    assert set(phosphates) == set(reduced_formula(["NaFePO4", "LiCoPO4", "LiFePS4", "LiFeVO4"]))
+    assert set(phosphates) == set(
+        reduced_formula(["NaFePO4", "LiCoPO4", "LiFePS4", "LiFeVO4", "LiFeNO4"])
+    )
     # What Nd3+ brings too much is what Al3+ lacks in the place of Ti4+.
     perovskite = "Sr0.85Nd0.15Ti0.85Al0.15O3"
     doped = substitute([perovskite], elements=["Ba", "La", "Zr", "F"], isovalent=True)
@@ -156,9 +159,9 @@ def test_amounts_of_dopants_may_be_rounded():
 @pytest.mark.parametrize(
     ("formula", "expected"),
     [
-        ("NiAl", "CoAl FeAl GaAl NiGa NiFe NiCo"),
-        ("Fe3O4", "Co3O4 Al3O4 Ga3O4 Fe3S4"),  # Fe2+ beside Fe3+
-        ("LaH2", "LaNa2 AlH2 GaH2 FeH2 CoH2"),  # the H- of metals is rare in the ICSD
+        ("NiAl", "CoAl FeAl GaAl TiAl NiGa NiFe NiCo NiTi"),
+        ("Fe3O4", "Co3O4 Al3O4 Ga3O4 Ti3O4 Fe3S4"),  # Fe2+ beside Fe3+
+        ("U3O8", "Fe3O8 Co3O8 Al3O8 Ga3O8 Ti3O8 S3O8 U3S8"),  # U4+ beside U6+
         ("HeF2", ""),
     ],
 )
@@ -175,33 +178,35 @@ def test_where_charges_do_not_balance_a_common_state_is_enough(formula, expected
 STATES = {
     element: set(map(int, states.split()))
     for element, states in ICSD24OxStatesFilter()
-    .filter(commonality="medium")
+    .filter(commonality=5.0)
     .set_index("element")["oxidation_state"]
     .items()
 }
 
 
-def may_be_ions(composition, replaced, amounts):
-    """Whether a product of states that both have is neutral and passes SMACT's second rule."""
+def least_charge(composition, replaced, amounts):
+    """Return the smallest sum of states that both have and that pass SMACT's second rule."""
     both = [STATES[a] & STATES[b] for a, b in zip(composition, replaced, strict=True)]
     electronegativities = [
         [Element(symbol).pauling_eneg for symbol in symbols] for symbols in (composition, replaced)
     ]
-    return any(
-        abs(sum(state * amount for state, amount in zip(states, amounts, strict=True)))
-        < 0.01 * sum(amounts)
-        and all(pauling_test(states, values) for values in electronegativities)
-        for states in itertools.product(*both)
+    return min(
+        (
+            abs(sum(state * amount for state, amount in zip(states, amounts, strict=True)))
+            for states in itertools.product(*both)
+            if all(pauling_test(states, values) for values in electronegativities)
+        ),
+        default=math.inf,
     )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=50)
 @given(
     st.dictionaries(
         st.sampled_from(["Li", "Na", "Fe", "Mn", "Sr", "La", "Sb", "S", "O", "F", "Te", "N"]),
-        st.sampled_from([1, 2, 3, 4, 0.25, 0.5, 0.75]),
+        st.sampled_from([1, 2, 3, 4, 0.05, 0.25, 0.95]),
         min_size=2,
-        max_size=4,
+        max_size=3,
     ),
     st.integers(1, 2),
 )
@@ -210,7 +215,8 @@ def test_isovalent_is_what_smact_says(composition, n_replaced):
     replacing["elements"] = ["K", "Mn", "Co", "Ba", "Ce", "As", "Se", "Cl", "I", "O"]
     kept = set(substitute([composition], isovalent=True, **replacing))
     amounts = list(composition.values())
-    neutral = may_be_ions(composition, composition, amounts)
+    before = least_charge(composition, composition, amounts)
+    balanced = before <= 0.01 * sum(amounts) + 1e-9
     expected = set()
     for others in itertools.product(*([s, *replacing["elements"]] for s in composition)):
         n_others = sum(a != b for a, b in zip(composition, others, strict=True))
@@ -219,31 +225,45 @@ def test_isovalent_is_what_smact_says(composition, n_replaced):
         alike = all(
             a == b or STATES[a] & STATES[b] for a, b in zip(composition, others, strict=True)
         )
-        if alike and (not neutral or may_be_ions(composition, others, amounts)):
+        after = least_charge(composition, others, amounts)
+        if alike and (not balanced or after <= before + 1e-9):
             expected.add(reduced_formula([dict(zip(others, amounts, strict=True))])[0])
     assert kept == expected - {*reduced_formula([composition])}
 
 
+@pytest.mark.parametrize("dopant", ["Fe", "Co", "Mn", "Ni"])
+def test_many_compositions_are_as_one(dopant):
+    """One charge of so little dopant is 0.01 in each atom, which is where balance ends."""
+    X = [
+        f"{rare}{metal}{1 - x:.2f}{dopant}{x:.2f}O3"
+        for rare in ("La", "Nd", "Y")
+        for metal in ("Al", "Ga")
+        for x in (0.03, 0.05)
+    ]
+    found = set(substitute(X, isovalent=True))
+    assert found == set(substitute(X[::-1], isovalent=True))
+    alone = [set(substitute([formula], exclude=X, isovalent=True)) for formula in X]
+    assert found == set().union(*alone)
+    # Zn2+ in the place of Fe3+ is no rounding of amounts.
+    assert not [formula for formula in found if "Zn" in formula or "Mg" in formula]
+
+
 def test_many_elements_with_many_states():
-    """There are 8e5 choices of states. Pt has two or four charges, Au one or three, Cr three."""
+    """There are 9e6 choices of states. F- is not O2-; Ba2+ leaves a charge where Na+ was."""
     metals = ["V", "Cr", "Mn", "Fe", "Co", "Ru", "Rh", "Re", "Os", "Ir", "Ni", "Pd", "Cu", "Au"]
-    replacing = {"n_neighbors": 1, "elements": ["S", "F", "Pt"]}
-    oxide = dict.fromkeys(metals, 0.1) | {"O": 2.1}
+    replacing = {"n_neighbors": 1, "elements": ["S", "F", "K", "Ba"]}
+    oxide = dict.fromkeys(metals, 0.1) | {"Na": 0.1, "O": 2.15}
     found = set(substitute([oxide], isovalent=True, **replacing))
+    assert {reduced_formula([oxide | {"Na": 0, "K": 0.1}])[0]} < found
     lost = set(substitute([oxide], **replacing)) - found
-    swaps = [{"O": "F"}, {"Au": "Pt"}, {"Cr": "Pt"}]
-    assert lost == set(
-        reduced_formula(
-            [{swap.get(symbol, symbol): x for symbol, x in oxide.items()} for swap in swaps]
-        )
-    )
+    assert reduced_formula([oxide | {"O": 0, "F": 2.15}])[0] in lost
 
 
 def test_isovalent_without_smact(monkeypatch):
     _states.cache_clear()
     monkeypatch.setitem(sys.modules, "smact.utils.oxidation", None)
     assert len(substitute(["Fe2O3"]))
-    with pytest.raises(ImportError, match="isovalent=False"):
+    with pytest.raises(ImportError, match="isovalent=True needs SMACT"):
         substitute(["Fe2O3"], isovalent=True)
 
 
