@@ -59,9 +59,8 @@ def tables(options: argparse.Namespace) -> dict[str, str]:
         rows.append(
             {
                 "data set": f"`{name}`" + (f" ({unit})" if unit else ""),
-                "rows": row["n_rows"],
-                "rows that share a composition": f"{100 * row['share_of_rows']:.1f} %",
-                "floor": f"{row['floor']:.3g}",
+                "shared rows": f"{100 * row['share_of_rows']:.1f} %",
+                "floor": f"{round(row['floor'], 4):g}",
                 "best published": "" if (mae := best.get(name)) is None else f"{mae:.4g}",
             }
         )
