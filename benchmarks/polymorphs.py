@@ -60,7 +60,7 @@ def tables(options: argparse.Namespace) -> dict[str, str]:
             {
                 "data set": f"`{name}`" + (f" ({unit})" if unit else ""),
                 "shared rows": f"{100 * row['share_of_rows']:.1f} %",
-                "floor": f"{round(row['floor'], 4):g}",
+                "floor of the error": f"{round(row['floor'], 4):g}",
                 "best published": "" if (mae := best.get(name)) is None else f"{mae:.4g}",
             }
         )
