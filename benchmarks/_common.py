@@ -49,6 +49,13 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
     return parser
 
 
+def benchmark_parser(description: str) -> argparse.ArgumentParser:
+    """Return a parser for what `run_benchmark` takes."""
+    parser = argument_parser(description)
+    parser.add_argument("--table-only", action="store_true", help="measure nothing")
+    return parser
+
+
 def read_data_set(data: Path, name: str) -> pd.DataFrame:
     """Return the table `name`, such as "matbench/steels", of the folder `data`."""
     # Without keep_default_na=False, the formula NaN (sodium and nitrogen) would be a missing value.

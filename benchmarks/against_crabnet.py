@@ -25,7 +25,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 import torch
-from _common import Rows, argument_parser, crabsk_epochs, fold_0, in_fresh_process, spread, three
+from _common import Rows, benchmark_parser, crabsk_epochs, fold_0, in_fresh_process, spread, three
 from _crabnet import (
     FIT_EPOCHS,
     SILENT,
@@ -174,13 +174,12 @@ def tables(options: argparse.Namespace) -> dict[str, str]:
 
 
 def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argument_parser(__doc__)
+    parser = benchmark_parser(__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--parts", choices=PARTS, nargs="+", default=list(PARTS))
     parser.add_argument("--repeats", type=int, default=3, help="passes")
     parser.add_argument("--epochs", type=int, default=6, help="passes: beside the first")
     parser.add_argument("--fit-repeats", type=int, default=3, help="fits")
-    parser.add_argument("--table-only", action="store_true", help="measure nothing")
     return parser.parse_args(arguments)
 
 

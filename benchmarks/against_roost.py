@@ -36,7 +36,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 import torch
-from _common import ROOT, Rows, argument_parser, read_rows
+from _common import ROOT, Rows, benchmark_parser, read_rows
 from _markdown import write_markdown, write_time
 from _results import RESULTS, append_rows, described, of_last_commit, read_table
 from sklearn.metrics import mean_absolute_error
@@ -230,7 +230,7 @@ def run_all(options: argparse.Namespace) -> None:
 
 
 def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argument_parser(__doc__)
+    parser = benchmark_parser(__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
         "--data-sets",
@@ -260,7 +260,6 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         action="store_true",
         help="does everything run? CrabNet does one epoch; the results go to build",
     )
-    parser.add_argument("--table-only", action="store_true", help="measure nothing")
     options = parser.parse_args(arguments)
     if options.epochs is not None and options.epochs < 1:
         parser.error("--epochs must be 1 or more")

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from _common import BENCHMARK_WEIGHTS, argument_parser
+from _common import BENCHMARK_WEIGHTS, benchmark_parser
 from _markdown import percent, write_markdown
 from _results import RESULTS, append_rows, described, read_table
 from _runs import Data, load_matbench, load_table, on_magpie
@@ -244,12 +244,11 @@ def tables(options: argparse.Namespace) -> dict[str, str]:
 
 
 def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argument_parser(__doc__)
+    parser = benchmark_parser(__doc__)
     parser.add_argument("--data-sets", nargs="+", default=list(TABLES), choices=TABLES + MATBENCH)
     parser.add_argument("--folds", type=int, nargs="+", default=range(5), choices=range(5))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--time-limit", type=float, default=600, help="seconds (default: 600)")
-    parser.add_argument("--table-only", action="store_true", help="measure nothing")
     options = parser.parse_args(arguments)
     options.fetch = False
     return options

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from _common import BENCHMARK_WEIGHTS, argument_parser, read_data_set
+from _common import BENCHMARK_WEIGHTS, benchmark_parser, read_data_set
 from _markdown import write_markdown, write_threads
 from _results import RESULTS, append_rows, read_table
 from sklearn.base import BaseEstimator
@@ -196,11 +196,10 @@ def tables(options: argparse.Namespace) -> dict[str, str]:
 
 
 def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argument_parser(__doc__)
+    parser = benchmark_parser(__doc__)
     parser.add_argument("--data-sets", nargs="+", default=list(TABLES))
     parser.add_argument("--ways", nargs="+", default=list(WAYS))
     parser.add_argument("--seeds", type=int, nargs="+", default=range(10))
-    parser.add_argument("--table-only", action="store_true", help="print what was measured")
     return parser.parse_args(arguments)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from _common import argument_parser, read_data_set
+from _common import benchmark_parser, read_data_set
 from _markdown import write_markdown
 from _results import RESULTS, append_rows, read_table
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -114,11 +114,10 @@ def tables(options: argparse.Namespace) -> dict[str, str]:
 
 
 def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argument_parser(__doc__)
+    parser = benchmark_parser(__doc__)
     parser.add_argument("--data-sets", nargs="+", default=list(TABLES))
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=MODELS)
     parser.add_argument("--folds", type=int, nargs="+", default=range(5), choices=range(5))
-    parser.add_argument("--table-only", action="store_true", help="print what was measured")
     return parser.parse_args(arguments)
 
 

@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from _common import (
     Work,
-    argument_parser,
+    benchmark_parser,
     compare_rates,
     rates_table,
     read_data_set,
@@ -77,8 +77,7 @@ def tables(options: argparse.Namespace) -> dict[str, str]:
 
 
 def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argument_parser(__doc__)
-    parser.add_argument("--table-only", action="store_true", help="measure nothing")
+    parser = benchmark_parser(__doc__)
     return parser.parse_args(arguments)
 
 

@@ -21,7 +21,7 @@ import pandas as pd
 import torch
 from _common import (
     ROOT,
-    argument_parser,
+    benchmark_parser,
     read_data_set,
     run_benchmark,
 )
@@ -241,13 +241,12 @@ def tables(options: argparse.Namespace) -> dict[str, str]:
 
 
 def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argument_parser(__doc__)
+    parser = benchmark_parser(__doc__)
     parser.set_defaults(name="front")
     parser.add_argument("--data-sets", nargs="+", default=DATA_SETS)
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=VARIANTS)
     parser.add_argument("--splits", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--table-only", action="store_true", help="measure nothing")
     parser.add_argument("--plot", action="store_true", help=f"draw {PICTURE.relative_to(ROOT)}")
     parser.add_argument(
         "--trial",

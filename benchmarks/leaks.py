@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 from _common import (
-    argument_parser,
+    benchmark_parser,
     read_data_set,
     run_benchmark,
 )
@@ -79,8 +79,7 @@ def tables(options: argparse.Namespace) -> dict[str, str]:
 
 
 def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argument_parser(__doc__)
-    parser.add_argument("--table-only", action="store_true", help="measure nothing")
+    parser = benchmark_parser(__doc__)
     return parser.parse_args(arguments)
 
 

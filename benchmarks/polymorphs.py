@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 
 import pandas as pd
-from _common import argument_parser, read_data_set, read_published, run_benchmark
+from _common import benchmark_parser, read_data_set, read_published, run_benchmark
 from _markdown import write_markdown
 from _results import RESULTS, append_rows, read_table
 from accuracy import UNITS
@@ -68,8 +68,7 @@ def tables(options: argparse.Namespace) -> dict[str, str]:
 
 
 def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argument_parser(__doc__)
-    parser.add_argument("--table-only", action="store_true", help="measure nothing")
+    parser = benchmark_parser(__doc__)
     return parser.parse_args(arguments)
 
 

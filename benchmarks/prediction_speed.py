@@ -20,7 +20,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 from _common import (
-    argument_parser,
+    benchmark_parser,
     distinct_rows,
     in_fresh_process,
     predict_seconds,
@@ -181,10 +181,9 @@ def tables(options: argparse.Namespace) -> dict[str, str]:
 
 
 def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argument_parser(__doc__)
+    parser = benchmark_parser(__doc__)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--memory-sizes", type=int, nargs="*", default=[10**4, 10**5, 10**6])
-    parser.add_argument("--table-only", action="store_true", help="measure nothing")
     return parser.parse_args(arguments)
 
 

@@ -7,7 +7,7 @@ import accuracy
 import classification
 import pandas as pd
 import tables as of_tables
-from _common import argument_parser, read_published
+from _common import benchmark_parser, read_published
 from _markdown import write_markdown, write_time
 from _results import RESULTS
 from _runs import read_fold_results
@@ -101,8 +101,7 @@ def tables(options: argparse.Namespace) -> dict[str, str]:
 
 
 def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argument_parser(__doc__)
-    parser.add_argument("--table-only", action="store_true", help="it measures nothing anyway")
+    parser = benchmark_parser(__doc__)
     parser.set_defaults(trial=False, results=RESULTS)
     return parser.parse_args(arguments)
 

@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from _common import (
     Rows,
-    argument_parser,
+    benchmark_parser,
     crabsk_epochs,
     distinct_rows,
     run_benchmark,
@@ -112,10 +112,9 @@ def tables(options: argparse.Namespace) -> dict[str, str]:
 
 
 def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argument_parser(__doc__)
+    parser = benchmark_parser(__doc__)
     parser.add_argument("--epochs", type=int, default=2, help="to time, beside the first")
     parser.add_argument("--rows", type=int, nargs="+", default=[250 * 2**i for i in range(9)])
-    parser.add_argument("--table-only", action="store_true", help="measure nothing")
     return parser.parse_args(arguments)
 
 

@@ -25,7 +25,7 @@ import torch
 from _common import (
     BENCHMARK_WEIGHTS,
     Rows,
-    argument_parser,
+    benchmark_parser,
     fold_0,
     in_fresh_process,
     spread,
@@ -130,7 +130,7 @@ def tables(options: argparse.Namespace) -> dict[str, str]:
 
 
 def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argument_parser(__doc__)
+    parser = benchmark_parser(__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument(
         "--ensembles", type=int, nargs="*", default=[2, 4], help="networks, beside the default's"
@@ -141,7 +141,6 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         default=20,
         help="crabnet's training passes to extrapolate from; 0 leaves that out",
     )
-    parser.add_argument("--table-only", action="store_true", help="measure nothing")
     options = parser.parse_args(arguments)
     if options.long_epochs not in (0, *range(2, CRABNET_EPOCHS + 1)):
         parser.error(f"--long-epochs must be 0, or from 2 to {CRABNET_EPOCHS}")

@@ -22,7 +22,7 @@ import pandas as pd
 import torch
 from _common import (
     Rows,
-    argument_parser,
+    benchmark_parser,
     fold_0,
     run_benchmark,
     spread,
@@ -124,10 +124,9 @@ def tables(options: argparse.Namespace) -> dict[str, str]:
 
 
 def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argument_parser(__doc__)
+    parser = benchmark_parser(__doc__)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=2, help="to time, beside the first")
-    parser.add_argument("--table-only", action="store_true", help="measure nothing")
     return parser.parse_args(arguments)
 
 

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import torch
-from _common import BENCHMARK_WEIGHTS, Rows, argument_parser, print_table, read_rows
+from _common import BENCHMARK_WEIGHTS, Rows, benchmark_parser, print_table, read_rows
 from _markdown import write_markdown
 from _results import RESULTS, append_rows, described, read_table
 from mapie.conformity_scores import StdConformityScore
@@ -146,7 +146,7 @@ def tables(options: argparse.Namespace) -> dict[str, str]:
 
 
 def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argument_parser(__doc__)
+    parser = benchmark_parser(__doc__)
     parser.add_argument("--data-sets", nargs="+", default=["steels", "jdft2d", "expt_gap"])
     parser.add_argument("--folds", type=int, nargs="+", default=[0], choices=range(5))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
@@ -156,7 +156,6 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help="networks that start from weights which know none of these compositions",
     )
     parser.add_argument("--trial", action="store_true", help="does it run? One epoch, no result")
-    parser.add_argument("--table-only", action="store_true", help="print what was measured")
     return parser.parse_args(arguments)
 
 
