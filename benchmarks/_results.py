@@ -67,15 +67,25 @@ def n_members(model: Any) -> int:
     return last.n_estimators if hasattr(last, "n_estimators") else last.max_iter
 
 
-def n_epochs(model: Any, n_train: int) -> int | None:
-    """Return the epochs of a network for so many rows; trees have none."""
-    return None if last_step(model) is not model else model._n_epochs(n_train)
+def n_epochs(model: Any, n_train: int, pure_error: float = 0.0) -> int | None:
+    """Return the epochs of a network for so many rows; trees have none.
+
+    `pure_error` is the share of the variance of the targets that lies between equal samples.
+    """
+    return None if last_step(model) is not model else model._n_epochs(n_train, pure_error)
 
 
 def model_facts(model: Any, n_train: int) -> dict:
-    """Return what must be equal for a result to stand for this model; see `stands_for`."""
+    """Return what must be equal for a result to stand for this fitted model; see `stands_for`.
+
+    The pure error is among it only where it changed the number of epochs.
+    """
+    usual = n_epochs(model, n_train)
+    pure_error = getattr(model, "_pure_error", 0.0)
+    epochs = n_epochs(model, n_train, pure_error)
     return {
-        "epochs": n_epochs(model, n_train),
+        "epochs": epochs,
+        **({} if epochs == usual else {"pure_error": pure_error}),
         "n_estimators": n_members(model),
         **described(model),
     }
@@ -92,7 +102,8 @@ def stands_for(row: dict, model: Any, known_defaults: dict[str, dict]) -> bool:
     then = known_defaults.get(row["defaults"], {})
     known = usual | {name: value for name, value in then.items() if name in usual}
     known |= json.loads(row["parameters"])
-    epochs = n_epochs(model, row["n_train"])
+    pure_error = row.get("pure_error")
+    epochs = n_epochs(model, row["n_train"], 0.0 if pd.isna(pure_error) else pure_error)
     return known == settings(model) and epochs in (None, row["epochs"])
 
 

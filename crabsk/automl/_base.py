@@ -23,7 +23,14 @@ from .._validation import (
     group_numbers,
     validate_compositions,
 )
-from ..neural_network import bar_of, nested, warn_of_conflicts, warn_of_unseen_elements
+from ..neural_network import (
+    bar_of,
+    equal_samples,
+    nested,
+    pure_error,
+    warn_of_conflicts,
+    warn_of_unseen_elements,
+)
 from ..pretrained import resolve
 from ._blend import greedy_weights, scorer_of
 from ._checkpoint import Checkpoints
@@ -100,7 +107,8 @@ class BaseAuto(BaseEstimator):
         if self.weights is not None:
             resolve(self.weights)  # raises if there are none, before anything is trained
         self._seen_elements = np.unique(table.compositions.atomic_numbers).tolist()
-        warn_of_conflicts(table, y if classes is None else np.searchsorted(classes, y))
+        labels = y[:, None] if classes is None else (y[:, None] == classes).astype(np.float64)
+        warn_of_conflicts(table, labels)
         numbers = group_numbers(table, groups)
         checkpoints = Checkpoints.opened(self, table, y, numbers)
         seed = checkpoints.seed(check_random_state(self.random_state).randint(2**31 - 1))
@@ -119,6 +127,7 @@ class BaseAuto(BaseEstimator):
             y,
             folds,
             classes=classes,
+            pure_error=pure_error(equal_samples(table), labels, np.ones(labels.shape, dtype=bool)),
             seed=seed,
             budget=budget,
             n_jobs=self.n_jobs,

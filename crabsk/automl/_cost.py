@@ -49,6 +49,7 @@ def seconds_of_a_fit(
     n_samples: int,
     seed: int,
     classes: np.ndarray | None,
+    pure_error: float,
 ) -> float:
     """Return about how long a fit to so many samples takes; spend little time to find out.
 
@@ -64,11 +65,14 @@ def seconds_of_a_fit(
         For whatever `random_state` of the estimator is None.
     classes : ndarray or None
         All classes, if targets are classes.
+    pure_error : float
+        Share of the variance of y that lies between equal samples, on which the passes of networks
+        depend.
     """
     trial = seeded(clone(estimator), seed)
     network = network_in(trial)
     if network is not None:
-        return _seconds_of_a_network(trial, network, X, y, n_samples, classes)
+        return _seconds_of_a_network(trial, network, X, y, n_samples, classes, pure_error)
     if n_samples < _FEWEST:
         return 0.0  # the first fold will tell
     sizes = [min(_FEW, n_samples // 2) // part for part in (2, 1)]
@@ -84,9 +88,10 @@ def _seconds_of_a_network(
     y: np.ndarray,
     n_samples: int,
     classes: np.ndarray | None,
+    pure_error: float,
 ) -> float:
     """Time some passes of one network, of a trial's last step, over some samples."""
-    n_members, passes = network.n_estimators, network._n_epochs(n_samples)
+    n_members, passes = network.n_estimators, network._n_epochs(n_samples, pure_error)
     network.set_params(
         max_epochs=_PASSES,
         n_estimators=1,

@@ -10,7 +10,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from .._validation import predicts_std
-from ..neural_network import BaseCompositionNetwork, nested
+from ..neural_network import nested
 from ._portfolio import network_in, one_thread, seeded
 
 
@@ -88,15 +88,7 @@ def fit_fold(
         own_std,
         fitted - start,
         time.perf_counter() - fitted,
-        shortened=network is not None and time_limit is not None and _is_shortened(network, train),
-    )
-
-
-def _is_shortened(network: BaseCompositionNetwork, train: np.ndarray) -> bool:
-    if network.n_iter_no_change is not None:
-        return False  # it may have stopped by itself
-    return (
-        network.n_iter_ < network._n_epochs(len(train)) or len(network.nets_) < network.n_estimators
+        shortened=network is not None and time_limit is not None and network._is_shortened,
     )
 
 

@@ -55,6 +55,8 @@ class Work:
         Training and test rows.
     classes : ndarray or None
         All classes, if targets are classes.
+    pure_error : float
+        Share of the variance of y that lies between equal samples.
     seed : int
         Of the first fold; the others have the next ones.
     budget : Budget
@@ -72,6 +74,7 @@ class Work:
         folds: Folds,
         *,
         classes: np.ndarray | None,
+        pure_error: float,
         seed: int,
         budget: Budget,
         n_jobs: int | None,
@@ -81,6 +84,7 @@ class Work:
         self.y = y
         self.folds = folds
         self._classes = classes
+        self._pure_error = pure_error
         self._seed = seed
         self._budget = budget
         self._n_jobs = n_jobs
@@ -133,7 +137,13 @@ class Work:
         if limited and len(fits) < len(self.folds):
             n_train = max(len(train) for train, _ in self.folds)
             of_turn = seconds_of_a_fit(
-                candidate.estimator, X, self.y, n_train, self._seed, self._classes
+                candidate.estimator,
+                X,
+                self.y,
+                n_train,
+                self._seed,
+                self._classes,
+                self._pure_error,
             )
         while len(fits) < len(self.folds):
             todo = self._next_turn(len(fits))

@@ -6,6 +6,8 @@ Names that are imported `as` themselves are for other parts of crabsk, not for u
 from ._base import BaseCompositionNetwork as BaseCompositionNetwork
 from ._checkpoint import hash_of as hash_of
 from ._conflicts import ConflictingTargetsWarning
+from ._conflicts import equal_samples as equal_samples
+from ._conflicts import pure_error as pure_error
 from ._conflicts import warn_of_conflicts as warn_of_conflicts
 from ._crabnet_classification import CrabNetClassifier
 from ._crabnet_regression import CrabNetRegressor

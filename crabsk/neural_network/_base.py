@@ -219,8 +219,10 @@ class BaseCompositionNetwork(CallbackSupport, MemberPlanning, ABC):
         with self._run(samples, previous, seeds) as run:
             seeds = seeds if run is None else run.seeds(seeds)
             plans = self._plan(samples, previous, seeds, run)
+            wanted = sum(plan.recipe.max_epochs for plan in plans)
             if self.time_limit is not None:
                 plans = shorten(plans, samples, self.time_limit, lambda: time.monotonic() - began)
+            self._is_shortened = sum(plan.recipe.max_epochs for plan in plans) < wanted
             tasks = SklearnTasks(self, X, y, sample_weight, plans)
             self._finish(plans, self._train(plans, samples, tasks), previous)
             tasks.end()

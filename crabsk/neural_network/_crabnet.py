@@ -109,12 +109,12 @@ class BaseCrabNet(BaseCompositionNetwork):
         n = np.clip(n_rows, FEWEST_SAMPLES, TRANSFER_LENGTH)
         return float(TRANSFER_LEARNING_RATE * (n / TRANSFER_LENGTH) ** (1 / 3))
 
-    def _n_epochs(self, n_rows: int) -> int:
-        usual = super()._n_epochs(n_rows)
-        if not isinstance(self.max_epochs, str) or self.init_from is None:
+    def _usual_epochs(self, n_rows: int) -> float:
+        usual = super()._usual_epochs(n_rows)
+        if self.init_from is None:
             return usual
         share = TRANSFER_SHARE * max(1.0, TRANSFER_LENGTH / n_rows) ** (1 / 3)
-        return max(1, round(usual * min(share, LARGEST_SHARE)))
+        return round(usual) * min(share, LARGEST_SHARE)
 
     def _optimizer(self) -> type[torch.optim.Optimizer]:
         return torch.optim.AdamW if self.architecture == "paper" else MuonAdamW

@@ -40,6 +40,9 @@ class ElemNetClassifier(CompositionClassifier, BaseElemNet):
     max_epochs : int or "auto", default="auto"
         Number of passes over the training samples. "auto" takes 60 for up to 10,000 samples, and
         ``60 * sqrt(10_000 / n_samples)`` for more.
+        If equal samples (composition and extra features) have labels that differ, and more than
+        15 % of the variance of y lies between such samples, "auto" takes fewer passes, but not
+        below 3. Long training would learn the single labels by heart.
 
     batch_size : int or "auto", default="auto"
         Number of samples in a batch. "auto" takes the power of two nearest to n_samples / 32, from

@@ -17,7 +17,7 @@ from .._validation import (
 from ..embeddings import load_embedding
 from ..modules import fraction_statistics
 from ..pretrained import known_weights, warn_of_known_targets
-from ._conflicts import warn_of_conflicts
+from ._conflicts import equal_samples, pure_error, warn_of_conflicts
 from ._extra_columns import N_RANGES, encode_ranges, range_edges
 from ._net import CompositionNet, LabelledCompositions, Targets
 from ._source import find_source, refuse_other_features, standardizes_fractions
@@ -38,12 +38,15 @@ class Samples(NamedTuple):
         The element vectors, standardised.
     source : list of CompositionNet
         Fitted nets whose weights the members start from; empty without `init_from`.
+    pure_error : float
+        Share of the variance of the training targets that lies between equal samples.
     """
 
     training: LabelledCompositions
     validation: LabelledCompositions | None
     element_vectors: Tensor
     source: list[CompositionNet]
+    pure_error: float
 
 
 class SamplePreparation(ArraysAsState):
@@ -114,6 +117,11 @@ class SamplePreparation(ArraysAsState):
         self._learn_class_weights(y, _only(rows, weights))
         targets = self._encode_targets(y, _only(rows, weights), fit=not previous)
         trained = _labelled(rows, targets)
+        self._pure_error = pure_error(
+            equal_samples(table)[trained],
+            targets.values[trained].numpy(),
+            (targets.weights[trained] > 0).numpy(),
+        )
         if not previous:
             self._extra_edges = range_edges(table.extra[trained.numpy()])
             if source is not None and len(source._extra_mean):
@@ -149,7 +157,8 @@ class SamplePreparation(ArraysAsState):
         elif held_out is not None:
             targets = self._encode_targets(y, _only(held_out, weights), fit=False)
             validation = LabelledCompositions(packed, targets, _labelled(held_out, targets), groups)
-        return Samples(training, validation, vectors, [] if source is None else source.nets_)
+        source_nets = [] if source is None else source.nets_
+        return Samples(training, validation, vectors, source_nets, self._pure_error)
 
     def _hold_out(
         self, rows: np.ndarray, y: np.ndarray, groups: np.ndarray, seed: int
