@@ -22,15 +22,21 @@ def named(name: str, options: argparse.Namespace) -> argparse.Namespace:
     return argparse.Namespace(**{**vars(options), "name": name})
 
 
+def write_mean(results: pd.DataFrame, score: str, n_folds: int) -> str:
+    """Return the mean over folds, and how many were measured if not all."""
+    of_folds = results.groupby("fold")[score].mean()
+    if of_folds.empty:
+        return ""
+    note = f" ({len(of_folds)}/{n_folds})" if len(of_folds) < n_folds else ""
+    return f"{of_folds.mean():.3g}{note}"
+
+
 def row_of_set(
-    title: str, metric: str, results: pd.DataFrame, score: str, published: pd.Series
+    title: str, metric: str, results: pd.DataFrame, score: str, n_folds: int, published: pd.Series
 ) -> dict[str, str]:
     """Return a row: ours, then what was published, then the CPU time of a fit."""
     ours = {model: results[results["model"] == model] for model in PAIR}
-    cells = {
-        model: f"{its.groupby('fold')[score].mean().mean():.3g}" if len(its) else ""
-        for model, its in ours.items()
-    }
+    cells = {model: write_mean(its, score, n_folds) for model, its in ours.items()}
     times = {
         model: write_time(its["cpu_seconds"].mean()) if len(its) else ""
         for model, its in ours.items()
@@ -61,13 +67,15 @@ def published_sets(options: argparse.Namespace) -> pd.DataFrame:
             its = of_suite[of_suite["data_set"] == name]
             unit = accuracy.UNITS.get(name, "")
             metric = f"MAE ({unit})" if unit else "MAE"
-            rows.append(row_of_set(f"`{name}`", metric, its, "mae", beside.loc[name]))
+            n_folds = its_suite.n_folds
+            rows.append(row_of_set(f"`{name}`", metric, its, "mae", n_folds, beside.loc[name]))
         if suite == "matbench":
             found = read_fold_results(classification.MODELS, named("classification", options))
             its = found[found["data_set"] == METAL]
             of_labels = read_published(options.data, "ROC_AUC_of_hard_labels")
-            title = f"`{METAL}`"
-            rows.append(row_of_set(title, "ROC AUC of classes", its, SCORE, of_labels.loc[METAL]))
+            beside = of_labels.loc[METAL]
+            title, metric, n_folds = f"`{METAL}`", "ROC AUC of classes", its_suite.n_folds
+            rows.append(row_of_set(title, metric, its, SCORE, n_folds, beside))
     return pd.DataFrame(rows)
 
 
