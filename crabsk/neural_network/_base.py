@@ -84,6 +84,7 @@ class BaseCompositionNetwork(CallbackSupport, MemberPlanning, ABC):
         "force_cpu": 'device="cpu"',
         "compute_device": "device",
         "losscurve": "TrainingHistoryDisplay of crabsk.inspection",
+        "preset": "the class method from_preset(name)",
     }
     """Names that parameters had, or have in crabnet and elsewhere, and what takes their place."""
 

@@ -17,6 +17,7 @@ REPLACED = [
     ("calibration", "CalibratedRegressorCV"),
     ("formula_column", "X with one column of formulas"),
     ("epochs", "max_epochs"),
+    ("preset", r"from_preset\(name\)"),
     ("verbose", "progress"),
 ]
 
