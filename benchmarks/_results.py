@@ -70,7 +70,7 @@ def n_members(model: Any) -> int:
 def n_epochs(model: Any, n_train: int, pure_error: float = 0.0) -> int | None:
     """Return the epochs of a network for so many rows; trees have none.
 
-    `pure_error` is the share of the variance of the targets that lies between equal samples.
+    `pure_error` is the share of the variance of the targets within groups of equal samples.
     """
     return None if last_step(model) is not model else model._n_epochs(n_train, pure_error)
 

@@ -27,7 +27,6 @@ from ..neural_network import (
     bar_of,
     equal_samples,
     nested,
-    pure_error,
     warn_of_conflicts,
     warn_of_unseen_elements,
 )
@@ -107,8 +106,7 @@ class BaseAuto(BaseEstimator):
         if self.weights is not None:
             resolve(self.weights)  # raises if there are none, before anything is trained
         self._seen_elements = np.unique(table.compositions.atomic_numbers).tolist()
-        labels = y[:, None] if classes is None else (y[:, None] == classes).astype(np.float64)
-        warn_of_conflicts(table, labels)
+        warn_of_conflicts(table, y if classes is None else np.searchsorted(classes, y))
         numbers = group_numbers(table, groups)
         checkpoints = Checkpoints.opened(self, table, y, numbers)
         seed = checkpoints.seed(check_random_state(self.random_state).randint(2**31 - 1))
@@ -127,7 +125,7 @@ class BaseAuto(BaseEstimator):
             y,
             folds,
             classes=classes,
-            pure_error=pure_error(equal_samples(table), labels, np.ones(labels.shape, dtype=bool)),
+            same=equal_samples(table),
             seed=seed,
             budget=budget,
             n_jobs=self.n_jobs,

@@ -66,7 +66,7 @@ def seconds_of_a_fit(
     classes : ndarray or None
         All classes, if targets are classes.
     pure_error : float
-        Share of the variance of y that lies between equal samples, on which the passes of networks
+        Share of the variance of y within groups of equal samples, on which the passes of networks
         depend.
     """
     trial = seeded(clone(estimator), seed)

@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
+from ..neural_network import pure_error
 from ._checkpoint import Checkpoints
 from ._cost import Budget, seconds_of_a_fit
 from ._fitting import FoldFit, fit_fold
@@ -55,8 +57,8 @@ class Work:
         Training and test rows.
     classes : ndarray or None
         All classes, if targets are classes.
-    pure_error : float
-        Share of the variance of y that lies between equal samples.
+    same : ndarray of shape (n_samples,)
+        What `equal_samples` returns.
     seed : int
         Of the first fold; the others have the next ones.
     budget : Budget
@@ -74,7 +76,7 @@ class Work:
         folds: Folds,
         *,
         classes: np.ndarray | None,
-        pure_error: float,
+        same: np.ndarray,
         seed: int,
         budget: Budget,
         n_jobs: int | None,
@@ -84,12 +86,20 @@ class Work:
         self.y = y
         self.folds = folds
         self._classes = classes
-        self._pure_error = pure_error
+        self._same = same
         self._seed = seed
         self._budget = budget
         self._n_jobs = n_jobs
         self._checkpoints = checkpoints
         self._features: dict[str, tuple[Any, np.ndarray]] = {}
+
+    @cached_property
+    def _pure_error(self) -> float:
+        """Return the pure error of what is trained on without the first fold."""
+        train, _ = self.folds[0]
+        known = self.y[train, None]
+        labels = known if self._classes is None else known == self._classes
+        return pure_error(self._same[train], labels, np.ones((len(train), 1), dtype=bool))
 
     def transformer(self, candidate: Candidate) -> Any:
         """Return the fitted transformer of a candidate that was tried."""

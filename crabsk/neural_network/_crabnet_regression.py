@@ -74,9 +74,10 @@ class CrabNetRegressor(CompositionRegressor, BaseCrabNet):
         ``60 * sqrt(10_000 / n_samples)`` for more. With `init_from`, it takes a share of this
         number: 27 % for 4000 samples or more, and two thirds for up to 250. In between, the share
         falls with the cube root of n_samples.
-        If equal samples (composition and extra features) have labels that differ, and more than
-        15 % of the variance of y lies between such samples, "auto" takes fewer passes, but not
-        below 3. Long training would learn the single labels by heart.
+        If more than 15 % of the variance of y lies within groups of equal samples (composition and
+        extra features), "auto" takes fewer passes: the number times ``(0.15 / share) ** 2``, but
+        not below 3. Long training would learn the single labels by heart. The variances are those
+        of ranks. Of several targets, the one with the lowest share counts.
 
     batch_size : int or "auto", default="auto"
         Number of samples in a batch. "auto" takes the power of two nearest to n_samples / 16, from

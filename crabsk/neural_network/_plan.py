@@ -23,8 +23,8 @@ from ._source import start_from
 # Passes over the training samples of a set of up to so many rows.
 EPOCHS = 60
 FULL_LENGTH = 10_000
-# A share of the variance that lies between equal samples, up to which training is not shortened.
-# Both numbers were chosen on inner splits: see docs/trials.md.
+# Up to this share of variance within groups of equal samples, training is not shortened; and to
+# what it is shortened at most. docs/trials.md has the inner splits on which the rule was chosen.
 USUAL_PURE_ERROR = 0.15
 FEWEST_EPOCHS = 3
 
@@ -116,7 +116,7 @@ class MemberPlanning(SamplePreparation):
 
         As in scikit-learn's ensembles, a warm start that adds members leaves the others alone.
         """
-        recipe = self._recipe(samples)
+        recipe = self._recipe(len(samples.training))
         plans = []
         for k, seed in enumerate(seeds):
             # Those that are left alone too: the parameters must still describe their network.
@@ -142,10 +142,9 @@ class MemberPlanning(SamplePreparation):
         """Return how many members a warm start leaves alone."""
         return len(previous) if len(previous) < self.n_estimators else 0
 
-    def _recipe(self, samples: Samples) -> Recipe:
-        n_rows = len(samples.training)
+    def _recipe(self, n_rows: int) -> Recipe:
         return Recipe(
-            max_epochs=self._n_epochs(n_rows, samples.pure_error),
+            max_epochs=self._n_epochs(n_rows, self._pure_error),
             batch_size=self._batch_size(n_rows),
             optimizer=self._optimizer(),
             learning_rate=self._learning_rate(n_rows),
@@ -179,7 +178,8 @@ class MemberPlanning(SamplePreparation):
             return usual
         # Long training learns by heart what single labels differ by.
         fewer = round(usual * (USUAL_PURE_ERROR / pure_error) ** 2)
-        return min(usual, max(fewer, FEWEST_EPOCHS))
+        # What `init_from` gave is to be trained as well.
+        return min(usual, max(fewer, FEWEST_EPOCHS) + self.freeze)
 
     def _usual_epochs(self, n_rows: int) -> float:
         """Return the passes over samples whose labels agree."""
@@ -214,7 +214,7 @@ class MemberPlanning(SamplePreparation):
         """
         parameters = self.get_params(deep=False)
         # What "auto" takes depends on more than the parameters.
-        recipe = self._recipe(samples)
+        recipe = self._recipe(len(samples.training))
         length = recipe.max_epochs, recipe.batch_size, recipe.learning_rate
         for name in ("checkpoint", "progress", "init_from", "embedding", "random_state"):
             del parameters[name]

@@ -38,15 +38,12 @@ class Samples(NamedTuple):
         The element vectors, standardised.
     source : list of CompositionNet
         Fitted nets whose weights the members start from; empty without `init_from`.
-    pure_error : float
-        Share of the variance of the training targets that lies between equal samples.
     """
 
     training: LabelledCompositions
     validation: LabelledCompositions | None
     element_vectors: Tensor
     source: list[CompositionNet]
-    pure_error: float
 
 
 class SamplePreparation(ArraysAsState):
@@ -157,8 +154,7 @@ class SamplePreparation(ArraysAsState):
         elif held_out is not None:
             targets = self._encode_targets(y, _only(held_out, weights), fit=False)
             validation = LabelledCompositions(packed, targets, _labelled(held_out, targets), groups)
-        source_nets = [] if source is None else source.nets_
-        return Samples(training, validation, vectors, source_nets, self._pure_error)
+        return Samples(training, validation, vectors, [] if source is None else source.nets_)
 
     def _hold_out(
         self, rows: np.ndarray, y: np.ndarray, groups: np.ndarray, seed: int

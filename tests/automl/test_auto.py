@@ -22,6 +22,7 @@ from tiny import tiny_crabnet
 from crabsk import AutoClassifier, AutoRegressor, CompositionTransformer, load_model, save_model
 from crabsk._validation import validate_compositions
 from crabsk.automl import CandidateWarning
+from crabsk.automl._cost import seconds_of_a_fit
 from crabsk.automl._storage import dump, load
 from crabsk.metrics import coverage
 from crabsk.neural_network import BaseCompositionNetwork
@@ -292,6 +293,31 @@ class TestTime:
         first = model.estimators_["crabnet"][0]
         assert 10 < first.time_limit < 50 / 3
         assert model.leaderboard_.loc["crabnet", "note"] == ""  # and it was enough
+
+    def test_a_network_that_had_too_little_says_so(self, some_formulas, monkeypatch):
+        X, y = some_formulas
+        monkeypatch.setattr("crabsk.automl._search.seconds_of_a_fit", lambda *_: 1.0)
+        candidates = {"crabnet": tiny_crabnet(max_epochs=100_000)}
+        model = auto(candidates, time_limit=6.0, cv=2).fit(X, y)
+        assert "fewer epochs" in model.leaderboard_.loc["crabnet", "note"]
+
+    @pytest.mark.filterwarnings("ignore::crabsk.neural_network.ConflictingTargetsWarning")
+    def test_networks_take_less_where_equal_samples_differ(self, some_formulas, monkeypatch):
+        X, y = some_formulas
+        asked = []
+
+        def recorded(*arguments):
+            asked.append(seconds_of_a_fit(*arguments))
+            return asked[-1]
+
+        monkeypatch.setattr("crabsk.automl._search.seconds_of_a_fit", recorded)
+        candidates = {"crabnet": tiny_crabnet(max_epochs="auto")}
+        twice = np.concatenate([X, X])
+        for labels in (y, np.random.default_rng(0).permutation(y)):
+            model = auto(candidates, time_limit=60.0, cv=2).fit(twice, np.concatenate([y, labels]))
+            assert model.leaderboard_.loc["crabnet", "note"] == ""
+        usual, short = asked
+        assert short < usual / 2
 
     def test_nothing_but_the_mean(self, some_formulas):
         X, y = some_formulas

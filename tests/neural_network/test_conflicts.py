@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import ARCHITECTURE, tiny, tiny_crabnet
 
-from crabsk import AutoRegressor, CrabNetClassifier, CrabNetRegressor
+from crabsk import CrabNetClassifier, CrabNetRegressor
 from crabsk.neural_network import pure_error
 
 pytestmark = pytest.mark.filterwarnings("ignore::crabsk.neural_network.ConflictingTargetsWarning")
@@ -15,55 +15,74 @@ pytestmark = pytest.mark.filterwarnings("ignore::crabsk.neural_network.Conflicti
 def share(same, *targets):
     """Return the pure error of targets, NaN where there is no label."""
     values = np.column_stack(targets).astype(float)
-    present = ~np.isnan(values)
-    return pure_error(np.asarray(same), np.where(present, values, 0.0), present)
+    return pure_error(np.asarray(same), values, ~np.isnan(values))
+
+
+def noisy_pairs(n, std):
+    """Return numbers and labels of pairs of equal samples, whose own values have a spread of 1."""
+    rng = np.random.default_rng(0)
+    same = np.repeat(np.arange(n), 2)
+    return same, rng.normal(size=n)[same] + rng.normal(0, std, 2 * n)
 
 
 class TestPureError:
-    def test_labels_that_agree_have_none(self):
-        assert share([0, 0, 1, 1, 2], [3, 3, 5, 5, 7]) == 0
-
-    def test_samples_without_an_equal_have_none(self):
-        assert share([0, 1, 2], [3, 5, 8]) == 0
-
-    def test_constant_targets_have_none(self):
-        assert share([0, 0, 1], [4, 4, 4]) == 0
-
-    def test_no_labels_have_none(self):
-        assert share([0, 0], [np.nan, np.nan]) == 0
+    @pytest.mark.parametrize(
+        ("same", "labels"),
+        [
+            ([0, 0, 1, 1, 2], [3, 3, 5, 5, 7]),
+            ([0, 1, 2], [3, 5, 8]),
+            ([0, 0, 0, 1], [0.1, 0.1, 0.1, 0.1]),
+            ([0, 0], [np.nan, np.nan]),
+            ([0, 0, 1, 1], [1, np.nan, 2, 2]),
+        ],
+        ids=["labels agree", "no equals", "constant", "no labels", "missing label"],
+    )
+    def test_there_is_none(self, same, labels):
+        assert share(same, labels) == 0
 
     def test_labels_that_a_composition_says_nothing_of_are_all_error(self):
-        assert share([0, 0, 1, 1], [1, -1, -1, 1]) == 1
-
-    def test_a_missing_label_conflicts_with_none(self):
-        assert share([0, 0, 1, 1], [1, np.nan, 2, 2]) == 0
-
-    def test_targets_count_together(self):
-        agreeing, not_agreeing = [-1, -1, 1, 1], [-1, 1, 1, -1]
-        assert share([0, 0, 1, 1], agreeing, not_agreeing) == pytest.approx(1.0)
-        assert share([0, 0, 1, 1], agreeing) == 0
-        # Half of the variance of both, twice for a mean that is learnt of two labels.
-        few = share([0, 0, 1, 1], agreeing, [-1, -0.5, 1, 0.5])
-        assert few == pytest.approx(2 * 0.25 / (4 + 2.5))
+        same, _ = noisy_pairs(5000, 1.0)
+        assert share(same, np.random.default_rng(0).normal(size=len(same))) > 0.95
 
     def test_is_the_share_of_the_noise(self):
-        rng = np.random.default_rng(0)
-        same = np.repeat(np.arange(20_000), 2)
-        labels = rng.normal(0, 3, 20_000)[same] + rng.normal(0, 4, 40_000)
-        assert share(same, labels) == pytest.approx(16 / 25, abs=0.02)
+        for std, expected in ((0.5, 0.2), (1.0, 0.5), (2.0, 0.8)):
+            assert share(*noisy_pairs(20_000, std)) == pytest.approx(expected, abs=0.03)
 
-    @given(
-        st.lists(st.tuples(st.integers(0, 5), st.integers(-9, 9)), min_size=1, max_size=20),
-        st.permutations(range(6)),
-    )
-    def test_equals_the_definition_however_samples_are_numbered(self, samples, numbers):
-        same, labels = (np.array(column) for column in zip(*samples, strict=True))
-        total = ((labels - labels.mean()) ** 2).sum()
-        groups = [labels[same == number] for number in np.unique(same)]
-        within = sum(len(own) * np.var(own, ddof=1) for own in groups if len(own) > 1)
-        expected = min(1.0, within / total) if total else 0.0
-        assert share(same, labels) == pytest.approx(expected)
-        assert share(np.array(numbers)[same], labels) == pytest.approx(expected)
+    def test_few_groups_show_little(self):
+        few, many = (share(*noisy_pairs(n, 1.0)) for n in (10, 10_000))
+        assert 0 < few < many
+
+    def test_one_pair_shows_nothing(self):
+        y = np.arange(20.0)
+        assert share([*range(20), 0], [*y, 19.0]) < 0.15
+
+    def test_a_wrong_unit_shows_nothing(self):
+        y = np.random.default_rng(0).normal(size=700)
+        assert share([*range(700), 0], [*y, 1e6]) < 0.01
+
+    def test_the_target_that_agrees_best_counts(self):
+        same, labels = noisy_pairs(1000, 2.0)
+        assert share(same, labels, same) == 0
+        gap = np.where(np.arange(len(same)) < 1990, labels, np.nan)
+        assert share(same, labels, gap) == pytest.approx(share(same, labels), abs=0.01)
+
+    def test_columns_of_classes_are_one_target(self):
+        same, labels = noisy_pairs(1000, 1.0)
+        classes = np.digitize(labels, [-1, 1])
+        rare = share(same, classes == 2), share(same, classes == 0)
+        of_all = pure_error(same, np.eye(3)[classes], np.ones((len(same), 1), dtype=bool))
+        assert min(rare) < of_all < 1
+
+    @given(st.data())
+    def test_a_monotone_transform_or_other_numbers_change_nothing(self, data):
+        n = data.draw(st.integers(2, 30))
+        same = np.array(data.draw(st.lists(st.integers(0, 8), min_size=n, max_size=n)))
+        labels = np.array(data.draw(st.lists(st.integers(-9, 9), min_size=n, max_size=n)))
+        expected = share(same, labels)
+        assert 0 <= expected <= 1
+        assert share(same, np.exp(labels)) == pytest.approx(expected)
+        renumbered = np.array(data.draw(st.permutations(range(9))))[same]
+        assert share(renumbered, -labels) == pytest.approx(expected)
 
 
 class TestTrainingLength:
@@ -95,26 +114,32 @@ class TestTrainingLength:
         first = np.arange(len(X)) < len(X) // 2
         model = tiny_crabnet(max_epochs="auto").fit(X, y, sample_weight=first.astype(float))
         assert model.n_iter_ == 60
+        model.fit(X[first], y[first], X_val=X[~first], y_val=y[~first])
+        assert model.n_iter_ == 60
 
+    def test_does_not_depend_on_the_transform_of_targets(self, some_formulas):
+        X, y = self.twice(some_formulas, 0.8)
+        plain = tiny_crabnet(max_epochs="auto").fit(X, np.exp(3 * y))
+        log = tiny_crabnet(max_epochs="auto", target_transform="log").fit(X, np.exp(3 * y))
+        assert plain.n_iter_ == log.n_iter_ < 60
+
+    @pytest.mark.parametrize("n_values", [2, 3])
     @pytest.mark.parametrize("cls", ARCHITECTURE, ids=lambda cls: cls.__name__)
-    def test_holds_for_all_networks(self, some_formulas, cls):
+    def test_holds_for_all_networks(self, some_formulas, cls, n_values):
         X, _ = some_formulas
-        targets = np.random.default_rng(0).permutation(np.repeat([0, 1], len(X)))
+        targets = np.random.default_rng(0).permutation(2 * len(X)) % n_values
         model = tiny(cls, max_epochs="auto").fit(np.concatenate([X, X]), targets)
         assert model.n_iter_ < 10
 
     def test_holds_from_other_weights(self, some_formulas):
         start = CrabNetRegressor.from_preset("pretrained", n_estimators=1, random_state=0)
-        assert start.fit(*self.twice(some_formulas, 10.0)).n_iter_ == 3
+        X, y = self.twice(some_formulas, 10.0)
+        assert start.fit(X, y).n_iter_ == 3
+        # What is frozen at first is trained, too.
+        assert start.set_params(freeze=4).fit(X, y).n_iter_ == 7
 
     def test_holds_for_several_labels(self, some_formulas):
         X, _ = some_formulas
         labels = np.random.default_rng(0).integers(0, 2, size=(2 * len(X), 3))
         model = tiny(CrabNetClassifier, max_epochs="auto").fit(np.concatenate([X, X]), labels)
         assert model.n_iter_ < 10
-
-    def test_is_no_want_of_time(self, some_formulas):
-        X, y = self.twice(some_formulas, 1.0)
-        network = tiny_crabnet(max_epochs="auto")
-        auto = AutoRegressor({"crabnet": network}, time_limit=60.0, cv=2, random_state=0)
-        assert auto.fit(X, y).leaderboard_.loc["crabnet", "note"] == ""
