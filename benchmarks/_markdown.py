@@ -23,15 +23,17 @@ def write_time(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
 
 
-def write_folds(results: pd.DataFrame, score: str, n_folds: int) -> str:
+def write_folds(
+    results: pd.DataFrame, score: str, n_folds: int, *, form: str = ".4g", spread: bool = True
+) -> str:
     """Write the mean of a score (folds measured if not all; lowest to highest fold)."""
     folds = results.groupby("fold")[score].mean()
     notes = []
     if len(folds) < n_folds:
         notes.append(f"{len(folds)}/{n_folds}")
-    if len(folds) > 1:
-        notes.append(f"{folds.min():.4g}–{folds.max():.4g}")
-    return f"{folds.mean():.4g}" + (f" ({'; '.join(notes)})" if notes else "")
+    if spread and len(folds) > 1:
+        notes.append(f"{folds.min():{form}}–{folds.max():{form}}")
+    return f"{folds.mean():{form}}" + (f" ({'; '.join(notes)})" if notes else "")
 
 
 def write_threads(results: pd.DataFrame) -> str:

@@ -96,7 +96,7 @@ def stands_for(row: dict, model: Any, known_defaults: dict[str, dict]) -> bool:
 
     A parameter that was not in the constructor then counts as standing at its default: new
     parameters come with a default that changes nothing. One that has gone since counts only where
-    it did not stand at its default.
+    it did not stand at its default. A row without a `pure_error` was trained in full.
     """
     usual = defaults(model)
     then = known_defaults.get(row["defaults"], {})

@@ -8,13 +8,12 @@ import classification
 import pandas as pd
 import tables as of_tables
 from _common import benchmark_parser, read_published
-from _markdown import write_markdown, write_time
+from _markdown import write_folds, write_markdown, write_time
 from _results import RESULTS
 from _runs import read_fold_results
 
 PAIR = ("default", "pretrained")
-METAL = "expt_is_metal"
-SCORE = "roc_auc_of_hard_labels"
+SCORE, METRIC = "roc_auc_of_hard_labels", "ROC AUC of classes"
 
 
 def named(name: str, options: argparse.Namespace) -> argparse.Namespace:
@@ -22,21 +21,15 @@ def named(name: str, options: argparse.Namespace) -> argparse.Namespace:
     return argparse.Namespace(**{**vars(options), "name": name})
 
 
-def write_mean(results: pd.DataFrame, score: str, n_folds: int) -> str:
-    """Return the mean over folds, and how many were measured if not all."""
-    of_folds = results.groupby("fold")[score].mean()
-    if of_folds.empty:
-        return ""
-    note = f" ({len(of_folds)}/{n_folds})" if len(of_folds) < n_folds else ""
-    return f"{of_folds.mean():.3g}{note}"
-
-
 def row_of_set(
     title: str, metric: str, results: pd.DataFrame, score: str, n_folds: int, published: pd.Series
 ) -> dict[str, str]:
     """Return a row: ours, then what was published, then the CPU time of a fit."""
     ours = {model: results[results["model"] == model] for model in PAIR}
-    cells = {model: write_mean(its, score, n_folds) for model, its in ours.items()}
+    cells = {
+        model: write_folds(its, score, n_folds, form=".3g", spread=False) if len(its) else ""
+        for model, its in ours.items()
+    }
     times = {
         model: write_time(its["cpu_seconds"].mean()) if len(its) else ""
         for model, its in ours.items()
@@ -60,22 +53,23 @@ def published_sets(options: argparse.Namespace) -> pd.DataFrame:
     published = read_published(options.data, "MAE")
     rows = []
     for suite, its_suite in accuracy.SUITES.items():
-        beside = published[published["split"] == its_suite.published]
+        of_split = published[published["split"] == its_suite.published]
         of_suite = errors[(errors["suite"] == suite) & errors["model"].isin(PAIR)]
+        n_folds = its_suite.n_folds
         sizes = of_suite.groupby("data_set")["n_train"].max().sort_values(kind="stable")
         for name in sizes.index:
             its = of_suite[of_suite["data_set"] == name]
             unit = accuracy.UNITS.get(name, "")
             metric = f"MAE ({unit})" if unit else "MAE"
-            n_folds = its_suite.n_folds
-            rows.append(row_of_set(f"`{name}`", metric, its, "mae", n_folds, beside.loc[name]))
+            rows.append(row_of_set(f"`{name}`", metric, its, "mae", n_folds, of_split.loc[name]))
         if suite == "matbench":
             found = read_fold_results(classification.MODELS, named("classification", options))
-            its = found[found["data_set"] == METAL]
             of_labels = read_published(options.data, "ROC_AUC_of_hard_labels")
-            beside = of_labels.loc[METAL]
-            title, metric, n_folds = f"`{METAL}`", "ROC AUC of classes", its_suite.n_folds
-            rows.append(row_of_set(title, metric, its, SCORE, n_folds, beside))
+            for name in classification.CLASSIFICATION:
+                its = found[(found["data_set"] == name) & found["model"].isin(PAIR)]
+                if len(its):
+                    beside = of_labels.loc[name]
+                    rows.append(row_of_set(f"`{name}`", METRIC, its, SCORE, n_folds, beside))
     return pd.DataFrame(rows)
 
 
