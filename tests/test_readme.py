@@ -44,7 +44,7 @@ TICKS = {
         "test_are_named_by_whatever_predicts",
     ),
     "the best model within a time limit": (
-        "automl/test_auto.py",
+        "automl/test_time.py",
         "test_what_takes_too_long_is_left_out",
     ),
     "candidates for the next experiment": ("discovery/test_screen.py", "test_one_target"),

@@ -1,3 +1,4 @@
+import dask
 import pytest
 from fake_regressors import Linear
 from threadpoolctl import threadpool_limits
@@ -18,3 +19,9 @@ def model():
 @pytest.fixture(scope="module")
 def two_targets():
     return Linear(n_targets=2).fit()
+
+
+@pytest.fixture
+def one_part_at_a_time():
+    with dask.config.set(scheduler="synchronous"):
+        yield
