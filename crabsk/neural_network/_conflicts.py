@@ -55,21 +55,22 @@ def warn_of_conflicts(table: CompositionTable, y: np.ndarray) -> None:
 
 
 def pure_error(same: np.ndarray, values: np.ndarray, present: np.ndarray) -> float:
-    """Return which share of the variance of targets lies within groups of equal samples.
+    """Return the share of the variance of the targets that lies within groups of equal samples.
 
-    No model can explain this share: it gives the samples of a group one prediction. Variances are
-    those of ranks, in which a single wrong label weighs little. The variance within groups [1]_ is
-    taken at the lower end of its 95 % confidence interval, so that few groups show little. Samples
-    without an equal count as free of error.
+    No model can explain this share, because a model gives all samples of a group the same
+    prediction. Variances are computed from ranks, so that a single wrong label has little effect.
+    The variance within groups [1]_ is taken at the lower end of its 95 % confidence interval, so
+    that the result is small if there are only a few groups. A sample that is equal to no other
+    counts as free of error.
 
     Parameters
     ----------
     same : ndarray of shape (n_samples,)
         What `equal_samples` returns.
     values : ndarray of shape (n_samples, n_targets * n_columns)
-        Targets, of one or more columns each: classes have several.
+        Targets. Classes that exclude each other are one target, with a column for each class.
     present : bool ndarray of shape (n_samples, n_targets)
-        Where there are labels. All count alike, whatever their weights.
+        True where there is a label. Sample weights are not used.
 
     Returns
     -------
@@ -83,8 +84,7 @@ def pure_error(same: np.ndarray, values: np.ndarray, present: np.ndarray) -> flo
 
     Examples
     --------
-    A hundred pairs of equal samples. The labels of a pair are 30 apart, and the pairs lie at 0 to
-    99:
+    A hundred pairs of equal samples. The labels of pair k are k and k + 30:
 
     >>> import numpy as np
     >>> from crabsk.neural_network import pure_error

@@ -40,10 +40,12 @@ class ElemNetClassifier(CompositionClassifier, BaseElemNet):
     max_epochs : int or "auto", default="auto"
         Number of passes over the training samples. "auto" takes 60 for up to 10,000 samples, and
         ``60 * sqrt(10_000 / n_samples)`` for more.
-        If more than 15 % of the variance of y lies within groups of equal samples (composition and
-        extra features), "auto" takes fewer passes: the number times ``(0.15 / share) ** 2``, but
-        not below 3. Long training would learn the single labels by heart. The variances are those
-        of ranks. Of several targets, the one with the lowest share counts.
+        "auto" takes fewer passes if samples with equal composition and extra features have very
+        different labels. If more than 15 % of the variance of the ranks of y lies within groups of
+        such samples, the number is multiplied by ``(0.15 / share) ** 2``, but stays at least 3. The
+        number of `freeze` is added. Longer training would memorise single labels. The share is
+        taken at the lower end of its 95 % confidence interval. With several targets, the smallest
+        share counts.
 
     batch_size : int or "auto", default="auto"
         Number of samples in a batch. "auto" takes the power of two nearest to n_samples / 32, from

@@ -176,7 +176,7 @@ class MemberPlanning(SamplePreparation):
         usual = max(1, round(self._usual_epochs(n_rows)))
         if pure_error <= USUAL_PURE_ERROR:
             return usual
-        # Long training learns by heart what single labels differ by.
+        # Longer training would memorise single labels.
         fewer = round(usual * (USUAL_PURE_ERROR / pure_error) ** 2)
         # What `init_from` gave is to be trained as well.
         return min(usual, max(fewer, FEWEST_EPOCHS) + self.freeze)
