@@ -115,7 +115,7 @@ class SamplePreparation(ArraysAsState):
         targets = self._encode_targets(y, _only(rows, weights), fit=not previous)
         trained = _labelled(rows, targets)
         self._pure_error = pure_error(
-            equal_samples(table)[trained],
+            equal_samples(table)[trained.numpy()],
             targets.values[trained].numpy(),
             (targets.weights[trained] > 0).numpy(),
         )
