@@ -26,11 +26,16 @@ def write_time(seconds: float) -> str:
 def write_folds(
     results: pd.DataFrame, score: str, n_folds: int, *, form: str = ".4g", spread: bool = True
 ) -> str:
-    """Write the mean of a score (folds measured if not all; lowest to highest fold)."""
+    """Write the mean of a score (folds measured if not all; lowest to highest fold).
+
+    Figures that were measured with another dropout than today's are marked.
+    """
     folds = results.groupby("fold")[score].mean()
     notes = []
     if len(folds) < n_folds:
         notes.append(f"{len(folds)}/{n_folds}")
+    if results.get("earlier", pd.Series(dtype=bool)).any():
+        notes.append("dropout 0.1")
     if spread and len(folds) > 1:
         notes.append(f"{folds.min():{form}}–{folds.max():{form}}")
     return f"{folds.mean():{form}}" + (f" ({'; '.join(notes)})" if notes else "")

@@ -19,6 +19,7 @@ from filelock import FileLock
 
 import crabsk
 from crabsk._files import write_whole
+from crabsk.neural_network._crabnet import DROPOUT
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -75,36 +76,54 @@ def n_epochs(model: Any, n_train: int, pure_error: float = 0.0) -> int | None:
     return None if last_step(model) is not model else model._n_epochs(n_train, pure_error)
 
 
+def rate_of_dropout(model: Any, n_train: int) -> float | None:
+    """Return what dropout="auto" takes for so many rows; None where it is not "auto"."""
+    last = last_step(model)
+    return last._dropout_rate(n_train) if getattr(last, "dropout", None) == "auto" else None
+
+
 def model_facts(model: Any, n_train: int) -> dict:
     """Return what must be equal for a result to stand for this fitted model; see `stands_for`.
 
-    The pure error is among it only where it changed the number of epochs.
+    The pure error is among it only where it changed the number of epochs, and the rate of dropout
+    only where the number of samples changed it.
     """
     usual = n_epochs(model, n_train)
     pure_error = getattr(model, "_pure_error", 0.0)
     epochs = n_epochs(model, n_train, pure_error)
+    dropout = rate_of_dropout(model, n_train)
     return {
         "epochs": epochs,
         **({} if epochs == usual else {"pure_error": pure_error}),
+        **({} if dropout in (None, DROPOUT) else {"dropout": dropout}),
         "n_estimators": n_members(model),
         **described(model),
     }
 
 
-def stands_for(row: dict, model: Any, known_defaults: dict[str, dict]) -> bool:
+def stands_for(
+    row: dict, model: Any, known_defaults: dict[str, dict], dropout: float | None = None
+) -> bool:
     """Whether a row was measured with the parameters that the model has today.
+
+    `dropout` is the rate to take for "auto", if not today's.
 
     A parameter that was not in the constructor then counts as standing at its default: new
     parameters come with a default that changes nothing. One that has gone since counts only where
-    it did not stand at its default. A row without a `pure_error` was trained in full.
+    it did not stand at its default. A row without a `pure_error` was trained in full, and one
+    without a `dropout` had the rate for few rows.
     """
-    usual = defaults(model)
+    today, usual = settings(model), defaults(model)
     then = known_defaults.get(row["defaults"], {})
     known = usual | {name: value for name, value in then.items() if name in usual}
     known |= json.loads(row["parameters"])
     pure_error = row.get("pure_error")
     epochs = n_epochs(model, row["n_train"], 0.0 if pd.isna(pure_error) else pure_error)
-    return known == settings(model) and epochs in (None, row["epochs"])
+    if known.get("dropout") == "auto":
+        known["dropout"] = DROPOUT if pd.isna(row.get("dropout")) else row["dropout"]
+    if today.get("dropout") == "auto":
+        today["dropout"] = dropout or rate_of_dropout(model, row["n_train"])
+    return known == today and epochs in (None, row["epochs"])
 
 
 # ---------------------------------------------------------------------------------------- writing

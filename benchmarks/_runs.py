@@ -42,6 +42,7 @@ from crabsk import CompositionTransformer, PretrainedTransformer
 from crabsk.composition import reduced_formula
 from crabsk.datasets import fetch_matbench, matbench_folds
 from crabsk.neural_network import ConflictingTargetsWarning
+from crabsk.neural_network._crabnet import DROPOUT
 
 PACKAGES = ("numpy", "scikit-learn", "skorch", "torch", "elementembeddings")
 
@@ -171,17 +172,21 @@ def read_runs(options: argparse.Namespace) -> pd.DataFrame:
 
 
 def of_today(
-    rows: pd.DataFrame, model_today: Callable[[dict], Any], options: argparse.Namespace
+    rows: pd.DataFrame,
+    model_today: Callable[[dict], Any],
+    options: argparse.Namespace,
+    dropout: float | None = None,
 ) -> pd.DataFrame:
     """Return the rows that were measured of the models as they are today.
 
-    `model_today` makes the model of a row, or None if there is no such model.
+    `model_today` makes the model of a row, or None if there is no such model. `dropout` is the rate
+    to take for "auto", if not today's.
     """
     known = read_defaults(options.results)
 
     def counts(row: dict) -> bool:
         model = model_today(row)
-        return model is not None and stands_for(row, model, known)
+        return model is not None and stands_for(row, model, known, dropout)
 
     kept = [counts(row) for row in rows.to_dict("records")]
     if not all(kept):
@@ -265,13 +270,29 @@ def run_all(
 # ----------------------------------------------------------------------------------- runs of folds
 
 
-def read_fold_results(models: dict[str, Model], options: argparse.Namespace) -> pd.DataFrame:
+def read_fold_results(
+    models: dict[str, Model], options: argparse.Namespace, dropout: float | None = None
+) -> pd.DataFrame:
     def model_today(row: dict) -> Any:
         if row["model"] in models:
             return make_model(models[row["model"]], row["seed"], trial=options.trial)
         return None
 
-    return of_today(read_runs(options), model_today, options)
+    return of_today(read_runs(options), model_today, options, dropout)
+
+
+def read_fold_results_to_show(
+    models: dict[str, Model], options: argparse.Namespace
+) -> pd.DataFrame:
+    """Return the results of today's models, and earlier ones where there are none yet.
+
+    The column `earlier` tells which were measured when dropout did not depend on the rows.
+    """
+    today = read_fold_results(models, options)
+    then = read_fold_results(models, options, dropout=DROPOUT)
+    pair = ["data_set", "model"]
+    absent = ~pd.MultiIndex.from_frame(then[pair]).isin(pd.MultiIndex.from_frame(today[pair]))
+    return pd.concat([today.assign(earlier=False), then[absent].assign(earlier=True)])
 
 
 def plan_folds(

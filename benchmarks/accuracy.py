@@ -35,6 +35,7 @@ from _runs import (
     parse_options,
     plan_folds,
     read_fold_results,
+    read_fold_results_to_show,
     run_folds,
     runs_parser,
 )
@@ -249,7 +250,7 @@ def write_section(
 
 
 def tables(options: argparse.Namespace) -> dict[str, str]:
-    results = read_fold_results(MODELS, options)
+    results = read_fold_results_to_show(MODELS, options)
     published = read_published(options.data, "MAE")
     found = {}
     for name, suite in SUITES.items():

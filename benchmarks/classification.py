@@ -39,6 +39,7 @@ from _runs import (
     parse_options,
     plan_folds,
     read_fold_results,
+    read_fold_results_to_show,
     run_folds,
     runs_parser,
 )
@@ -180,7 +181,7 @@ def write_section(name: str, results: pd.DataFrame, published: pd.DataFrame) -> 
 
 
 def tables(options: argparse.Namespace) -> dict[str, str]:
-    results = read_fold_results(MODELS, options)
+    results = read_fold_results_to_show(MODELS, options)
     published = read_published(options.data, "ROC_AUC_of_hard_labels")
     return {
         name: write_section(name, of_data_set, published[published.index == name])

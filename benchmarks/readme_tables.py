@@ -10,7 +10,7 @@ import tables as of_tables
 from _common import benchmark_parser, read_published
 from _markdown import write_folds, write_markdown, write_time
 from _results import RESULTS
-from _runs import read_fold_results
+from _runs import read_fold_results_to_show
 
 PAIR = ("default", "pretrained")
 SCORE, METRIC = "roc_auc_of_hard_labels", "ROC AUC of classes"
@@ -49,7 +49,7 @@ def row_of_set(
 
 
 def published_sets(options: argparse.Namespace) -> pd.DataFrame:
-    errors = read_fold_results(accuracy.MODELS, named("accuracy", options))
+    errors = read_fold_results_to_show(accuracy.MODELS, named("accuracy", options))
     published = read_published(options.data, "MAE")
     rows = []
     for suite, its_suite in accuracy.SUITES.items():
@@ -63,7 +63,9 @@ def published_sets(options: argparse.Namespace) -> pd.DataFrame:
             metric = f"MAE ({unit})" if unit else "MAE"
             rows.append(row_of_set(f"`{name}`", metric, its, "mae", n_folds, of_split.loc[name]))
         if suite == "matbench":
-            found = read_fold_results(classification.MODELS, named("classification", options))
+            found = read_fold_results_to_show(
+                classification.MODELS, named("classification", options)
+            )
             of_labels = read_published(options.data, "ROC_AUC_of_hard_labels")
             for name in classification.CLASSIFICATION:
                 its = found[(found["data_set"] == name) & found["model"].isin(PAIR)]
@@ -74,7 +76,7 @@ def published_sets(options: argparse.Namespace) -> pd.DataFrame:
 
 
 def own_tables(options: argparse.Namespace) -> pd.DataFrame:
-    results = read_fold_results(of_tables.MODELS, named("tables", options))
+    results = read_fold_results_to_show(of_tables.MODELS, named("tables", options))
     rows = []
     for name, unit in of_tables.UNITS.items():
         its = results[results["data_set"] == name]

@@ -32,7 +32,7 @@ from crabsk import (
     save_model,
 )
 from crabsk._model_file import _digest
-from crabsk.neural_network import UnseenElementsWarning
+from crabsk.neural_network import UnseenElementsWarning, _crabnet
 
 
 @pytest.fixture
@@ -314,6 +314,15 @@ class TestSaving:
         else:
             with pytest.raises(ValueError, match="changed since the fit"):
                 save_model(model.set_params(dropout=0.5), path)
+
+    def test_chosen_dropout(self, some_formulas, path, monkeypatch):
+        """A later version may choose another rate."""
+        model = tiny_crabnet(dropout="auto").fit(*some_formulas)
+        save_model(model, path)
+        monkeypatch.setattr(_crabnet, "DROPOUT", 0.2)
+        loaded = load_model(path)
+        assert loaded.nets_[0].module_.settings["dropout"] == 0.1
+        assert loaded.fit(*some_formulas).nets_[0].module_.settings["dropout"] == 0.2
 
     def test_an_equal_text_is_no_change(self, some_formulas, path):
         model = tiny_crabnet(target_transform="yeo-johnson").fit(*some_formulas)

@@ -28,10 +28,16 @@ TRANSFER_LENGTH, FEWEST_SAMPLES = 4000, 100
 # the cube root, up to LARGEST_SHARE.
 TRANSFER_SHARE, LARGEST_SHARE = 0.27, 0.67
 
+# Rate of dropout of networks on up to FULL_DROPOUT samples, and the number from which on there is
+# none. Large sets are seen in few epochs, and learnt worse with dropout. docs/trials.md has figures.
+DROPOUT = 0.1
+FULL_DROPOUT, NO_DROPOUT = 100_000, 200_000
+
 PAPER: dict[str, Any] = {
     "architecture": "paper",
     "cbfv": None,
     "d_model": 512,
+    "dropout": 0.1,
     "max_epochs": 300,
     "learning_rate": 3e-4,
     "n_estimators": 1,
@@ -50,7 +56,7 @@ CONSTRAINTS: dict[str, Any] = {
     "n_experts": [Interval(Integral, 1, None, closed="left")],
     "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
     "cbfv": [StrOptions(set(embedding_names())), None],
-    "dropout": [Interval(Real, 0, 1, closed="left")],
+    "dropout": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
 }
 
 
@@ -73,6 +79,7 @@ class BaseCrabNet(BaseCompositionNetwork):
         "standardize_fractions": 'architecture="crabsk" (with them) or "paper" (without)',
     }
     _cbfv: str | None
+    _dropout: float
 
     def __init__(
         self,
@@ -82,7 +89,7 @@ class BaseCrabNet(BaseCompositionNetwork):
         architecture: str,
         n_experts: int,
         cbfv: str | None,
-        dropout: float,
+        dropout: float | str,
         **shared: Any,
     ) -> None:
         super().__init__(**shared)
@@ -116,6 +123,15 @@ class BaseCrabNet(BaseCompositionNetwork):
         share = TRANSFER_SHARE * max(1.0, TRANSFER_LENGTH / n_rows) ** (1 / 3)
         return round(usual) * min(share, LARGEST_SHARE)
 
+    def _choose_settings(self, n_rows: int) -> None:
+        self._dropout = self._dropout_rate(n_rows)
+
+    def _dropout_rate(self, n_rows: int) -> float:
+        """Return the rate of dropout of networks that are trained on so many samples."""
+        if not isinstance(self.dropout, str):
+            return self.dropout
+        return float(np.interp(n_rows, [FULL_DROPOUT, NO_DROPOUT], [DROPOUT, 0.0]))
+
     def _optimizer(self) -> type[torch.optim.Optimizer]:
         return torch.optim.AdamW if self.architecture == "paper" else MuonAdamW
 
@@ -148,7 +164,8 @@ class BaseCrabNet(BaseCompositionNetwork):
             "n_layers": self.n_layers,
             "n_heads": 4,
             "dim_feedforward": 4 * d if of_paper else 2 * d,
-            "dropout": self.dropout,
+            # A rate that was set after the fit shows that the networks are others.
+            "dropout": self._dropout if isinstance(self.dropout, str) else self.dropout,
             "norm_first": not of_paper,
             "weigh_fractions": not of_paper,
             "head_widths": tuple(max(1, width) for width in widths),

@@ -58,8 +58,10 @@ class CrabNetClassifier(CompositionClassifier, BaseCrabNet):
         `CompositionTransformer`. If the table lacks a property of an element, the mean over the
         elements of the table is used. None for no such vector.
 
-    dropout : float, default=0.1
-        Dropout rate in the encoder, rounded to a multiple of 1/256.
+    dropout : float or "auto", default="auto"
+        Dropout rate in the encoder, rounded to a multiple of 1/256. "auto" takes 0.1 for up to
+        100,000 samples, and none from 200,000 samples on. In between, the rate falls in proportion
+        to the number of samples.
 
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in the loss. They multiply the sample weights. "balanced" weights
@@ -241,7 +243,7 @@ class CrabNetClassifier(CompositionClassifier, BaseCrabNet):
         architecture: str = "crabsk",
         n_experts: int = 1,
         cbfv: str | None = "magpie",
-        dropout: float = 0.1,
+        dropout: float | str = "auto",
         class_weight: Any = None,
         max_epochs: int | str = "auto",
         batch_size: int | str = "auto",

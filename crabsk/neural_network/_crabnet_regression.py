@@ -58,8 +58,10 @@ class CrabNetRegressor(CompositionRegressor, BaseCrabNet):
         `CompositionTransformer`. If the table lacks a property of an element, the mean over the
         elements of the table is used. None for no such vector.
 
-    dropout : float, default=0.1
-        Dropout rate in the encoder, rounded to a multiple of 1/256.
+    dropout : float or "auto", default="auto"
+        Dropout rate in the encoder, rounded to a multiple of 1/256. "auto" takes 0.1 for up to
+        100,000 samples, and none from 200,000 samples on. In between, the rate falls in proportion
+        to the number of samples.
 
     loss : {"absolute_error", "squared_error", "robust_l1", "robust_l2"}, default="absolute_error"
         The robust losses are the negative log likelihoods of a Laplace ("robust_l1") and a normal
@@ -247,7 +249,7 @@ class CrabNetRegressor(CompositionRegressor, BaseCrabNet):
         architecture: str = "crabsk",
         n_experts: int = 1,
         cbfv: str | None = "magpie",
-        dropout: float = 0.1,
+        dropout: float | str = "auto",
         loss: str = "absolute_error",
         target_transform: Any = None,
         max_epochs: int | str = "auto",

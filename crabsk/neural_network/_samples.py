@@ -75,6 +75,9 @@ class SamplePreparation(ArraysAsState):
     def _learn_class_weights(self, y: np.ndarray, weights: np.ndarray) -> None:
         """Learn from the samples to train on what each class weighs."""
 
+    def _choose_settings(self, n_rows: int) -> None:
+        """Choose settings of the networks that depend on the number of samples to train on."""
+
     def _check_features(self, previous: list[CompositionNet]) -> None:
         """Check in a warm start what `_with_features` adds, else remember it."""
 
@@ -120,6 +123,7 @@ class SamplePreparation(ArraysAsState):
             (targets.weights[trained] > 0).numpy(),
         )
         if not previous:
+            self._choose_settings(len(trained))
             self._extra_edges = range_edges(table.extra[trained.numpy()])
             if source is not None and len(source._extra_mean):
                 refuse_other_features(self, source)

@@ -45,6 +45,7 @@ _PLAIN = (
     "_y_shape",
     "_multilabel",
     "_cbfv",
+    "_dropout",
     "_least_fraction",
     "_seen_elements",
 )
@@ -270,6 +271,8 @@ def _restore_attributes(
 ) -> None:
     """Set what a fit leaves; refuse what it does not, or of another kind."""
     estimator._seen_elements = None  # of the weights that ship with the package
+    if hasattr(estimator, "cbfv"):
+        estimator._dropout = estimator.dropout  # of files before it could be "auto"
     for name, value in attributes.items():
         if name not in _PLAIN:
             raise ValueError(f"it has an unknown attribute {name!r}")
@@ -286,7 +289,7 @@ def _restore_attributes(
     else:
         kinds |= {"_y_shape": tuple}
     if hasattr(estimator, "cbfv"):
-        kinds["_cbfv"] = str | None
+        kinds |= {"_cbfv": str | None, "_dropout": float | int}
     for name, kind in kinds.items():
         if not isinstance(getattr(estimator, name), kind):
             raise TypeError(f"{name} is {getattr(estimator, name)!r}")

@@ -5,8 +5,9 @@ import pytest
 import torch
 from tiny import tiny_crabnet
 
-from crabsk import CrabNetRegressor
+from crabsk import CrabNetClassifier, CrabNetRegressor
 from crabsk.modules import CrabNet
+from crabsk.neural_network import _crabnet
 
 
 class TestAlloys:
@@ -96,6 +97,24 @@ class TestParameters:
         assert len(model.history_[0]) == 60
         lengths = [model._n_epochs(n) for n in (10_000, 40_000, 250_000)]
         assert lengths == [60, 30, 12]
+
+    @pytest.mark.parametrize("cls", [CrabNetRegressor, CrabNetClassifier])
+    def test_dropout_falls_with_the_number_of_samples(self, cls):
+        rates = [cls()._dropout_rate(n) for n in (5, 100_000, 150_000, 200_000, 300_000)]
+        assert rates == pytest.approx([0.1, 0.1, 0.05, 0, 0])
+        assert cls(dropout=0.3)._dropout_rate(250_000) == 0.3
+
+    @pytest.mark.parametrize(("dropout", "rate"), [("auto", 0.1), (0.3, 0.3), (0, 0)])
+    def test_networks_have_the_dropout_asked_for(self, some_formulas, dropout, rate):
+        model = tiny_crabnet(dropout=dropout).fit(*some_formulas)
+        assert model.nets_[0].module_.settings["dropout"] == rate
+
+    def test_warm_start_keeps_the_dropout(self, some_formulas, monkeypatch):
+        X, y = some_formulas
+        model = tiny_crabnet(dropout="auto", warm_start=True).fit(X, y)
+        monkeypatch.setattr(_crabnet, "DROPOUT", 0.2)
+        model.set_params(n_estimators=2).fit(X, y)
+        assert [net.module_.settings["dropout"] for net in model.nets_] == [0.1, 0.1]
 
     def test_batches_grow_with_the_number_of_samples(self):
         for model, sizes in (
