@@ -31,7 +31,7 @@ TRANSFER_SHARE, LARGEST_SHARE = 0.27, 0.67
 # Rate of dropout of networks on up to FULL_DROPOUT samples, and the number from which on there is
 # none. Large sets are seen in few epochs, and learnt worse with dropout: see docs/trials.md.
 DROPOUT = 0.1
-FULL_DROPOUT, NO_DROPOUT = 100_000, 200_000
+FULL_DROPOUT, NO_DROPOUT = 120_000, 200_000
 
 PAPER: dict[str, Any] = {
     "architecture": "paper",

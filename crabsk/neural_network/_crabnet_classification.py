@@ -60,7 +60,7 @@ class CrabNetClassifier(CompositionClassifier, BaseCrabNet):
 
     dropout : float or "auto", default="auto"
         Dropout rate in the encoder, rounded to a multiple of 1/256. "auto" takes 0.1 for up to
-        100,000 samples, and none from 200,000 samples on. In between, the rate falls in proportion
+        120,000 samples, and none from 200,000 samples on. In between, the rate falls in proportion
         to the number of samples.
 
     class_weight : dict, "balanced" or None, default=None

@@ -60,7 +60,7 @@ class CrabNetRegressor(CompositionRegressor, BaseCrabNet):
 
     dropout : float or "auto", default="auto"
         Dropout rate in the encoder, rounded to a multiple of 1/256. "auto" takes 0.1 for up to
-        100,000 samples, and none from 200,000 samples on. In between, the rate falls in proportion
+        120,000 samples, and none from 200,000 samples on. In between, the rate falls in proportion
         to the number of samples.
 
     loss : {"absolute_error", "squared_error", "robust_l1", "robust_l2"}, default="absolute_error"

@@ -100,7 +100,7 @@ class TestParameters:
 
     @pytest.mark.parametrize("cls", [CrabNetRegressor, CrabNetClassifier])
     def test_dropout_falls_with_the_number_of_samples(self, cls):
-        rates = [cls()._dropout_rate(n) for n in (5, 100_000, 150_000, 200_000, 300_000)]
+        rates = [cls()._dropout_rate(n) for n in (5, 120_000, 160_000, 200_000, 300_000)]
         assert rates == pytest.approx([0.1, 0.1, 0.05, 0, 0])
         assert cls(dropout=0.3)._dropout_rate(250_000) == 0.3
 
