@@ -28,14 +28,13 @@ def write_folds(
 ) -> str:
     """Write the mean of a score (folds measured if not all; lowest to highest fold).
 
-    Figures that were measured with another dropout than today's are marked.
+    The remarks of the results follow, too.
     """
     folds = results.groupby("fold")[score].mean()
     notes = []
     if len(folds) < n_folds:
         notes.append(f"{len(folds)}/{n_folds}")
-    if results.get("earlier", pd.Series(dtype=bool)).any():
-        notes.append("dropout 0.1")
+    notes += results["remark"][results["remark"] != ""].unique().tolist()
     if spread and len(folds) > 1:
         notes.append(f"{folds.min():{form}}–{folds.max():{form}}")
     return f"{folds.mean():{form}}" + (f" ({'; '.join(notes)})" if notes else "")

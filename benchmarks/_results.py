@@ -19,7 +19,6 @@ from filelock import FileLock
 
 import crabsk
 from crabsk._files import write_whole
-from crabsk.neural_network._crabnet import DROPOUT
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -95,7 +94,7 @@ def model_facts(model: Any, n_train: int) -> dict:
     return {
         "epochs": epochs,
         **({} if epochs == usual else {"pure_error": pure_error}),
-        **({} if dropout in (None, DROPOUT) else {"dropout": dropout}),
+        **({} if dropout == rate_of_dropout(model, 1) else {"dropout": dropout}),
         "n_estimators": n_members(model),
         **described(model),
     }
@@ -120,9 +119,12 @@ def stands_for(
     pure_error = row.get("pure_error")
     epochs = n_epochs(model, row["n_train"], 0.0 if pd.isna(pure_error) else pure_error)
     if known.get("dropout") == "auto":
-        known["dropout"] = DROPOUT if pd.isna(row.get("dropout")) else row["dropout"]
+        measured = row.get("dropout")
+        for_few_rows = rate_of_dropout(type(model)(), 1)
+        known["dropout"] = for_few_rows if pd.isna(measured) else measured
     if today.get("dropout") == "auto":
-        today["dropout"] = dropout or rate_of_dropout(model, row["n_train"])
+        rate = rate_of_dropout(model, row["n_train"])
+        today["dropout"] = rate if dropout is None else dropout
     return known == today and epochs in (None, row["epochs"])
 
 

@@ -189,7 +189,7 @@ def of_today(
         return model is not None and stands_for(row, model, known, dropout)
 
     kept = [counts(row) for row in rows.to_dict("records")]
-    if not all(kept):
+    if not all(kept) and dropout is None:
         print(f"{kept.count(False)} results left out: no model has their parameters today")
     return rows[kept]
 
@@ -286,13 +286,14 @@ def read_fold_results_to_show(
 ) -> pd.DataFrame:
     """Return the results of today's models, and earlier ones where there are none yet.
 
-    The column `earlier` tells which were measured when dropout did not depend on the rows.
+    The column `remark` marks those with the dropout that did not depend on the rows.
     """
     today = read_fold_results(models, options)
     then = read_fold_results(models, options, dropout=DROPOUT)
     pair = ["data_set", "model"]
     absent = ~pd.MultiIndex.from_frame(then[pair]).isin(pd.MultiIndex.from_frame(today[pair]))
-    return pd.concat([today.assign(earlier=False), then[absent].assign(earlier=True)])
+    then = then[absent].assign(remark=f"dropout {DROPOUT}")
+    return pd.concat([today.assign(remark=""), then])
 
 
 def plan_folds(

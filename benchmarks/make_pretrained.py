@@ -260,6 +260,7 @@ def train(table: pd.DataFrame, options: argparse.Namespace) -> CrabNetRegressor:
         n_estimators=options.networks,
         max_epochs=options.passes,
         batch_size=256,
+        dropout=0.1,
         random_state=0,
         checkpoint=BUILD / f"{options.name}.checkpoint",
         callbacks=[Losses()],

@@ -31,6 +31,7 @@ from _runs import (
     parse_options,
     plan_folds,
     read_fold_results,
+    read_fold_results_to_show,
     run_folds,
     runs_parser,
 )
@@ -159,7 +160,7 @@ def make_table(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def tables(options: argparse.Namespace) -> dict[str, str]:
-    results = read_fold_results(MODELS, options)
+    results = read_fold_results_to_show(MODELS, options)
     caption = (
         "Folds by composition. MAE: mean over folds (folds measured, if not all; lowest–highest "
         "fold); then the difference to the better of the forests on the same folds. The mean wall "

@@ -28,8 +28,8 @@ TRANSFER_LENGTH, FEWEST_SAMPLES = 4000, 100
 # the cube root, up to LARGEST_SHARE.
 TRANSFER_SHARE, LARGEST_SHARE = 0.27, 0.67
 
-# Rate of dropout of networks on up to FULL_DROPOUT samples, and the number from which on there is
-# none. Large sets are seen in few epochs, and learnt worse with dropout: see docs/trials.md.
+# dropout="auto": DROPOUT up to FULL_DROPOUT samples, none from NO_DROPOUT on, linear in between.
+# Large sets are seen in few epochs, and learnt worse with dropout: see docs/trials.md.
 DROPOUT = 0.1
 FULL_DROPOUT, NO_DROPOUT = 120_000, 200_000
 
@@ -79,7 +79,7 @@ class BaseCrabNet(BaseCompositionNetwork):
         "standardize_fractions": 'architecture="crabsk" (with them) or "paper" (without)',
     }
     _cbfv: str | None
-    _dropout: float
+    _dropout = DROPOUT  # also of what was fitted before there was a rule
 
     def __init__(
         self,
@@ -164,7 +164,7 @@ class BaseCrabNet(BaseCompositionNetwork):
             "n_layers": self.n_layers,
             "n_heads": 4,
             "dim_feedforward": 4 * d if of_paper else 2 * d,
-            # A rate that was set after the fit shows that the networks are others.
+            # A rate set after the fit differs from that of the networks: saving is then refused.
             "dropout": self._dropout if isinstance(self.dropout, str) else self.dropout,
             "norm_first": not of_paper,
             "weigh_fractions": not of_paper,

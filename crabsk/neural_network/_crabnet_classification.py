@@ -60,8 +60,8 @@ class CrabNetClassifier(CompositionClassifier, BaseCrabNet):
 
     dropout : float or "auto", default="auto"
         Dropout rate in the encoder, rounded to a multiple of 1/256. "auto" takes 0.1 for up to
-        120,000 samples, and none from 200,000 samples on. In between, the rate falls in proportion
-        to the number of samples.
+        120,000 samples, and none from 200,000 samples on. In between, the rate falls linearly. A
+        warm start keeps the rate of the first fit.
 
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in the loss. They multiply the sample weights. "balanced" weights

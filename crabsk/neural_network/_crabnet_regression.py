@@ -60,8 +60,8 @@ class CrabNetRegressor(CompositionRegressor, BaseCrabNet):
 
     dropout : float or "auto", default="auto"
         Dropout rate in the encoder, rounded to a multiple of 1/256. "auto" takes 0.1 for up to
-        120,000 samples, and none from 200,000 samples on. In between, the rate falls in proportion
-        to the number of samples.
+        120,000 samples, and none from 200,000 samples on. In between, the rate falls linearly. A
+        warm start keeps the rate of the first fit.
 
     loss : {"absolute_error", "squared_error", "robust_l1", "robust_l2"}, default="absolute_error"
         The robust losses are the negative log likelihoods of a Laplace ("robust_l1") and a normal

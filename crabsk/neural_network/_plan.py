@@ -229,6 +229,7 @@ class MemberPlanning(SamplePreparation):
                 "versions": (__version__, torch.__version__),
                 "estimator": (type(self).__name__, parameters, resolve_device(self.device)),
                 "recipe": length,
+                "network": self._all_settings(),
                 "criterion": repr(self._criterion()),
                 "n_outputs": self._n_outputs(),
                 "seeds": None if self.random_state is None else seeds,

@@ -271,8 +271,6 @@ def _restore_attributes(
 ) -> None:
     """Set what a fit leaves; refuse what it does not, or of another kind."""
     estimator._seen_elements = None  # of the weights that ship with the package
-    if hasattr(estimator, "cbfv"):
-        estimator._dropout = estimator.dropout  # of files before it could be "auto"
     for name, value in attributes.items():
         if name not in _PLAIN:
             raise ValueError(f"it has an unknown attribute {name!r}")
