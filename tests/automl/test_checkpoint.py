@@ -49,11 +49,11 @@ class TestCheckpoint:
         X, y = some_formulas
         settings = {"checkpoint": tmp_path, "cv": 2}
         candidates = {"crabnet": tiny_crabnet(max_epochs=30)}
-        short = auto(candidates, time_limit=30.0, **settings).fit(X, y)
+        short = auto(candidates, time_limit=600.0, **settings).fit(X, y)
         path = next(tmp_path.glob("*/*/*-0.skops"))
         fit = load(path, dict)
         path.write_bytes(dump(fit | {"shortened": True, "predicted": fit["predicted"] + 100}))
-        again = auto(candidates, time_limit=30.0, **settings).fit(X, y)
+        again = auto(candidates, time_limit=600.0, **settings).fit(X, y)
         assert "fewer epochs" in again.leaderboard_.loc["crabnet", "note"]
         whole = auto(candidates, time_limit=None, **settings).fit(X, y)
         assert whole.leaderboard_["note"].iloc[1] == ""
